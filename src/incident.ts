@@ -25,6 +25,40 @@ export type EventName = (typeof EVENTS)[number];
 export type SourceKind = 'server' | 'client';
 
 /**
+ * One line that a pattern took whole. `start` and `end` are byte offsets in the chunk it was read from; the line's own
+ * newline is not part of it. `time` is null when the line carries none.
+ */
+export interface ParsedLine {
+  event: EventName;
+  user: string | null;
+  ip: string | null;
+  endpoint: string | null;
+  time: number | null;
+  selfReported: boolean;
+  start: number;
+  end: number;
+}
+
+/** What a chunk of complete lines held beside the parsed ones. `bad`: broken encoding or a hostile field. */
+export interface ChunkCount {
+  lines: number;
+  unparsed: number;
+  bad: number;
+}
+
+/**
+ * Parses the complete lines in `bytes[from, to)` (each ends in a newline) and hands each match to `sink`.
+ * `kind: null` tries every pattern (a scan); a client log may speak for `owner` only.
+ */
+export type ParseChunk = (
+  bytes: Buffer,
+  from: number,
+  to: number,
+  source: { kind: SourceKind | null; owner: string | null },
+  sink: (line: ParsedLine) => void,
+) => ChunkCount;
+
+/**
  * Observations of one batch that share event, user, address and endpoint, counted.
  * Times are epoch milliseconds; `approximate` when the line carried none and was not read live.
  */
