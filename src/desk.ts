@@ -3,7 +3,7 @@
  * `roles/desk.ts` implements it over the store; `web/` shows it; the control socket carries it to the command line.
  * The JSON shapes of `readmit incidents|show|report --json` are these.
  */
-import type { Advice, Decision, Diagnosis, Incident, IncidentKind, State, Step, Vote } from './incident.ts';
+import type { Advice, Decision, Diagnosis, IncidentKind, State, Step, Vote } from './incident.ts';
 
 /** Who is asking: a signed-in person, or the operator of the host at the command line. */
 export interface Person {
