@@ -1,0 +1,37 @@
+/** `readmit audit verify|show`: the journal in the database and the executor's own file, each a hash chain. */
+import { existsSync } from 'node:fs';
+import { auditFile, inState, loadConfig } from '../config.ts';
+import { readAudit, verifyAudit } from '../execute/audit.ts';
+import { Usage } from '../incident.ts';
+import { journal, verifyJournal } from '../store/journal.ts';
+import { openStoreToRead } from '../store/open.ts';
+import { visible } from '../visible.ts';
+import { print, printJson } from './inbox.ts';
+
+export async function audit(what: string, o: { config?: string; json?: boolean; from?: string }): Promise<number> {
+  const config = loadConfig(o.config);
+  const store = openStoreToRead(inState(config, 'serve', 'readmit.db'));
+  const file = auditFile(config);
+  try {
+    if (what === 'verify') {
+      const chains = { journal: verifyJournal(store), executor: existsSync(file) ? verifyAudit(file) : { ok: true as const, entries: 0, head: null } };
+      if (o.json) printJson(chains);
+      else
+        for (const [name, c] of Object.entries(chains))
+          print(c.ok ? `${name}: ${c.entries} entries, unbroken; head ${c.head ?? 'none'}` : `${name}: BROKEN at entry ${c.firstBad}: ${c.why}`);
+      return Object.values(chains).every(c => c.ok) ? 0 : 1;
+    }
+    if (what !== 'show') throw new Usage(`audit ${what}: verify or show`);
+    const from = o.from === undefined ? 1 : Number(o.from);
+    if (!Number.isInteger(from)) throw new Usage(`--from ${o.from}: a number`);
+    const entries = [
+      ...journal(store, from, 100_000).map(e => ({ chain: 'journal', ...e })),
+      ...(existsSync(file) ? readAudit(file).map(e => ({ chain: 'executor', ...e })) : []),
+    ].sort((a, b) => a.time.localeCompare(b.time));
+    if (o.json) printJson(entries);
+    else for (const e of entries) print(`${e.time}  ${e.chain.padEnd(8)} ${String(e.seq).padStart(5)}  ${e.actor}: ${visible(e.what)}  ${e.digest.slice(0, 12)}`);
+    return 0;
+  } finally {
+    store.close();
+  }
+}

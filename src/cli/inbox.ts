@@ -1,0 +1,179 @@
+/**
+ * The inbox from a terminal: incidents, show, approve, deny, undo, silence, plan, maintenance, access, sign-in.
+ * Reading opens the database beside a running `serve`; acting asks `serve` over the control socket.
+ */
+import { readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { loadApprovers } from '../approve/approvers.ts';
+import { makeVote, signVote } from '../approve/vote.ts';
+import { type Config, inState, loadConfig } from '../config.ts';
+import type { Grant, IncidentDetail, IncidentRow } from '../desk.ts';
+import { type Decision, NotFound, type Plan, Refused, Usage } from '../incident.ts';
+import { exportPlan } from '../remedy/export.ts';
+import { votesMissing } from '../roles/approvals.ts';
+import { askServe, controlSocket } from '../roles/control.ts';
+import { readingOnly, StoreDesk } from '../roles/desk.ts';
+import { incident } from '../store/incidents.ts';
+import { openStoreToRead, type Store } from '../store/open.ts';
+import { VERSION } from '../version.ts';
+import { grantLines, incidentPage, incidentTable } from './tables.ts';
+
+export interface Options {
+  config?: string;
+  json?: boolean;
+  as?: string;
+  reason?: string;
+}
+
+export const print = (text: string): void => void process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+export const printJson = (value: unknown): void => print(JSON.stringify(value));
+
+const readStore = (config: Config): Store => openStoreToRead(inState(config, 'serve', 'readmit.db'));
+
+/** Opens the desk for reading and closes it again. */
+function reading<T>(config: Config, body: (desk: StoreDesk, store: Store) => T): T {
+  const store = readStore(config);
+  try {
+    return body(new StoreDesk(store, Date.now, readingOnly(i => votesMissing(store, config, i)), VERSION), store);
+  } finally {
+    store.close();
+  }
+}
+
+export async function listIncidents(o: Options & { open?: boolean }): Promise<void> {
+  const rows = reading(loadConfig(o.config), desk => desk.incidents({ all: !o.open }));
+  if (o.json) printJson(rows);
+  else print(rows.length ? incidentTable(rows) : 'No incidents: nobody has been refused.');
+}
+
+export async function showIncident(id: string, o: Options): Promise<void> {
+  const detail: IncidentDetail = reading(loadConfig(o.config), desk => desk.show(id));
+  if (o.json) printJson(detail);
+  else print(incidentPage(detail));
+}
+
+const whoAmI = (o: Options): string => o.as ?? userInfo().username;
+
+/** The private key that proves who votes. Reading it is the proof of being allowed to. */
+function readKey(config: Config, name: string): string {
+  if (!/^[a-z_][a-z0-9_.-]{0,31}$/i.test(name)) throw new Usage(`--as: ${JSON.stringify(name)} is no name`);
+  const file = join(config.keys, `${name}.key`);
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    throw new Refused(code === 'ENOENT' ? `there is no key ${file}; name an approver with --as` : `${file} can't be read by you (${code})`);
+  }
+}
+
+/** Signs with the person's own key and hands the vote in. A refusal is exit 1, with `--json` as `{"refused"}`. */
+export async function vote(decision: Decision, id: string, o: Options): Promise<number> {
+  const config = loadConfig(o.config);
+  try {
+    const name = whoAmI(o);
+    const key = readKey(config, name);
+    const approver = loadApprovers(config.approvers).approvers.find(a => a.name === name);
+    if (!approver) throw new Refused(`${name} is not in ${config.approvers}`);
+    const i = reading(config, (_, store) => incident(store, id));
+    const plan: Pick<Plan, 'host' | 'incident' | 'serial' | 'digest' | 'expires'> | null = i.plan;
+    if (!plan) throw new Refused(`there is nothing to vote on: the incident is ${i.state}`);
+    const signed = signVote(makeVote({ plan, by: approver, decision, reason: o.reason ?? '', proof: 'key', now: Date.now() }), key);
+    const row = await askServe<IncidentRow>(controlSocket(config), 'vote', signed);
+    if (o.json) printJson(row);
+    else print(row.needs ? `Vote taken; ${row.needs} more needed.` : `Vote taken; incident ${row.id} is ${row.state}.`);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof Refused || error instanceof NotFound) || !o.json) throw error;
+    printJson({ refused: error.message });
+    return 1;
+  }
+}
+
+export async function undo(id: string, o: Options): Promise<void> {
+  const config = loadConfig(o.config);
+  const row = await askServe<IncidentRow>(controlSocket(config), 'undo', { id, ...operator(config, o) });
+  if (o.json) printJson(row);
+  else print(`Undo of incident ${row.id} ordered; it is ${row.state} now.`);
+}
+
+/** Who acts from this terminal. Whoever can open the control socket is root or `serve`; the key shows which person. */
+function operator(config: Config, o: Options): { as: string } {
+  const name = whoAmI(o);
+  if (loadApprovers(config.approvers).approvers.some(a => a.name === name)) readKey(config, name);
+  return { as: name };
+}
+
+const UNITS: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+
+export function durationMs(text: string): number {
+  const match = /^(\d{1,6})([smhdw])$/.exec(text);
+  if (!match) throw new Usage(`${text}: a duration is a number with s, m, h, d or w, e.g. 8h`);
+  return Number(match[1]) * UNITS[match[2]!]!;
+}
+
+export async function silence(id: string | undefined, o: Options & { for: string; match?: string[]; end?: string }): Promise<void> {
+  const config = loadConfig(o.config);
+  const socket = controlSocket(config);
+  if (o.end) {
+    await askServe(socket, 'end-silence', { silence: o.end, ...operator(config, o) });
+    return print(`Silence ${o.end} ended.`);
+  }
+  if (!id && !o.match) {
+    const rows = await askServe<{ id: string; matcher: object; until: string; author: string; reason: string }[]>(socket, 'silences', {});
+    if (o.json) return printJson(rows);
+    return print(rows.length ? rows.map(r => `${r.id}  until ${r.until}  ${JSON.stringify(r.matcher)}  ${r.author}: ${r.reason}`).join('\n') : 'Nothing is silenced.');
+  }
+  const matcher = Object.fromEntries(
+    (o.match ?? []).map(pair => {
+      const [key, ...value] = pair.split('=');
+      if (!['kind', 'key', 'cause', 'host'].includes(key!) || value.length === 0) throw new Usage(`--match ${pair}: use kind=, key=, cause= or host=`);
+      return [key, value.join('=')];
+    }),
+  );
+  if (!o.reason) throw new Usage('a silence needs --reason');
+  const until = new Date(Date.now() + durationMs(o.for)).toISOString();
+  const answer = await askServe(socket, 'silence', { ...(id ? { id } : { matcher }), until, reason: o.reason, ...operator(config, o) });
+  if (o.json) printJson(answer);
+  else print(`Silenced until ${until}.`);
+}
+
+export async function exportedPlan(id: string, o: Options & { format?: 'shell' | 'ldif' | 'ansible' }): Promise<void> {
+  const i = reading(loadConfig(o.config), (_, store) => incident(store, id));
+  if (!i.plan) throw new Refused(`incident ${id} is ${i.state}: it has no plan`);
+  if (o.format) return print(exportPlan(i.plan, o.format));
+  if (o.json) return printJson(i.plan);
+  print(exportPlan(i.plan, 'shell'));
+}
+
+export async function maintenance(what: string, o: Options): Promise<void> {
+  const config = loadConfig(o.config);
+  if (!['start', 'stop', 'status'].includes(what)) throw new Usage(`maintenance ${what}: start, stop or status`);
+  if (what === 'start' && !o.reason) throw new Usage('maintenance start needs --reason');
+  const answer = await askServe<{ on: boolean; since?: string; author?: string; reason?: string }>(controlSocket(config), 'maintenance', {
+    what,
+    reason: o.reason ?? '',
+    ...operator(config, o),
+  });
+  if (o.json) printJson(answer);
+  else print(answer.on ? `Maintenance since ${answer.since} (${answer.author}: ${answer.reason}).` : 'No maintenance.');
+}
+
+export async function access(what: string | undefined, id: string | undefined, o: Options): Promise<void> {
+  const config = loadConfig(o.config);
+  const grants: Grant[] = reading(config, desk => desk.grants());
+  if (what === 'revoke') {
+    const grant = grants.find(g => g.id === id || g.incident === id);
+    if (!grant) throw new NotFound(`there is no grant ${id ?? ''}; see \`readmit access\``);
+    return await undo(grant.incident, o);
+  }
+  if (what !== undefined) throw new Usage(`access ${what}: only \`access\` and \`access revoke ID\``);
+  if (o.json) printJson(grants);
+  else print(grants.length ? grantLines(grants) : 'No access was granted through Readmit.');
+}
+
+export async function signIn(o: Options): Promise<void> {
+  const config = loadConfig(o.config);
+  const { url } = await askServe<{ url: string }>(controlSocket(config), 'sign-in', { as: whoAmI(o) });
+  print(url);
+}

@@ -1,0 +1,162 @@
+/**
+ * Every command with its options and its help, and the one place where an error becomes an exit code:
+ * 0 done, 1 found problems or refused, 2 wrong usage or config.
+ */
+import { Command, CommanderError, Option } from 'commander';
+import { Usage } from '../incident.ts';
+import { visible } from '../visible.ts';
+import { VERSION } from '../version.ts';
+
+/** What a command's body returns: its exit code, 0 when nothing is said. */
+type Body<A extends unknown[]> = (...args: A) => Promise<number | void>;
+
+export async function run(argv: string[]): Promise<number> {
+  let code = 0;
+  const does =
+    <A extends unknown[]>(body: Body<A>) =>
+    async (...args: A): Promise<void> => {
+      code = (await body(...args)) ?? 0;
+    };
+  const program = new Command('readmit')
+    .description('Turns "access denied" in a cluster scheduler\'s log into an approved, verified fix.')
+    .version(VERSION)
+    .exitOverride()
+    .configureOutput({ writeErr: text => process.stderr.write(text) })
+    .showHelpAfterError('(see readmit --help)')
+    .addHelpText('after', '\nExit: 0 done, 1 found problems or refused, 2 wrong usage or config.\nConfiguration: --config FILE, else READMIT_CONFIG, else /etc/readmit/readmit.yaml.');
+
+  const config = new Option('--config <file>', 'the configuration');
+  const json = new Option('--json', 'one JSON document on standard output');
+  const as = new Option('--as <name>', 'who you are: the key NAME.key signs the vote (default: your login)');
+  const reason = new Option('--reason <text>', 'why');
+  const add = (name: string, description: string): Command => program.command(name).description(description).addOption(config);
+
+  rolesCommands(add, does);
+  inboxCommands(add, does, { json, as, reason });
+  recordCommands(add, does, json);
+  program.command('scan').description('count denials in log files: readmit scan FILE… [--json]').allowUnknownOption().argument('[files...]');
+  rulesCommands(program, does, json, config);
+
+  try {
+    await program.parseAsync(argv);
+    return code;
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+type Add = (name: string, description: string) => Command;
+type Does = <A extends unknown[]>(body: Body<A>) => (...args: A) => Promise<void>;
+
+function rolesCommands(add: Add, does: Does): void {
+  for (const [role, text] of [
+    ['up', 'everything on this machine, with a Redis of its own'],
+    ['serve', 'detect, diagnose, plan, approvals, page, mail, reports'],
+    ['agent', 'watch the logs of this host and work its jobs'],
+    ['exec', 'the privileged executor of this host'],
+  ] as const)
+    add(role, text).action(does(async (o: { config?: string }) => (await import('./roles.ts')).runRole(role, o.config)));
+  add('demo', 'the practice cluster with everything running, in a directory of its own')
+    .option('--dir <dir>', 'where it lives', '.readmit/practice')
+    .option('--port <port>', 'port of the page', '8420')
+    .action(does(async (o: { dir: string; port: string }) => (await import('./roles.ts')).demo(o)));
+  add('doctor', 'check config, permissions, Redis, SMTP, commands, clock')
+    .option('--json', 'one JSON document on standard output')
+    .action(does(async (o: { config?: string; json?: boolean }) => (await import('./doctor.ts')).doctor(o)));
+  add('sign-in', 'print a one-time sign-in link for the page')
+    .option('--as <name>', 'for whom (a name of the approvers file)')
+    .action(does(async (o: { config?: string; as?: string }) => (await import('./inbox.ts')).signIn(o)));
+}
+
+function inboxCommands(add: Add, does: Does, { json, as, reason }: Record<'json' | 'as' | 'reason', Option>): void {
+  add('incidents', 'every incident, newest first')
+    .addOption(json)
+    .option('--open', 'only those where somebody still waits')
+    .action(does(async o => (await import('./inbox.ts')).listIncidents(o)));
+  add('show', 'one incident: diagnosis, plan, history').argument('<id>').addOption(json).action(does(async (id, o) => (await import('./inbox.ts')).showIncident(id, o)));
+  for (const decision of ['approve', 'deny'] as const)
+    add(decision, decision === 'approve' ? 'approve the plan of an incident' : 'deny it, for good')
+      .argument('<id>')
+      .addOption(as)
+      .addOption(reason)
+      .addOption(json)
+      .action(does(async (id, o) => (await import('./inbox.ts')).vote(decision, id, o)));
+  add('undo', 'take back what Readmit changed for an incident')
+    .argument('<id>')
+    .addOption(as)
+    .addOption(json)
+    .action(does(async (id, o) => (await import('./inbox.ts')).undo(id, o)));
+  add('silence', 'mute an incident, or whatever matches; without arguments: list')
+    .argument('[id]')
+    .option('--for <duration>', 'how long, e.g. 30m, 8h, 2d', '8h')
+    .option('--match <key=value...>', 'instead of an id: kind, key, cause, host (a trailing * matches the rest)')
+    .option('--end <silence>', 'end a silence now')
+    .addOption(as)
+    .addOption(reason)
+    .addOption(json)
+    .action(does(async (id, o) => (await import('./inbox.ts')).silence(id, o)));
+  add('why', 'why this user is refused, now').argument('<user>').addOption(json).action(does(async (user, o) => (await import('./why.ts')).why(user, o)));
+  add('plan', 'the plan of an incident, to run or file elsewhere')
+    .argument('<id>')
+    .addOption(new Option('--format <format>', 'how to write it').choices(['shell', 'ldif', 'ansible']))
+    .addOption(json)
+    .action(does(async (id, o) => (await import('./inbox.ts')).exportedPlan(id, o)));
+  add('maintenance', 'start | stop | status: hold incidents, widen nothing')
+    .argument('<what>', 'start, stop or status')
+    .addOption(as)
+    .addOption(reason)
+    .addOption(json)
+    .action(does(async (what, o) => (await import('./inbox.ts')).maintenance(what, o)));
+  add('access', 'every grant made through Readmit; `access revoke ID` takes one back')
+    .argument('[what]', 'revoke')
+    .argument('[id]')
+    .addOption(as)
+    .addOption(json)
+    .action(does(async (what, id, o) => (await import('./inbox.ts')).access(what, id, o)));
+}
+
+function recordCommands(add: Add, does: Does, json: Option): void {
+  add('report', 'the access report of a week')
+    .option('--week <week>', 'ISO week, e.g. 2026-W47 (default: the week before this one)')
+    .option('--html', 'as a page')
+    .option('--csv', 'the grants, denials and changes as CSV')
+    .option('--send', 'mail it to report.to')
+    .addOption(json)
+    .action(does(async o => (await import('./report.ts')).report(o)));
+  add('audit', 'verify | show: the hash chains of the journal and of the executor')
+    .argument('<what>', 'verify or show')
+    .option('--from <seq>', 'show from this entry on')
+    .addOption(json)
+    .action(does(async (what, o) => (await import('./audit.ts')).audit(what, o)));
+  add('config', 'check the configuration, or print what it may hold')
+    .option('--reference', 'every key with its default, as Markdown')
+    .option('--schema', 'JSON Schema for editors')
+    .action(does(async o => (await import('./reference.ts')).configCommand(o)));
+}
+
+function rulesCommands(program: Command, does: Does, json: Option, config: Option): void {
+  const rules = program.command('rules').description('check | explain: the rules and their examples');
+  rules
+    .command('check')
+    .description('run every example of every pack')
+    .argument('[dirs...]', 'packs to check (default: all that are loaded)')
+    .addOption(json)
+    .addOption(config)
+    .action(does(async (dirs, o) => (await import('./rules.ts')).check(dirs, o)));
+  rules
+    .command('explain')
+    .description('which pattern takes a line, or where the nearest one stopped')
+    .argument('<line>')
+    .addOption(json)
+    .addOption(config)
+    .action(does(async (line, o) => (await import('./rules.ts')).explain(line, o)));
+}
+
+/** Says what went wrong; returns the exit code. */
+function explain(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  const { name, message, stack } = error as Error;
+  const known = ['Usage', 'Refused', 'NotFound', 'Retry'].includes(name);
+  process.stderr.write(`readmit: ${visible(known ? message : (stack ?? String(error)), true)}\n`);
+  return error instanceof Usage ? 2 : 1;
+}

@@ -1,0 +1,63 @@
+/** How incidents and grants look in a terminal: a sentence first, then the proof. Text from logs is made visible. */
+import type { Grant, IncidentDetail, IncidentRow } from '../desk.ts';
+import { visible } from '../visible.ts';
+
+const pad = (rows: string[][]): string => {
+  const widths = rows[0]!.map((_, c) => Math.max(...rows.map(r => r[c]!.length)));
+  return rows.map(r => r.map((cell, c) => (c === r.length - 1 ? cell : cell.padEnd(widths[c]!))).join('  ').trimEnd()).join('\n');
+};
+
+const when = (iso: string): string => iso.slice(0, 16).replace('T', ' ');
+
+export const incidentTable = (rows: IncidentRow[]): string =>
+  pad([
+    ['ID', 'STATE', 'OPENED', 'COUNT', 'NEEDS', 'WHAT'],
+    ...rows.map(r => [
+      r.id,
+      r.state + (r.marks.length ? ` (${r.marks.join(', ')})` : ''),
+      when(r.opened),
+      String(r.count),
+      r.needs ? `${r.needs} vote${r.needs > 1 ? 's' : ''}` : '',
+      visible(r.headline),
+    ]),
+  ]);
+
+export function incidentPage(d: IncidentDetail): string {
+  const out: string[] = [visible(d.headline), '', `Incident ${d.id} on ${d.host}: ${d.state}, ${d.count} denials, ${d.users} user(s), since ${when(d.opened)}`, d.next];
+  if (d.diagnosis) {
+    out.push('', `Cause: ${d.diagnosis.cause ?? 'none known'}`);
+    for (const e of d.diagnosis.evidence) out.push(`  + ${e.fact} = ${visible(JSON.stringify(e.value))}   (${visible(e.source)})`);
+    for (const r of d.diagnosis.ruledOut) out.push(`  - not ${r.cause}: ${visible(r.because)}`);
+    for (const u of d.diagnosis.unknown) out.push(`  ? ${u.fact}: ${visible(u.because)}`);
+    for (const a of d.diagnosis.also) out.push(`  also: ${a.cause}`);
+    const { advice } = d.diagnosis;
+    if (advice) out.push('', visible(advice.text), ...advice.commands.map(c => `  $ ${visible(c)}`), ...(advice.check ? [`  then: ${visible(advice.check)}`] : []));
+  }
+  if (d.plan) {
+    out.push('', `Plan ${d.plan.serial}: ${d.plan.summary}`);
+    for (const s of d.plan.steps) out.push(...('argv' in s ? [`  $ ${s.argv.join(' ')}`] : s.diff.split('\n').map(l => `  ${visible(l)}`)));
+    out.push(`  gains access: ${d.plan.gains.join(', ') || 'nobody'}; loses it: ${d.plan.loses.join(', ') || 'nobody'}`);
+    out.push(`  entitlement: ${d.plan.entitlement ?? 'nothing shows one; give a reason'}`);
+    for (const n of d.plan.notes) out.push(`  note: ${visible(n)}`);
+    out.push(`  undo: ${d.plan.undo || 'none'}`, `  votes: ${d.votes.map(v => `${v.by} ${v.decision}`).join(', ') || 'none'}; ${d.needs} missing; good until ${d.plan.expires}`);
+    if (d.needs) out.push('', `  readmit approve ${d.id} --as NAME      readmit deny ${d.id} --as NAME --reason TEXT`);
+  }
+  out.push('', 'History');
+  for (const h of d.history) out.push(`  ${h.at}  ${h.who}: ${visible(h.what)}`);
+  return out.join('\n');
+}
+
+export const grantLines = (grants: Grant[]): string =>
+  pad([
+    ['INCIDENT', 'USER', 'GROUP', 'HOST', 'SINCE', 'UNTIL', 'BY', 'WHY'],
+    ...grants.map(g => [
+      g.incident,
+      g.user,
+      g.group,
+      g.host,
+      when(g.since),
+      g.ended ? `ended ${when(g.ended)}` : g.until ? when(g.until) : 'open',
+      g.by.join(', '),
+      visible(g.reason || g.entitlement || ''),
+    ]),
+  ]);

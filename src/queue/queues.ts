@@ -1,0 +1,119 @@
+/**
+ * BullMQ, the doorbell between processes: one queue to `serve`, one to each host's agent. Every connection has its error
+ * listener; a Redis that is away is waited for, never fatal. What arrives is parsed by the schema of its name.
+ */
+import { readFileSync } from 'node:fs';
+import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
+import { Redis, type RedisOptions } from 'ioredis';
+import type { z } from 'zod';
+import type { Config } from '../config.ts';
+import type { ToAgent, ToServe } from './messages.ts';
+
+const PREFIX = '{readmit}';
+export const SERVE_QUEUE = 'serve';
+export const hostQueue = (host: string): string => `host-${host}`;
+
+export interface Line {
+  up: boolean;
+  detail: string;
+}
+
+/** One connection to the configured Redis. `forever` waits for it without end, as a worker must. */
+export function connect(config: Config['redis'], onError: (error: Error) => void, forever = true): Redis {
+  const options: RedisOptions = {
+    maxRetriesPerRequest: forever ? null : 1,
+    retryStrategy: attempt => Math.min(1000, 20 * 2 ** Math.min(attempt, 6)),
+    enableOfflineQueue: forever,
+    ...(config.username ? { username: config.username } : {}),
+    ...(config.passwordFile ? { password: readFileSync(config.passwordFile, 'utf8').trim() } : {}),
+  };
+  const redis = config.url ? new Redis(config.url, options) : new Redis({ path: config.socket!, ...options });
+  redis.on('error', onError);
+  return redis;
+}
+
+type Schemas = typeof ToServe | typeof ToAgent;
+type MessageOf<S extends Schemas> = { [K in keyof S & string]: { name: K; data: S[K] extends z.ZodType ? z.infer<S[K]> : never } }[keyof S & string];
+
+/** The sending end. `send` rejects at once while Redis is away, so that the caller keeps what it has. */
+export class Sender<S extends Schemas> {
+  readonly #queue: Queue;
+  readonly #redis: Redis;
+
+  constructor(config: Config['redis'], queue: string, onError: (error: Error) => void) {
+    this.#redis = connect(config, onError, false);
+    this.#queue = new Queue(queue, {
+      prefix: PREFIX,
+      connection: this.#redis as never,
+      defaultJobOptions: { removeOnComplete: true, removeOnFail: 100, attempts: 3, backoff: { type: 'fixed', delay: 200 } },
+      skipVersionCheck: true,
+      skipMetasUpdate: true,
+    } as never);
+    this.#queue.on('error', onError);
+  }
+
+  get up(): boolean {
+    return this.#redis.status === 'ready';
+  }
+
+  onUp(listener: () => void): void {
+    this.#redis.on('ready', listener);
+  }
+
+  async send(message: MessageOf<S>): Promise<void> {
+    await this.#queue.add(message.name, message.data);
+  }
+
+  async depth(): Promise<number> {
+    return await this.#queue.getWaitingCount();
+  }
+
+  async close(): Promise<void> {
+    await this.#queue.close().catch(() => {});
+    this.#redis.disconnect();
+  }
+}
+
+/** The receiving end: parses each message and hands it on. A message that does not fit fails for good, with its reason. */
+export function receive<S extends Schemas>(
+  config: Config['redis'],
+  queue: string,
+  schemas: S,
+  handle: (message: MessageOf<S>) => Promise<void>,
+  options: { concurrency: number; onError: (error: Error) => void; onRefused: (name: string, reason: string) => void },
+): { close(): Promise<void> } {
+  const redis = connect(config, options.onError);
+  const worker = new Worker(
+    queue,
+    async (job: Job) => {
+      const schema = (schemas as Record<string, z.ZodType | undefined>)[job.name];
+      const parsed = schema?.safeParse(job.data);
+      if (!parsed?.success) {
+        const reason = schema ? (parsed!.error!.issues[0]?.path.join('.') ?? '') + ': ' + (parsed!.error!.issues[0]?.message ?? '') : 'no such message';
+        options.onRefused(job.name, reason);
+        throw new UnrecoverableError(`refused: ${reason}`);
+      }
+      await handle({ name: job.name, data: parsed.data } as MessageOf<S>);
+    },
+    {
+      prefix: PREFIX,
+      connection: redis as never,
+      concurrency: options.concurrency,
+      lockDuration: 60_000,
+      stalledInterval: 15_000,
+      maxStalledCount: 10,
+      drainDelay: 5,
+      removeOnComplete: { count: 0 },
+      removeOnFail: { count: 100 },
+      skipVersionCheck: true,
+    } as never,
+  );
+  worker.on('error', options.onError);
+  worker.on('failed', (_job, error) => options.onError(error));
+  return {
+    close: async () => {
+      await worker.close(true).catch(() => {});
+      redis.disconnect();
+    },
+  };
+}

@@ -1,0 +1,170 @@
+/**
+ * Votes come in here, from the page and from the command line alike. The policy is asked before a vote is kept; the last
+ * vote, the order to the executor and the journal entry are one transaction.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Approvers } from '../approve/approvers.ts';
+import { mayVote, needsFresh, type VotedPlan } from '../approve/policy.ts';
+import { makeVote, signVote } from '../approve/vote.ts';
+import type { Config } from '../config.ts';
+import type { Person } from '../desk.ts';
+import { type Plan, Refused, type State, type Vote } from '../incident.ts';
+import type { Order } from '../queue/messages.ts';
+import { denyDigest, hasVote, lastRun, saveRun, saveVote, votesOf } from '../store/approvals.ts';
+import { maintenance } from '../store/desk-rows.ts';
+import { type IncidentRecord, incident, move, update } from '../store/incidents.ts';
+import { record } from '../store/journal.ts';
+import type { Store } from '../store/open.ts';
+import { enqueue } from '../store/outbox.ts';
+
+/** An order that got no answer is sent again after so long; the executor's ledger makes it one effect. */
+export const RESEND_MS = 15_000;
+
+const UNDOABLE: readonly State[] = ['propagating', 'verifying', 'not-effective', 'failed', 'resolved'];
+
+export const votedPlan = (plan: Plan): VotedPlan => ({
+  host: plan.host,
+  incident: plan.incident,
+  serial: plan.serial,
+  digest: plan.digest,
+  tier: plan.tier,
+  subject: plan.subject,
+  expires: plan.expires,
+});
+
+/** Votes a plan still needs. */
+export function votesMissing(store: Store, config: Config, i: IncidentRecord): number {
+  if (i.state !== 'proposed' || !i.plan || i.plan.tier === 0) return 0;
+  const tier = config.policy.tiers[i.plan.tier];
+  const given = votesOf(store, i.id, i.serial).filter(v => v.decision === 'approve').length;
+  return Math.max(tier.votes - given, 1);
+}
+
+export class Approvals {
+  readonly #store: Store;
+  readonly #config: Config;
+  readonly #now: () => number;
+  readonly #approvers: () => Approvers;
+  readonly #sessionKey: () => string;
+
+  constructor(store: Store, config: Config, now: () => number, approvers: () => Approvers, sessionKey: () => string) {
+    this.#store = store;
+    this.#config = config;
+    this.#now = now;
+    this.#approvers = approvers;
+    this.#sessionKey = sessionKey;
+  }
+
+  needs(i: IncidentRecord): number {
+    return votesMissing(this.#store, this.#config, i);
+  }
+
+  /** A vote by `serve`'s own key for a signed-in person. @throws Refused naming the rule */
+  signFor(person: Person, id: string, digest: string, decision: Vote['decision'], reason: string): Vote {
+    if (this.#config.policy.proof !== 'session')
+      throw new Refused('policy.proof is key: vote with `readmit approve ID --as NAME` on the host');
+    const i = incident(this.#store, id);
+    const plan = this.#votable(i, digest);
+    if (needsFresh(plan.tier, person.since, this.#now(), this.#config.web.fresh) === 'sign-in-again')
+      throw new Refused('sign in again: a sign-in of the last minutes is asked for before a change of this weight');
+    const vote = makeVote({ plan, by: person, decision, reason, proof: 'session', now: this.#now() });
+    return signVote(vote, this.#sessionKey());
+  }
+
+  #votable(i: IncidentRecord, digest: string | null): Plan {
+    const votes = votesOf(this.#store, i.id, i.serial);
+    const said = votes.map(v => `${v.by} ${v.decision === 'approve' ? 'approved' : 'denied'} it at ${v.issued}`).join(', ');
+    if (i.state === 'denied') throw new Refused(`denied is final for this plan: ${said}`);
+    if (i.state !== 'proposed' || !i.plan)
+      throw new Refused(`there is nothing to vote on: the incident is ${i.state}${said ? ` (${said})` : ''}`);
+    if (digest !== null && i.plan.digest !== digest)
+      throw new Refused('the plan has changed since you saw it: look at the new one and decide again');
+    if (i.inhibitedBy) throw new Refused(`incident ${i.inhibitedBy} explains this one: decide there`);
+    if (i.plan.managedBy) throw new Refused(`${i.plan.managedBy} owns the target: export the plan and file it there`);
+    return i.plan;
+  }
+
+  /** Keeps a signed vote; with enough of them the order goes out. @throws Refused naming the rule */
+  vote(vote: Vote): void {
+    this.#store.tx(() => {
+      const now = this.#now();
+      const i = incident(this.#store, vote.incident);
+      if (hasVote(this.#store, vote.id)) throw new Refused(`vote ${vote.id} was used already`);
+      const plan = this.#votable(i, null);
+      const earlier = votesOf(this.#store, i.id, plan.serial);
+      const verdict = mayVote(votedPlan(plan), vote, earlier, this.#approvers(), this.#config.policy, now);
+      if (verdict.kind === 'refused') throw new Refused(verdict.message);
+      if (vote.decision === 'deny' && !vote.reason.trim()) throw new Refused('a denial needs a reason (--reason)');
+      if (vote.decision === 'approve' && plan.subject && !plan.entitlement && !vote.reason.trim())
+        throw new Refused(`nothing shows that ${plan.subject.user} should have access: give a reason (--reason)`);
+      if (vote.decision === 'approve' && plan.gains.length > 0 && maintenance(this.#store))
+        throw new Refused('maintenance is on: nothing that widens access is done until it ends');
+      saveVote(this.#store, now, vote);
+      const deed = vote.decision === 'approve' ? 'approved' : 'denied';
+      record(this.#store, now, {
+        actor: vote.by,
+        what: `${deed}${vote.reason ? `: ${vote.reason}` : ''}`,
+        incident: i.id,
+        plan: plan.digest,
+        after: { vote: vote.id, serial: vote.serial, proof: vote.proof },
+      });
+      if (vote.decision === 'deny') {
+        denyDigest(this.#store, plan.digest, now + this.#config.policy.denySticky * 1000, i.id);
+        move(this.#store, now, i.id, 'proposed', 'denied', { actor: vote.by, what: 'denied', plan: plan.digest }, { due: now + 60_000 });
+      } else if (verdict.kind === 'enough') {
+        const by = [...earlier, vote].map(v => v.by).join(' and ');
+        move(this.#store, now, i.id, 'proposed', 'approved', { actor: 'readmit', what: `approved by ${by}`, plan: plan.digest }, { due: now + RESEND_MS });
+        this.#send(plan, 'plan', [...earlier, vote], i);
+      } else update(this.#store, now, i.id, {});
+    });
+  }
+
+  /** Offers to take back what the last run did, under the votes it ran with. */
+  undo(person: Person, id: string): void {
+    this.#store.tx(() => {
+      const i = incident(this.#store, id);
+      const run = lastRun(this.#store, id, 'plan');
+      if (!run?.outcome || !i.plan || i.plan.undo.length === 0) throw new Refused('there is nothing of ours to undo');
+      if (!UNDOABLE.includes(i.state)) throw new Refused(`an incident that is ${i.state} can't be undone`);
+      const allowed = [...this.#config.policy.tiers[1].roles, ...this.#config.policy.tiers[2].roles];
+      if (!person.roles.some(r => allowed.includes(r))) throw new Refused(`${person.name} has no role that may undo`);
+      const earlier = lastRun(this.#store, id, 'undo');
+      if (earlier && !earlier.outcome) throw new Refused('the undo is under way');
+      record(this.#store, this.#now(), { actor: person.name, what: 'asked for the undo', incident: id, plan: i.plan.digest });
+      this.#send(i.plan, 'undo', run.order.votes, i);
+    });
+  }
+
+  #send(plan: Plan, what: 'plan' | 'undo', votes: Vote[], i: IncidentRecord): void {
+    const now = this.#now();
+    const order: Order = {
+      v: 1,
+      kind: 'run',
+      // Named after the vote that made it enough, so that no lost or restored database can make the same name again.
+      run: what === 'plan' ? `${plan.incident}.${plan.serial}.${votes.at(-1)!.id}`.slice(0, 80) : `${plan.incident}.${plan.serial}.undo.${randomUUID()}`,
+      what,
+      incident: plan.incident,
+      serial: plan.serial,
+      host: plan.host,
+      subject: plan.subject,
+      tier: plan.tier,
+      steps: plan.steps,
+      undo: plan.undo,
+      assumes: plan.assumes,
+      digest: plan.digest,
+      votes,
+    };
+    saveRun(this.#store, now, order);
+    sendOrder(this.#store, now, order, i.id, 0);
+  }
+}
+
+/** Puts the order in the outbox; each attempt has a key of its own, the run id stays. */
+export const sendOrder = (store: Store, now: number, order: Order, incidentId: string, attempt: number): void => {
+  enqueue(store, now, {
+    key: `run-${order.run}-${attempt}`,
+    channel: 'job',
+    incident: incidentId,
+    payload: { host: order.host, message: { name: 'execute', data: { v: 1, order } } },
+  });
+};

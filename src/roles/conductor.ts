@@ -1,0 +1,399 @@
+/**
+ * What happens next to an incident: asks for facts, diagnoses, plans, offers, verifies. Every wait has a time in the
+ * store, so nothing is stuck after a crash: who comes back takes up what is due.
+ */
+import type { Logger } from 'pino';
+import type { Config } from '../config.ts';
+import { type CauseRule, diagnose } from '../diagnose/diagnose.ts';
+import type { Diagnosis, Fact, State } from '../incident.ts';
+import type { AgentMessage, ServeMessage, Snapshot } from '../queue/messages.ts';
+import { letsIn } from '../remedy/access-model.ts';
+import { makePlan } from '../remedy/plan.ts';
+import { judge } from '../remedy/verify.ts';
+import { deniedUntil, endGrants, endRun, lastRun, runById, runsOf, saveGrant, savePlan, votesOf } from '../store/approvals.ts';
+import { maintenance, tell, toldAt } from '../store/desk-rows.ts';
+import { historyFacts, recordSnapshot } from '../store/history.ts';
+import { dueIncidents, type IncidentRecord, incident, move, nextDue, update, wakeWaiting } from '../store/incidents.ts';
+import { journalOf, record } from '../store/journal.ts';
+import { denialsSince, knownUsersOf } from '../store/observations.ts';
+import type { Store } from '../store/open.ts';
+import { enqueue } from '../store/outbox.ts';
+import { RESEND_MS, sendOrder } from './approvals.ts';
+import { serviceFacts } from './given-facts.ts';
+
+type Message<N extends ServeMessage['name']> = Extract<ServeMessage, { name: N }>['data'];
+
+export interface ConductorParts {
+  store: Store;
+  config: Config;
+  now: () => number;
+  log: Logger;
+  causes: readonly CauseRule[];
+  /** Sends to a host's agent now; losing it is no loss, the due time asks again. */
+  send(host: string, message: AgentMessage): Promise<void>;
+}
+
+/** States in which the facts are looked at again and again, because the world may mend itself. */
+const WAITING: readonly State[] = ['proposed', 'advised', 'escalated', 'failed', 'not-effective', 'denied'];
+const PROBE_ANSWER_MS = 6000;
+const VERIFY_ANSWER_MS = 60_000;
+const GROUP_WAIT_MS = 1500;
+
+export class Conductor {
+  readonly #p: ConductorParts;
+  #timer: NodeJS.Timeout | null = null;
+  #stopped = false;
+
+  constructor(parts: ConductorParts) {
+    this.#p = parts;
+  }
+
+  /** Takes up everything that is due; call it at start and after every commit. */
+  tick = (): void => {
+    if (this.#stopped) return;
+    if (this.#timer) clearTimeout(this.#timer);
+    const { store, now, log } = this.#p;
+    for (const i of dueIncidents(store, now())) {
+      try {
+        this.#take(i);
+      } catch (error) {
+        log.error({ err: error, incident: i.id }, 'incident could not be taken further');
+        update(store, now(), i.id, { due: now() + 5000 });
+      }
+    }
+    const due = nextDue(store);
+    if (due !== null) this.#timer = setTimeout(this.tick, Math.max(5, Math.min(30_000, due - now())));
+  };
+
+  stop(): void {
+    this.#stopped = true;
+    if (this.#timer) clearTimeout(this.#timer);
+  }
+
+  #take(i: IncidentRecord): void {
+    const { store, now, config } = this.#p;
+    if (i.held && i.state === 'open' && maintenance(store)) return update(store, now(), i.id, { due: now() + 30_000 });
+    if (i.inhibitedBy && i.state !== 'verifying' && i.state !== 'propagating') return update(store, now(), i.id, { due: null });
+    switch (i.state) {
+      case 'open':
+      case 'stale':
+      case 'proposed':
+      case 'advised':
+      case 'escalated':
+      case 'failed':
+      case 'not-effective':
+      case 'denied':
+        return this.#ask(i);
+      case 'approved':
+      case 'running': {
+        const run = lastRun(store, i.id, 'plan');
+        if (run && !run.outcome) sendOrder(store, now(), run.order, i.id, i.attempts + 1);
+        return update(store, now(), i.id, { due: now() + RESEND_MS, attempts: i.attempts + 1 });
+      }
+      case 'propagating':
+      case 'verifying':
+        this.#fire(i.host, {
+          name: 'verify',
+          data: { v: 1, request: `${i.id}.${i.attempts}`, incident: i.id, ...this.#whoToVerify(i), since: i.changed ?? i.openedMs },
+        });
+        return update(store, now(), i.id, { due: now() + VERIFY_ANSWER_MS + config.verify.recheck * 1000, attempts: i.attempts + 1 });
+      case 'resolved':
+      case 'expired':
+      case 'undone':
+        return update(store, now(), i.id, { due: null });
+      default:
+        i.state satisfies never;
+    }
+  }
+
+  #fire(host: string, message: AgentMessage): void {
+    this.#p.send(host, message).catch(error => this.#p.log.warn({ host, message: message.name, reason: (error as Error).message }, 'message not sent'));
+  }
+
+  #ask(i: IncidentRecord): void {
+    const { store, now } = this.#p;
+    const user = subjectOf(store, i);
+    this.#fire(i.host, { name: 'probe', data: { v: 1, request: `${i.id}.${i.attempts}`, user, until: now() + PROBE_ANSWER_MS } });
+    update(store, now(), i.id, { due: now() + PROBE_ANSWER_MS + Math.min(60_000, i.attempts * 1000), attempts: i.attempts + 1 });
+  }
+
+  #whoToVerify(i: IncidentRecord): { users: string[]; canary: string[] } {
+    const known = knownUsersOf(this.#p.store, i.id);
+    const users = known.length ? known : i.kind === 'user' ? [i.key] : [];
+    const canary =
+      this.#p.config.verify.canary === 'off' ? [] : this.#p.config.verify.canary === 'account' ? [this.#p.config.verify.account ?? users[0] ?? ''].filter(Boolean) : users.slice(0, 1);
+    return { users, canary };
+  }
+
+  /** Facts came back: the diagnosis is made anew and the incident goes where it leads. */
+  onFacts(message: Message<'facts'>): void {
+    const { store, now, log } = this.#p;
+    if (message.snapshot) this.onSnapshot(message.snapshot);
+    const id = message.request.split('.')[0]!;
+    const i = incident(store, id);
+    if (i.state !== 'open' && i.state !== 'stale' && !WAITING.includes(i.state)) return;
+    if (i.inhibitedBy) return;
+    store.tx(() => {
+      const facts = this.#allFacts(i, message.user, message.facts);
+      const diagnosis = diagnose({ user: message.user, facts, causes: this.#p.causes, event: i.event, kind: i.kind, key: i.key });
+      log.info({ incident: id, state: i.state, cause: diagnosis.cause }, 'diagnosed');
+      this.#decide(i, diagnosis, facts, message.snapshot);
+    });
+  }
+
+  #allFacts(i: IncidentRecord, user: string | null, asked: Fact[]): Fact[] {
+    const { store, now, config } = this.#p;
+    return [...asked, ...historyFacts(store, now(), i.host, user), ...serviceFacts(store, now(), i, user, config)];
+  }
+
+  #decide(i: IncidentRecord, diagnosis: Diagnosis, facts: Fact[], snapshot: Snapshot | null): void {
+    const { store, now, config } = this.#p;
+    const at = now();
+    const again = at + this.#recheckMs(i);
+    const base = { diagnosis, cause: diagnosis.cause };
+    if (diagnosis.cause === null) return this.#withoutCause(i, diagnosis, facts, again);
+    if (i.kind === 'service' && this.#dissolves(i, diagnosis)) return;
+    const { remedy } = diagnosis;
+    if (i.state === 'failed' || i.state === 'not-effective') return update(store, at, i.id, { due: again });
+    if (remedy.kind === 'plan') {
+      const made = makePlan({ incident: i.id, serial: i.serial + 1, host: i.host, diagnosis, facts, snapshot, config, now: at });
+      if ('refused' in made) return this.#to(i, 'escalated', made.refused, { ...base, note: made.refused, due: again });
+      const until = deniedUntil(store, made.digest, at);
+      if (until !== null) {
+        if (i.state === 'denied') return update(store, at, i.id, { diagnosis, due: Math.min(until, at + 60_000) });
+        return this.#to(i, 'escalated', 'the same change was denied', { ...base, note: `this change was denied; it is offered again after ${new Date(until).toISOString()}`, due: Math.min(until, again) });
+      }
+      if (made.gains.length && maintenance(store)) return update(store, at, i.id, { ...base, held: true, due: at + 30_000 });
+      const same = i.state === 'proposed' && i.plan?.digest === made.digest && Date.parse(i.plan.expires) - at > 60_000;
+      if (same) return update(store, at, i.id, { diagnosis, due: again });
+      savePlan(store, at, made);
+      return this.#to(i, 'proposed', `proposed: ${made.summary}`, { ...base, plan: made, tier: made.tier, note: '', due: again }, made.digest);
+    }
+    if (i.state === 'denied') return update(store, at, i.id, { diagnosis, due: at + 60_000 });
+    if (remedy.kind === 'tell') return this.#to(i, 'advised', `advised: ${diagnosis.title}`, { ...base, plan: null, tier: 0, note: '', due: again });
+    const why = remedy.kind === 'none' ? remedy.why : remedy.advice.text;
+    return this.#to(i, 'escalated', `needs a human: ${diagnosis.title}`, { ...base, plan: null, tier: null, note: why, due: again });
+  }
+
+  /** No cause holds: either the person can work, or a human must find out. */
+  #withoutCause(i: IncidentRecord, diagnosis: Diagnosis, facts: Fact[], again: number): void {
+    const { store, now } = this.#p;
+    const at = now();
+    const entry = letsIn(facts);
+    const base = { diagnosis, cause: i.cause };
+    if (entry.verdict === 'in') {
+      const tries = journalOf(store, i.id).filter(e => e.what.startsWith('nothing in the way')).length;
+      if (tries < 3) {
+        if (i.state === 'denied') return this.#to(i, 'resolved', 'access was given by other means', { diagnosis });
+        return this.#to(i, 'verifying', 'nothing in the way any more: test jobs show whether it is so', { ...base, changed: i.changed ?? at, due: at });
+      }
+      return this.#to(i, 'escalated', 'the facts let the person in, the test jobs do not', { ...base, note: 'no known cause holds, and yet the test jobs fail', due: again });
+    }
+    // A probe that could not answer this time may answer the next: a human is called after the third try.
+    if (i.state === 'open' && i.attempts < 3) return update(store, at, i.id, { diagnosis, due: at + 1000 * (i.attempts + 1) });
+    if (i.state === 'denied' || i.state === 'failed' || i.state === 'not-effective') return update(store, at, i.id, { due: again });
+    return this.#to(i, 'escalated', 'no known cause holds', { ...base, note: 'no known cause holds; all facts are here', due: again });
+  }
+
+  /** Many people, but no cause they share: each has an incident of their own again. */
+  #dissolves(i: IncidentRecord, diagnosis: Diagnosis): boolean {
+    const rule = this.#p.causes.find(c => c.cause === diagnosis.cause);
+    if (!rule || rule.kind === 'service') return false;
+    this.#to(i, 'expired', 'the people concerned share no cause', { diagnosis, note: 'the people concerned share no cause; each has an incident of their own' });
+    return true;
+  }
+
+  #recheckMs(i: IncidentRecord): number {
+    const { config, now } = this.#p;
+    const age = Math.max(0, now() - i.openedMs) / 60_000;
+    const pace = i.state === 'advised' || i.state === 'open' || i.state === 'propagating' || i.state === 'verifying' ? 1 : 2;
+    return Math.min(300_000, config.verify.recheck * 1000 * pace * (1 + age));
+  }
+
+  /** Moves, or stays and notes what is new; then tells whom it concerns. */
+  #to(i: IncidentRecord, to: State, what: string, change: Parameters<typeof update>[3], plan: string | null = null): void {
+    const { store, now } = this.#p;
+    const at = now();
+    if (i.state === to && to !== 'proposed') update(store, at, i.id, change);
+    else move(store, at, i.id, i.state, to, { actor: 'readmit', what, plan }, change);
+    if (to === 'proposed' || to === 'escalated') this.#alert(i, at);
+    if (to === 'advised') this.#tellPerson(i.id, at);
+  }
+
+  #alert(i: IncidentRecord, at: number): void {
+    enqueue(this.#p.store, at, { key: `alert-${i.id}`, channel: 'mail', incident: i.id, payload: { letter: 'alert', incident: i.id }, due: at + GROUP_WAIT_MS });
+  }
+
+  #tellPerson(id: string, at: number): void {
+    const { store, config } = this.#p;
+    const { diagnosis } = incident(store, id);
+    if (!diagnosis?.cause || !config.mail.userDomain) return;
+    const last = toldAt(store, diagnosis.user, diagnosis.cause);
+    if (last !== null && at - last < config.mail.userInterval * 1000) {
+      if (enqueueSeen(store, id)) return;
+      record(store, at, { actor: 'readmit', what: `${diagnosis.user} was told at ${new Date(last).toISOString()}; not told again yet`, incident: id });
+      return;
+    }
+    tell(store, at, diagnosis.user, diagnosis.cause);
+    enqueue(store, at, { key: `tell-${id}-${diagnosis.cause}`, channel: 'mail', incident: id, payload: { letter: 'user-tell', incident: id } });
+  }
+
+  onSnapshot(snapshot: Snapshot): void {
+    const { store, now } = this.#p;
+    const at = now();
+    const byRun = (group: string, user: string, change: 'added' | 'removed'): string | null => {
+      const wanted = change === 'added' ? 'group.add' : 'group.remove';
+      const row = store
+        .all<{ id: string; order_json: string }>('SELECT id, order_json FROM run WHERE host = ? ORDER BY created DESC LIMIT 50', snapshot.host)
+        .find(r => {
+          const order = JSON.parse(r.order_json) as { what: string; steps: { action: string; user?: string; group?: string }[]; undo: { action: string; user?: string; group?: string }[] };
+          return (order.what === 'plan' ? order.steps : order.undo).some(s => s.action === wanted && s.user === user && s.group === group);
+        });
+      return row?.id ?? null;
+    };
+    if (recordSnapshot(store, at, snapshot, byRun)) wakeWaiting(store, at, snapshot.host);
+  }
+
+  /** The order is on its way: BullMQ has it. */
+  onSent(run: string): void {
+    const { store, now } = this.#p;
+    const found = runById(store, run);
+    if (!found || found.what !== 'plan') return;
+    const i = incident(store, found.incident);
+    if (i.state === 'approved') move(store, now(), i.id, 'approved', 'running', { actor: 'readmit', what: `handed to ${i.host}` }, { due: now() + RESEND_MS });
+  }
+
+  onOutcome(message: Message<'outcome'>): void {
+    const { store, now } = this.#p;
+    const at = now();
+    store.tx(() => {
+      const run = runById(store, message.run);
+      if (!run || !endRun(store, run.id, Date.parse(message.started), at, message.outcome)) return;
+      const { result, detail } = message.outcome;
+      const i = this.#running(run.incident);
+      const digest = run.order.digest;
+      if (run.what === 'undo') return this.#undone(i, result, detail, digest);
+      const by = { actor: `executor on ${run.host}`, plan: digest };
+      switch (result) {
+        case 'done':
+        case 'already': {
+          if (result === 'done') this.#saveGrants(i, run.id, at);
+          move(store, at, i.id, i.state, 'verifying', { ...by, what: result === 'done' ? `done: ${detail}` : `nothing to do: ${detail}` }, { changed: at, due: at });
+          wakeWaiting(store, at, i.host);
+          return;
+        }
+        case 'stale':
+          move(store, at, i.id, i.state, 'stale', { ...by, what: `stale: ${detail}` }, { plan: null, note: detail });
+          return;
+        case 'refused':
+        case 'failed':
+        case 'unknown':
+          move(store, at, i.id, i.state, 'failed', { ...by, what: `${result}: ${detail}` }, { note: detail, due: at + this.#recheckMs(i) });
+          enqueue(store, at, { key: `failed-${run.id}`, channel: 'mail', incident: i.id, payload: { letter: 'failed', incident: i.id } });
+          return;
+        default:
+          result satisfies never;
+      }
+    });
+  }
+
+  /** An outcome can overtake the note that the order was sent. */
+  #running(id: string): IncidentRecord {
+    const { store, now } = this.#p;
+    const i = incident(store, id);
+    return i.state === 'approved' ? move(store, now(), id, 'approved', 'running', { actor: 'readmit', what: `handed to ${i.host}` }) : i;
+  }
+
+  #undone(i: IncidentRecord, result: string, detail: string, digest: string): void {
+    const { store, now } = this.#p;
+    const at = now();
+    if (result === 'done' || result === 'already') {
+      endGrants(store, at, i.id);
+      move(store, at, i.id, i.state, 'undone', { actor: `executor on ${i.host}`, what: `taken back: ${detail}`, plan: digest });
+    } else record(store, at, { actor: `executor on ${i.host}`, what: `the undo was ${result}: ${detail}`, incident: i.id, plan: digest });
+  }
+
+  #saveGrants(i: IncidentRecord, run: string, at: number): void {
+    const { store } = this.#p;
+    const votes = votesOf(store, i.id, i.serial);
+    for (const step of i.plan?.steps ?? [])
+      if (step.action === 'group.add')
+        saveGrant(store, {
+          id: `${run}.${step.group}`,
+          user: step.user,
+          uid: step.uid,
+          group: step.group,
+          host: i.host,
+          incident: i.id,
+          run,
+          by: votes.map(v => v.by),
+          reason: votes.map(v => v.reason).filter(Boolean).join('; '),
+          entitlement: i.plan?.entitlement ?? null,
+          since: at,
+          until: step.until ? Date.parse(step.until) : null,
+          ended: null,
+        });
+  }
+
+  onVerified(message: Message<'verified'>): void {
+    const { store, now, config } = this.#p;
+    store.tx(() => {
+      const at = now();
+      const i = incident(store, message.incident);
+      if (i.state !== 'verifying' && i.state !== 'propagating') return;
+      const users = Object.keys(message.facts);
+      const since = i.changed ?? i.openedMs;
+      const verdict = judge({
+        plan: i.plan,
+        cause: i.cause,
+        facts: message.facts,
+        canary: message.canary,
+        alive: message.alive,
+        newDenials: denialsSince(store, users.slice(0, 300), since),
+        since,
+        now: at,
+        config,
+      });
+      const ran = runsOf(store, i.id).some(r => r.what === 'plan' && r.outcome?.result === 'done');
+      const by = { actor: 'readmit', what: verdict.because, plan: i.plan?.digest ?? null };
+      switch (verdict.state) {
+        case 'resolved':
+          move(store, at, i.id, i.state, 'resolved', by, { note: '' });
+          if (ran) this.#restored(i, at);
+          wakeWaiting(store, at, i.host);
+          return;
+        case 'propagating':
+        case 'verifying':
+          if (i.state !== verdict.state) move(store, at, i.id, i.state, verdict.state, by, { due: at + this.#recheckMs(i) });
+          else update(store, at, i.id, { due: at + this.#recheckMs(i) });
+          return;
+        case 'not-effective':
+        case 'failed':
+          if (!ran) {
+            move(store, at, i.id, i.state, 'open', { actor: 'readmit', what: `still refused: ${verdict.because}` }, { changed: null, due: at + this.#recheckMs(i) });
+            return;
+          }
+          move(store, at, i.id, i.state, verdict.state, by, { note: verdict.because, due: at + this.#recheckMs(i) });
+          enqueue(store, at, { key: `not-effective-${i.id}-${i.serial}`, channel: 'mail', incident: i.id, payload: { letter: 'failed', incident: i.id } });
+          return;
+        default:
+          verdict.state satisfies never;
+      }
+    });
+  }
+
+  #restored(i: IncidentRecord, at: number): void {
+    if (i.plan?.subject && this.#p.config.mail.userDomain)
+      enqueue(this.#p.store, at, { key: `restored-${i.id}`, channel: 'mail', incident: i.id, payload: { letter: 'access-restored', incident: i.id } });
+  }
+}
+
+const enqueueSeen = (store: Store, id: string): boolean => store.get("SELECT 1 FROM outbox WHERE incident = ? AND substr(key, 1, 5) = 'tell-'", Number(id)) !== undefined;
+
+/** Whose facts are asked for: the person, or for a service the one who was refused most; null when nobody is known. */
+export function subjectOf(store: Store, i: IncidentRecord): string | null {
+  if (i.kind === 'user') return i.key;
+  if (i.kind === 'address') return null;
+  return knownUsersOf(store, i.id, 1)[0] ?? null;
+}
+

@@ -1,0 +1,82 @@
+/**
+ * Rings until somebody answers: takes what is due from the outbox, channel by channel, so that a dead mail server never
+ * holds up a job. A row is done only when its carrier said so; a carrier that fails is asked again later.
+ */
+import type { Logger } from 'pino';
+import { type Channel, dueRows, markDone, markFailed, nextOutboxDue, type OutboxRow } from '../store/outbox.ts';
+import type { Store } from '../store/open.ts';
+
+/** Carries one row. Resolves with what became of it (`sent`, `folded`, `ended`, …); rejects to be asked again. */
+export type Carrier = (row: OutboxRow) => Promise<string>;
+
+export class Doorbell {
+  readonly #store: Store;
+  readonly #now: () => number;
+  readonly #log: Logger;
+  readonly #carriers: Record<Channel, Carrier>;
+  readonly #busy = new Set<Channel>();
+  readonly #again = new Set<Channel>();
+  #timer: NodeJS.Timeout | null = null;
+  #stopped = false;
+  /** The last failure of each channel, for health; null when the last row went out. */
+  readonly failing: Record<Channel, string | null> = { job: null, mail: null, webhook: null };
+
+  constructor(store: Store, now: () => number, log: Logger, carriers: Record<Channel, Carrier>) {
+    this.#store = store;
+    this.#now = now;
+    this.#log = log;
+    this.#carriers = carriers;
+  }
+
+  /** Looks for due rows now; cheap to call after every commit. */
+  ring(): void {
+    if (this.#stopped) return;
+    for (const channel of ['job', 'mail', 'webhook'] as const) void this.#pump(channel);
+  }
+
+  async #pump(channel: Channel): Promise<void> {
+    if (this.#busy.has(channel)) {
+      this.#again.add(channel);
+      return;
+    }
+    this.#busy.add(channel);
+    try {
+      do {
+        this.#again.delete(channel);
+        for (const row of dueRows(this.#store, this.#now(), channel)) await this.#carry(channel, row);
+      } while (this.#again.has(channel) && !this.#stopped);
+    } catch (error) {
+      this.#log.error({ err: error, channel }, 'outbox could not be read');
+    } finally {
+      this.#busy.delete(channel);
+      this.#arm();
+    }
+  }
+
+  async #carry(channel: Channel, row: OutboxRow): Promise<void> {
+    if (this.#stopped) return;
+    try {
+      const result = await this.#carriers[channel](row);
+      if (this.failing[channel]) this.#log.info({ channel }, 'channel works again');
+      this.failing[channel] = null;
+      if (!this.#stopped) markDone(this.#store, this.#now(), row.id, result);
+    } catch (error) {
+      const reason = (error as Error).message;
+      if (!this.failing[channel]) this.#log.warn({ channel, reason, key: row.key }, 'channel fails, will be tried again');
+      this.failing[channel] = reason;
+      if (!this.#stopped) markFailed(this.#store, this.#now(), row, reason);
+    }
+  }
+
+  #arm(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    const due = this.#stopped ? null : nextOutboxDue(this.#store);
+    if (due === null) return;
+    this.#timer = setTimeout(() => this.ring(), Math.max(10, Math.min(60_000, due - this.#now())));
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    if (this.#timer) clearTimeout(this.#timer);
+  }
+}

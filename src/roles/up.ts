@@ -1,0 +1,115 @@
+/**
+ * `readmit up`: Redis, executor, serve and agent on one machine, for the demo and a trial; installed, they are units of
+ * their own. Starts them in order, starts again what dies, and takes everything down with itself.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Logger } from 'pino';
+import { findCommand } from '../command.ts';
+import { type Config, inState, originOf } from '../config.ts';
+import { Usage } from '../incident.ts';
+import { answers, startRedis } from '../queue/embedded-redis.ts';
+
+const MAIN = resolve(import.meta.dirname, '../main.ts');
+const ROLES = ['exec', 'serve', 'agent'] as const;
+type Role = (typeof ROLES)[number];
+
+const findSetpriv = (): string | null => {
+  try {
+    return findCommand('setpriv', ['/usr/bin', '/bin']);
+  } catch {
+    return null;
+  }
+};
+
+/** How long to wait before the nth start of a part within a minute. */
+const backoff = (starts: number): number => Math.min(5000, starts <= 1 ? 0 : 50 * 2 ** (starts - 2));
+
+class Part {
+  child: ChildProcess | null = null;
+  #starts: number[] = [];
+  readonly name: string;
+  readonly #start: () => Promise<ChildProcess>;
+  readonly #log: Logger;
+  #stopping = false;
+
+  constructor(name: string, start: () => Promise<ChildProcess>, log: Logger) {
+    this.name = name;
+    this.#start = start;
+    this.#log = log;
+  }
+
+  /** Starts it and keeps it running until `stop`. Exit 2 (wrong config) is final. */
+  async run(onFatal: (error: Error) => void): Promise<void> {
+    this.#starts = [...this.#starts.filter(t => t > Date.now() - 60_000), Date.now()];
+    const child = await this.#start();
+    this.child = child;
+    child.once('exit', (code, signal) => {
+      this.child = null;
+      if (this.#stopping) return;
+      if (code === 2) return onFatal(new Usage(`${this.name} refused to start`));
+      this.#log.warn({ part: this.name, code, signal }, 'part ended, starting it again');
+      setTimeout(() => this.#stopping || this.run(onFatal).catch(onFatal), backoff(this.#starts.length));
+    });
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM', limitMs = 2000): Promise<void> {
+    this.#stopping = true;
+    const { child } = this;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill(signal);
+    const timer = setTimeout(() => child.kill('SIGKILL'), limitMs);
+    await gone;
+    clearTimeout(timer);
+  }
+}
+
+/** A role prints `ready` on its standard output when it does its work; the rest of what it prints is relayed. */
+function startRole(role: Role, config: Config, setpriv: string | null, relay: (line: string) => void): Promise<ChildProcess> {
+  const argv = [process.execPath, MAIN, role, '--config', config.file];
+  const full = setpriv ? [setpriv, '--pdeathsig', 'TERM', ...argv] : argv;
+  const child = spawn(full[0]!, full.slice(1), { stdio: ['ignore', 'pipe', 'inherit'], env: process.env });
+  const lines = createInterface({ input: child.stdout! });
+  return new Promise(done => {
+    lines.on('line', line => (line === 'ready' ? done(child) : relay(line)));
+    child.once('exit', () => done(child));
+  });
+}
+
+export async function up(config: Config, log: Logger, signal: AbortSignal): Promise<void> {
+  if (!config.redis.socket) throw new Usage(`${config.file}: redis.socket: readmit up runs its own Redis on a unix socket, so it needs one`);
+  const setpriv = findSetpriv();
+  const relay = (line: string): void => void process.stdout.write(`${line}\n`);
+  let fatal: (error: Error) => void = () => {};
+  const broken = new Promise<never>((_, reject) => {
+    fatal = reject;
+  });
+  broken.catch(() => {});
+  const parts: Part[] = [];
+  const start = async (part: Part): Promise<void> => {
+    parts.push(part);
+    await part.run(fatal);
+  };
+  const socket = config.redis.socket;
+  try {
+    if (await answers(socket)) throw new Usage(`a Redis answers on ${socket} already: is another readmit up running with this configuration?`);
+    rmSync(socket, { force: true });
+    await start(new Part('redis', () => startRedis(socket, inState(config, 'redis'), setpriv), log));
+    await Promise.all(
+      ROLES.filter(role => role !== 'exec' || config.executor.enabled).map(role =>
+        start(new Part(role, () => startRole(role, config, setpriv, relay), log)),
+      ),
+    );
+    relay(`ready ${originOf(config)}`);
+    await Promise.race([broken, new Promise<void>(done => signal.addEventListener('abort', () => done(), { once: true }))]);
+  } finally {
+    const [redis, ...roles] = parts;
+    await Promise.all(roles.map(part => part.stop()));
+    await redis?.stop();
+    rmSync(socket, { force: true });
+  }
+}

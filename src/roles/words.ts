@@ -1,0 +1,56 @@
+/** Sentences about an incident, for people: what is the matter, and what happens next. Pure. */
+import type { IncidentRecord } from '../store/incidents.ts';
+
+/** `alice can't submit jobs: she is not in claw-users`; before a diagnosis, what was seen. */
+export function headlineOf(i: IncidentRecord): string {
+  if (i.diagnosis?.title) return i.diagnosis.title;
+  const times = i.count === 1 ? 'once' : `${i.count} times`;
+  if (i.kind === 'address') return `${i.key} was refused with ${i.users} different names`;
+  if (i.kind === 'service') return i.users > 1 ? `${i.users} people are refused by ${i.key}` : `${i.key} does not serve its users`;
+  return `${i.key} was refused ${times}`;
+}
+
+const inWords = (ms: number): string => {
+  const s = Math.max(0, Math.round(ms / 1000));
+  return s < 90 ? `${s} s` : s < 5400 ? `${Math.round(s / 60)} min` : `${Math.round(s / 3600)} h`;
+};
+
+/** What happens next, and when. */
+export function nextOf(i: IncidentRecord, needs: number, now: number): string {
+  const again = i.due === null ? '' : ` It is looked at again in ${inWords(i.due - now)}.`;
+  if (i.inhibitedBy) return `Explained by incident ${i.inhibitedBy}; it is looked at again when that one ends.`;
+  switch (i.state) {
+    case 'open':
+      return i.held ? 'Held: maintenance is on.' : `The cause is being looked for.${again}`;
+    case 'proposed':
+      return `Waits for ${needs} ${needs === 1 ? 'approval' : 'approvals'}${i.plan ? `; the plan is good until ${i.plan.expires}` : ''}.`;
+    case 'advised':
+      return `Waits for the person concerned.${again}`;
+    case 'approved':
+      return 'Approved; the order is on its way to the host.';
+    case 'running':
+      return 'The executor is at it.';
+    case 'propagating':
+      return `Done; it takes effect at the person's next login or when the directory catches up. Nothing needs to be changed back.${again}`;
+    case 'verifying':
+      return 'Done; test jobs show whether it helped.';
+    case 'resolved':
+      return 'Nothing: the person can work again.';
+    case 'not-effective':
+      return 'The change is in place but did not help. It can be undone.';
+    case 'failed':
+      return `The change failed${i.note ? `: ${i.note}` : ''}.`;
+    case 'denied':
+      return `Denied. It is not offered again for a day, however often it is asked for.`;
+    case 'stale':
+      return 'The system moved since the plan was made; a new one is being made.';
+    case 'escalated':
+      return `A human must look${i.note ? `: ${i.note}` : ''}.${again}`;
+    case 'expired':
+      return i.note ? `Nothing: ${i.note}.` : 'Nothing: the reason is gone.';
+    case 'undone':
+      return 'Nothing: the change was taken back.';
+    default:
+      return i.state satisfies never;
+  }
+}

@@ -1,0 +1,171 @@
+/** Plans, votes, runs and grants in the store: what was offered, who said what, what was done. */
+import type { Outcome, Plan, Vote } from '../incident.ts';
+import type { Order } from '../queue/messages.ts';
+import type { Store } from './open.ts';
+
+export function savePlan(store: Store, now: number, plan: Plan): void {
+  store.run(
+    'INSERT INTO plan (incident, serial, digest, created, expires, plan_json) VALUES (?,?,?,?,?,?)',
+    Number(plan.incident),
+    plan.serial,
+    plan.digest,
+    now,
+    Date.parse(plan.expires),
+    JSON.stringify(plan),
+  );
+  store.run('UPDATE incident SET serial = ? WHERE id = ?', plan.serial, Number(plan.incident));
+}
+
+export const planOf = (store: Store, incident: string, serial: number): Plan | undefined => {
+  const row = store.get<{ plan_json: string }>('SELECT plan_json FROM plan WHERE incident = ? AND serial = ?', Number(incident), serial);
+  return row && (JSON.parse(row.plan_json) as Plan);
+};
+
+/** Votes on one serial, oldest first. */
+export const votesOf = (store: Store, incident: string, serial: number): Vote[] =>
+  store
+    .all<{ vote_json: string }>('SELECT vote_json FROM vote WHERE incident = ? AND serial = ? ORDER BY at, rowid', Number(incident), serial)
+    .map(r => JSON.parse(r.vote_json) as Vote);
+
+export const allVotesOf = (store: Store, incident: string): Vote[] =>
+  store
+    .all<{ vote_json: string }>('SELECT vote_json FROM vote WHERE incident = ? ORDER BY at, rowid', Number(incident))
+    .map(r => JSON.parse(r.vote_json) as Vote);
+
+export const hasVote = (store: Store, id: string): boolean => store.get('SELECT 1 FROM vote WHERE id = ?', id) !== undefined;
+
+export function saveVote(store: Store, now: number, vote: Vote): void {
+  store.run(
+    'INSERT INTO vote (id, incident, serial, digest, decision, by, uid, at, reason, vote_json) VALUES (?,?,?,?,?,?,?,?,?,?)',
+    vote.id,
+    Number(vote.incident),
+    vote.serial,
+    vote.digest,
+    vote.decision,
+    vote.by,
+    vote.uid,
+    now,
+    vote.reason,
+    JSON.stringify(vote),
+  );
+}
+
+export const denyDigest = (store: Store, digest: string, until: number, incident: string): void => {
+  store.run('INSERT INTO denied_digest (digest, until, incident) VALUES (?,?,?) ON CONFLICT DO UPDATE SET until = excluded.until', digest, until, Number(incident));
+};
+export const deniedUntil = (store: Store, digest: string, now: number): number | null =>
+  store.get<{ until: number }>('SELECT until FROM denied_digest WHERE digest = ? AND until > ?', digest, now)?.until ?? null;
+
+export interface Run {
+  id: string;
+  incident: string;
+  serial: number;
+  what: 'plan' | 'undo';
+  host: string;
+  order: Order;
+  created: number;
+  started: number | null;
+  ended: number | null;
+  outcome: Outcome | null;
+}
+
+export function saveRun(store: Store, now: number, order: Order): void {
+  store.run(
+    'INSERT INTO run (id, incident, serial, what, host, order_json, created) VALUES (?,?,?,?,?,?,?)',
+    order.run,
+    Number(order.incident),
+    order.serial,
+    order.what,
+    order.host,
+    JSON.stringify(order),
+    now,
+  );
+}
+
+const runFrom = (row: Record<string, string | number | null>): Run => ({
+  id: String(row.id),
+  incident: String(row.incident),
+  serial: Number(row.serial),
+  what: row.what as Run['what'],
+  host: String(row.host),
+  order: JSON.parse(String(row.order_json)) as Order,
+  created: Number(row.created),
+  started: row.started as number | null,
+  ended: row.ended as number | null,
+  outcome: row.outcome_json ? (JSON.parse(String(row.outcome_json)) as Outcome) : null,
+});
+
+export const runById = (store: Store, id: string): Run | undefined => {
+  const row = store.get('SELECT * FROM run WHERE id = ?', id);
+  return row && runFrom(row);
+};
+
+/** The newest run of an incident. */
+export const lastRun = (store: Store, incident: string, what?: Run['what']): Run | undefined => {
+  const row = what
+    ? store.get('SELECT * FROM run WHERE incident = ? AND what = ? ORDER BY created DESC, rowid DESC LIMIT 1', Number(incident), what)
+    : store.get('SELECT * FROM run WHERE incident = ? ORDER BY created DESC, rowid DESC LIMIT 1', Number(incident));
+  return row && runFrom(row);
+};
+
+export const runsOf = (store: Store, incident: string): Run[] =>
+  store.all('SELECT * FROM run WHERE incident = ? ORDER BY created, rowid', Number(incident)).map(runFrom);
+
+/** Writes the outcome once. False when it was there already. */
+export const endRun = (store: Store, id: string, started: number, ended: number, outcome: Outcome): boolean =>
+  store.run('UPDATE run SET started = ?, ended = ?, outcome_json = ? WHERE id = ? AND ended IS NULL', started, ended, JSON.stringify(outcome), id).changes > 0;
+
+export interface GrantRow {
+  id: string;
+  user: string;
+  uid: number;
+  group: string;
+  host: string;
+  incident: string;
+  run: string;
+  by: string[];
+  reason: string;
+  entitlement: string | null;
+  since: number;
+  until: number | null;
+  ended: number | null;
+}
+
+export function saveGrant(store: Store, grant: GrantRow): void {
+  store.run(
+    'INSERT OR IGNORE INTO access_grant (id, user, uid, "group", host, incident, run, by_json, reason, entitlement, since, until) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)',
+    grant.id,
+    grant.user,
+    grant.uid,
+    grant.group,
+    grant.host,
+    Number(grant.incident),
+    grant.run,
+    JSON.stringify(grant.by),
+    grant.reason,
+    grant.entitlement,
+    grant.since,
+    grant.until,
+  );
+}
+
+export const endGrants = (store: Store, now: number, incident: string): void => {
+  store.run('UPDATE access_grant SET ended = ? WHERE incident = ? AND ended IS NULL', now, Number(incident));
+};
+
+export const grantRows = (store: Store): GrantRow[] =>
+  store.all('SELECT * FROM access_grant ORDER BY since DESC, id').map(row => ({
+    id: String(row.id),
+    user: String(row.user),
+    uid: Number(row.uid),
+    group: String(row.group),
+    host: String(row.host),
+    incident: String(row.incident),
+    run: String(row.run),
+    by: JSON.parse(String(row.by_json)) as string[],
+    reason: String(row.reason),
+    entitlement: row.entitlement as string | null,
+    since: Number(row.since),
+    until: row.until as number | null,
+    ended: row.ended as number | null,
+  }));

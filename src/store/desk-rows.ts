@@ -1,0 +1,106 @@
+/** Rows of the smaller nouns: silences, maintenance, who was told what, reports sent, agents' health, sessions. */
+import type { Row, Store } from './open.ts';
+
+export interface Matcher {
+  kind?: string;
+  key?: string;
+  cause?: string;
+  host?: string;
+  user?: string;
+  ip?: string;
+}
+export interface SilenceRow {
+  id: string;
+  matcher: Matcher;
+  until: number;
+  author: string;
+  reason: string;
+}
+
+export const saveSilence = (store: Store, now: number, silence: Omit<SilenceRow, 'id'>): string =>
+  String(
+    store.run(
+      'INSERT INTO silence (matcher_json, until, author, reason, created) VALUES (?,?,?,?,?)',
+      JSON.stringify(silence.matcher),
+      silence.until,
+      silence.author,
+      silence.reason,
+      now,
+    ).id,
+  );
+export const endSilence = (store: Store, now: number, id: string): boolean =>
+  store.run('UPDATE silence SET until = ? WHERE id = ? AND until > ?', now, Number(id), now).changes > 0;
+export const activeSilences = (store: Store, now: number): SilenceRow[] =>
+  store.all('SELECT * FROM silence WHERE until > ? ORDER BY id', now).map(r => ({
+    id: String(r.id),
+    matcher: JSON.parse(String(r.matcher_json)) as Matcher,
+    until: Number(r.until),
+    author: String(r.author),
+    reason: String(r.reason),
+  }));
+
+export interface Maintenance {
+  started: number;
+  author: string;
+  reason: string;
+}
+export const maintenance = (store: Store): Maintenance | null => {
+  const row = store.get('SELECT started, author, reason FROM maintenance WHERE ended IS NULL ORDER BY id DESC LIMIT 1');
+  return row ? { started: Number(row.started), author: String(row.author), reason: String(row.reason) } : null;
+};
+export const startMaintenance = (store: Store, now: number, author: string, reason: string): void => {
+  store.run('INSERT INTO maintenance (started, author, reason) VALUES (?,?,?)', now, author, reason);
+};
+export const endMaintenance = (store: Store, now: number): boolean => store.run('UPDATE maintenance SET ended = ? WHERE ended IS NULL', now).changes > 0;
+
+export const tell = (store: Store, now: number, user: string, cause: string): void => {
+  store.run('INSERT INTO told (user, cause, at) VALUES (?,?,?)', user, cause, now);
+};
+export const toldAt = (store: Store, user: string, cause: string): number | null =>
+  store.get<{ at: number | null }>('SELECT max(at) AS at FROM told WHERE user = ? AND cause = ?', user, cause)?.at ?? null;
+
+/** @returns false when that week was queued before */
+export const claimWeek = (store: Store, now: number, week: string): boolean =>
+  store.run('INSERT OR IGNORE INTO report (week, queued) VALUES (?,?)', week, now).changes > 0;
+export const weeksQueued = (store: Store): string[] => store.all<{ week: string }>('SELECT week FROM report ORDER BY week').map(r => r.week);
+
+export const saveHealth = (store: Store, now: number, host: string, health: unknown): void => {
+  store.run(
+    'INSERT INTO agent (host, seen, health_json) VALUES (?,?,?) ON CONFLICT DO UPDATE SET seen = excluded.seen, health_json = excluded.health_json',
+    host,
+    now,
+    JSON.stringify(health),
+  );
+};
+export const agentRows = (store: Store): { host: string; seen: number; health: unknown }[] =>
+  store.all('SELECT * FROM agent ORDER BY host').map(r => ({ host: String(r.host), seen: Number(r.seen), health: JSON.parse(String(r.health_json)) }));
+
+/** Opens or closes a blind time of a source: nothing could be read of it from `since` to `until`. */
+export function markBlind(store: Store, now: number, host: string, path: string, why: string | null): void {
+  const open = store.get('SELECT id FROM blind WHERE host = ? AND path = ? AND until IS NULL', host, path);
+  if (why !== null && !open) store.run('INSERT INTO blind (host, path, since, why) VALUES (?,?,?,?)', host, path, now, why);
+  if (why === null && open) store.run('UPDATE blind SET until = ? WHERE id = ?', now, Number(open.id));
+}
+export const blindRows = (store: Store, from: number, to: number): Row[] =>
+  store.all('SELECT * FROM blind WHERE since < ? AND (until IS NULL OR until > ?) ORDER BY since', to, from);
+
+export const saveSession = (store: Store, id: string, data: unknown, expires: number): void => {
+  store.run('INSERT INTO session (id, data_json, expires) VALUES (?,?,?) ON CONFLICT DO UPDATE SET data_json = excluded.data_json, expires = excluded.expires', id, JSON.stringify(data), expires);
+};
+export const sessionRow = (store: Store, id: string, now: number): unknown => {
+  const row = store.get<{ data_json: string }>('SELECT data_json FROM session WHERE id = ? AND expires > ?', id, now);
+  return row ? JSON.parse(row.data_json) : null;
+};
+export const deleteSession = (store: Store, id: string): void => {
+  store.run('DELETE FROM session WHERE id = ?', id);
+};
+export const deleteSessionsOf = (store: Store, name: string): void => {
+  store.run("DELETE FROM session WHERE json_extract(data_json, '$.name') = ?", name);
+};
+export const saveLink = (store: Store, id: string, name: string, expires: number): void => {
+  store.run('INSERT INTO link (id, name, expires) VALUES (?,?,?)', id, name, expires);
+};
+export const linkName = (store: Store, id: string, now: number): string | null =>
+  store.get<{ name: string }>('SELECT name FROM link WHERE id = ? AND expires > ?', id, now)?.name ?? null;
+export const takeLink = (store: Store, id: string, now: number): string | null =>
+  store.get<{ name: string }>('DELETE FROM link WHERE id = ? AND expires > ? RETURNING name', id, now)?.name ?? null;

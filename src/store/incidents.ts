@@ -1,0 +1,206 @@
+/**
+ * Incidents in the store, and the one door through which their state changes: `move` looks the transition up, compares
+ * and sets, and writes the journal, in one transaction. Nothing else may write `state`.
+ */
+import {
+  type Diagnosis,
+  type EventName,
+  type Incident,
+  type IncidentKind,
+  isEnded,
+  mayMove,
+  NotFound,
+  type Plan,
+  Refused,
+  type State,
+  type Tier,
+} from '../incident.ts';
+import { record } from './journal.ts';
+import type { Row, Store } from './open.ts';
+
+/** What the store knows of an incident beyond the noun: when to look again, what happened last. */
+export interface IncidentRecord extends Incident {
+  event: EventName;
+  last: number;
+  openedMs: number;
+  due: number | null;
+  attempts: number;
+  changed: number | null;
+  note: string;
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+const recordOf = (row: Row): IncidentRecord => ({
+  id: String(row.id),
+  kind: row.kind as IncidentKind,
+  key: String(row.key),
+  host: String(row.host),
+  event: row.event as EventName,
+  state: row.state as State,
+  cause: row.cause as string | null,
+  count: Number(row.count),
+  users: Number(row.users),
+  opened: iso(Number(row.opened)),
+  openedMs: Number(row.opened),
+  updated: iso(Number(row.updated)),
+  last: Number(row.last),
+  tier: row.tier === null ? null : (Number(row.tier) as Tier),
+  serial: Number(row.serial),
+  inhibitedBy: row.inhibited_by === null ? null : String(row.inhibited_by),
+  silencedUntil: null,
+  held: row.held === 1,
+  diagnosis: row.diagnosis_json ? (JSON.parse(String(row.diagnosis_json)) as Diagnosis) : null,
+  plan: row.plan_json ? (JSON.parse(String(row.plan_json)) as Plan) : null,
+  due: row.due === null ? null : Number(row.due),
+  attempts: Number(row.attempts),
+  changed: row.changed === null ? null : Number(row.changed),
+  note: String(row.note),
+});
+
+const LIVE = "state NOT IN ('resolved', 'expired', 'undone')";
+
+/** @throws NotFound */
+export function incident(store: Store, id: string): IncidentRecord {
+  const row = /^\d{1,15}$/.test(id) ? store.get('SELECT * FROM incident WHERE id = ?', Number(id)) : undefined;
+  if (!row) throw new NotFound(`there is no incident ${id}`);
+  return recordOf(row);
+}
+
+export const liveIncident = (store: Store, kind: IncidentKind, key: string, host: string): IncidentRecord | undefined => {
+  const row = store.get(`SELECT * FROM incident WHERE kind = ? AND key = ? AND host = ? AND ${LIVE} LIMIT 1`, kind, key, host);
+  return row && recordOf(row);
+};
+
+/** The newest incident of this key, ended or not. */
+export const lastIncident = (store: Store, kind: IncidentKind, key: string, host: string): IncidentRecord | undefined => {
+  const row = store.get('SELECT * FROM incident WHERE kind = ? AND key = ? AND host = ? ORDER BY id DESC LIMIT 1', kind, key, host);
+  return row && recordOf(row);
+};
+
+export const liveIncidents = (store: Store): IncidentRecord[] =>
+  store.all(`SELECT * FROM incident WHERE ${LIVE} ORDER BY id`).map(recordOf);
+
+/** Newest first. */
+export const incidents = (store: Store, limit = 1000): IncidentRecord[] =>
+  store.all('SELECT * FROM incident ORDER BY id DESC LIMIT ?', limit).map(recordOf);
+
+export const dueIncidents = (store: Store, now: number): IncidentRecord[] =>
+  store.all('SELECT * FROM incident WHERE due IS NOT NULL AND due <= ? ORDER BY due LIMIT 200', now).map(recordOf);
+
+export const nextDue = (store: Store): number | null =>
+  (store.get<{ due: number | null }>('SELECT min(due) AS due FROM incident WHERE due IS NOT NULL')?.due ?? null) as number | null;
+
+export function openIncident(
+  store: Store,
+  now: number,
+  what: { kind: IncidentKind; key: string; host: string; event: EventName; because: string; held: boolean },
+): IncidentRecord {
+  return store.tx(() => {
+    const { id } = store.run(
+      'INSERT INTO incident (kind, key, host, event, state, opened, updated, last, held, due) VALUES (?,?,?,?,?,?,?,?,?,?)',
+      what.kind,
+      what.key,
+      what.host,
+      what.event,
+      'open',
+      now,
+      now,
+      now,
+      what.held ? 1 : 0,
+      now,
+    );
+    record(store, now, { actor: 'readmit', what: `opened: ${what.because}`, incident: String(id), after: { state: 'open', kind: what.kind, key: what.key } });
+    return incident(store, String(id));
+  });
+}
+
+export interface Change {
+  cause?: string | null;
+  diagnosis?: Diagnosis | null;
+  plan?: Plan | null;
+  tier?: Tier | null;
+  due?: number | null;
+  attempts?: number;
+  changed?: number | null;
+  inhibitedBy?: string | null;
+  note?: string;
+  held?: boolean;
+}
+
+const COLUMNS: { [K in keyof Change]-?: [string, (value: NonNullable<Change[K]>) => string | number] } = {
+  cause: ['cause', v => v],
+  diagnosis: ['diagnosis_json', v => JSON.stringify(v)],
+  plan: ['plan_json', v => JSON.stringify(v)],
+  tier: ['tier', v => v],
+  due: ['due', v => Math.round(v)],
+  attempts: ['attempts', v => v],
+  changed: ['changed', v => v],
+  inhibitedBy: ['inhibited_by', v => Number(v)],
+  note: ['note', v => v],
+  held: ['held', v => (v ? 1 : 0)],
+};
+
+/** Changes what is known of an incident; never its state. */
+export function update(store: Store, now: number, id: string, change: Change): void {
+  const sets: string[] = [];
+  const values: (string | number | null)[] = [];
+  for (const [key, value] of Object.entries(change) as [keyof Change, never][]) {
+    if (value === undefined) continue;
+    const [column, encode] = COLUMNS[key];
+    sets.push(`${column} = ?`);
+    values.push(value === null ? null : (encode as (v: unknown) => string | number)(value));
+  }
+  if (!sets.length) return;
+  store.run(`UPDATE incident SET ${sets.join(', ')}, updated = ? WHERE id = ?`, ...values, now, Number(id));
+}
+
+/**
+ * The one door. Moves `id` from the state the caller saw to `to`, with what became known along the way.
+ * @throws Refused when the table has no such transition, or somebody else moved it meanwhile
+ */
+export function move(
+  store: Store,
+  now: number,
+  id: string,
+  from: State,
+  to: State,
+  by: { actor: string; what: string; plan?: string | null },
+  change: Change = {},
+): IncidentRecord {
+  if (!mayMove(from, to)) throw new Refused(`an incident can't go from ${from} to ${to}`);
+  return store.tx(() => {
+    const ended = isEnded(to);
+    const { changes } = store.run(
+      'UPDATE incident SET state = ?, updated = ?, attempts = 0, due = ? WHERE id = ? AND state = ?',
+      to,
+      now,
+      ended ? null : now,
+      Number(id),
+      from,
+    );
+    if (!changes) throw new Refused(`incident ${id} is ${incident(store, id).state}, not ${from} any more`);
+    update(store, now, id, ended ? { inhibitedBy: null, ...change } : change);
+    record(store, now, { actor: by.actor, what: by.what, incident: id, plan: by.plan ?? null, before: { state: from }, after: { state: to } });
+    if (ended) releaseInhibited(store, now, id);
+    return incident(store, id);
+  });
+}
+
+/** What an ended incident held back is looked at again at once. */
+function releaseInhibited(store: Store, now: number, id: string): void {
+  store.run('UPDATE incident SET inhibited_by = NULL, due = ? WHERE inhibited_by = ?', now, Number(id));
+}
+
+export const wake = (store: Store, now: number, id: string): void => {
+  store.run(`UPDATE incident SET due = ? WHERE id = ? AND ${LIVE}`, now, Number(id));
+};
+
+/** Everybody who waits for the ground to change looks again: config or groups did. */
+export const wakeWaiting = (store: Store, now: number, host: string): void => {
+  store.run(
+    "UPDATE incident SET due = ? WHERE host = ? AND state IN ('open','proposed','advised','escalated','propagating','verifying','failed','not-effective','denied')",
+    now,
+    host,
+  );
+};

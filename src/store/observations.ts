@@ -1,0 +1,197 @@
+/**
+ * Sources, positions and what was seen. `commitBatch` is where "every line counts exactly once" is decided: a batch is
+ * taken only where the last committed one of that source ended, in the transaction that counts it.
+ */
+import type { Tally } from '../incident.ts';
+import type { Batch } from '../queue/messages.ts';
+import type { Row, Store } from './open.ts';
+
+export type BatchVerdict =
+  | { kind: 'committed'; committed: number }
+  /** Seen before, or starts elsewhere: nothing was counted; the agent goes on from `committed`. */
+  | { kind: 'misplaced'; committed: number };
+
+/** Moves the position of the batch's source. Call it inside the transaction that counts the tallies. */
+export function commitBatch(store: Store, now: number, batch: Batch): BatchVerdict {
+  const { source } = batch;
+  const known = store.get<{ committed: number }>('SELECT committed FROM source WHERE id = ?', source.id);
+  const committed = known?.committed ?? 0;
+  if (batch.from !== committed || batch.to < batch.from) return { kind: 'misplaced', committed };
+  if (known)
+    store.run(
+      'UPDATE source SET committed = ?, path = ?, lines = lines + ?, unparsed = unparsed + ?, cut = cut + ?, bad = bad + ?, updated = ? WHERE id = ?',
+      batch.to,
+      source.path,
+      batch.lines,
+      batch.unparsed,
+      batch.cut,
+      batch.bad,
+      now,
+      source.id,
+    );
+  else
+    store.run(
+      'INSERT INTO source (id, host, path, kind, owner, committed, lines, unparsed, cut, bad, updated) VALUES (?,?,?,?,?,?,?,?,?,?,?)',
+      source.id,
+      batch.host,
+      source.path,
+      source.kind,
+      source.owner,
+      batch.to,
+      batch.lines,
+      batch.unparsed,
+      batch.cut,
+      batch.bad,
+      now,
+    );
+  return { kind: 'committed', committed: batch.to };
+}
+
+export const committedPositions = (store: Store, host: string): { id: string; committed: number }[] =>
+  store.all<{ id: string; committed: number }>('SELECT id, committed FROM source WHERE host = ?', host).map(r => ({ ...r }));
+
+const HOUR = 3_600_000;
+
+/** Counts one tally into the event store and the hours. `incident`: the one that explains it, if any. */
+export function countTally(store: Store, host: string, source: string, t: Tally, incident: string | null): void {
+  const id = incident === null ? null : Number(incident);
+  store.run(
+    'INSERT INTO observation (host, source, event, user, ip, endpoint, account, count, first, last, approximate, self_reported, sample, offset, incident) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)',
+    host,
+    source,
+    t.event,
+    t.user,
+    t.ip,
+    t.endpoint,
+    t.account,
+    t.count,
+    Math.round(t.first),
+    Math.round(t.last),
+    t.approximate ? 1 : 0,
+    t.selfReported ? 1 : 0,
+    t.sample,
+    t.offset,
+    id,
+  );
+  store.run(
+    `INSERT INTO hour (hour, host, event, user, ip, self_reported, incident, count) VALUES (?,?,?,?,?,?,?,?)
+     ON CONFLICT DO UPDATE SET count = count + excluded.count`,
+    Math.floor(t.last / HOUR) * HOUR,
+    host,
+    t.event,
+    t.user ?? '',
+    t.ip ?? '',
+    t.selfReported ? 1 : 0,
+    id ?? 0,
+    t.count,
+  );
+}
+
+const SAMPLES_KEPT = 20;
+
+/** Counts a denial into the incident that explains it. `counts`: it is not the same denial told twice. */
+export function countInto(store: Store, now: number, incident: string, path: string, t: Tally, counts: boolean): void {
+  const id = Number(incident);
+  const isNew = store.get('SELECT 1 FROM pair WHERE incident = ? AND user = ? LIMIT 1', id, t.user ?? '') === undefined;
+  store.run(
+    `INSERT INTO pair (incident, user, ip, endpoint, self_reported, account, count, first, last) VALUES (?,?,?,?,?,?,?,?,?)
+     ON CONFLICT DO UPDATE SET count = count + excluded.count, last = max(last, excluded.last), first = min(first, excluded.first)`,
+    id,
+    t.user ?? '',
+    t.ip ?? '',
+    t.endpoint ?? '',
+    t.selfReported ? 1 : 0,
+    t.account,
+    t.count,
+    Math.round(t.first),
+    Math.round(t.last),
+  );
+  store.run(
+    'UPDATE incident SET count = count + ?, users = users + ?, last = max(last, ?), updated = ? WHERE id = ?',
+    counts ? t.count : 0,
+    isNew && t.user ? 1 : 0,
+    Math.round(t.last),
+    now,
+    id,
+  );
+  const { n } = store.get<{ n: number }>('SELECT count(*) AS n FROM sample WHERE incident = ?', id)!;
+  if (n < SAMPLES_KEPT)
+    store.run(
+      'INSERT INTO sample (incident, line, source, offset, at, trust) VALUES (?,?,?,?,?,?)',
+      id,
+      t.sample,
+      path,
+      t.offset,
+      Math.round(t.last),
+      t.selfReported ? 'user-written' : 'server',
+    );
+}
+
+export const pairsOf = (store: Store, incident: string, limit = 200): Row[] =>
+  store.all('SELECT * FROM pair WHERE incident = ? ORDER BY count DESC, user, ip LIMIT ?', Number(incident), limit);
+
+export const samplesOf = (store: Store, incident: string): Row[] =>
+  store.all('SELECT * FROM sample WHERE incident = ? ORDER BY id DESC', Number(incident));
+
+/** People with an account who were hit, most denials first. */
+export const knownUsersOf = (store: Store, incident: string, limit = 500): string[] =>
+  store
+    .all<{ user: string }>(
+      "SELECT user FROM pair WHERE incident = ? AND user <> '' AND account = 'user' GROUP BY user ORDER BY sum(count) DESC, user LIMIT ?",
+      Number(incident),
+      limit,
+    )
+    .map(r => r.user);
+
+/** Denials of these users (all when empty) that happened after `since`: what verification must not see. */
+export function denialsSince(store: Store, users: string[], since: number): number {
+  const names = users.map(() => '?').join(',');
+  return Number(
+    store.get<{ n: number | null }>(
+      `SELECT sum(count) AS n FROM observation WHERE event = 'denied' AND last > ? ${users.length ? `AND user IN (${names})` : ''}`,
+      since,
+      ...users,
+    )?.n ?? 0,
+  );
+}
+
+/** What was seen since, newest windows first, for rebuilding the clusters at start. */
+export const talliesSince = (store: Store, since: number): Tally[] =>
+  store.all('SELECT * FROM observation WHERE last >= ? ORDER BY id', since).map(row => ({
+    event: row.event as Tally['event'],
+    user: row.user as string | null,
+    ip: row.ip as string | null,
+    endpoint: row.endpoint as string | null,
+    account: row.account as Tally['account'],
+    count: Number(row.count),
+    first: Number(row.first),
+    last: Number(row.last),
+    approximate: row.approximate === 1,
+    selfReported: row.self_reported === 1,
+    sample: '',
+    offset: Number(row.offset),
+  }));
+
+/** The last denial of a user the server told of, and the last their own client told of. */
+export const lastSeen = (store: Store, user: string): { server: number | null; client: number | null; event: string | null; endpoint: string | null } => {
+  const server = store.get("SELECT last FROM observation WHERE user = ? AND event = 'denied' AND self_reported = 0 ORDER BY last DESC LIMIT 1", user);
+  const client = store.get('SELECT last, event, endpoint FROM observation WHERE user = ? AND self_reported = 1 ORDER BY last DESC LIMIT 1', user);
+  return {
+    server: server ? Number(server.last) : null,
+    client: client ? Number(client.last) : null,
+    event: client ? String(client.event) : null,
+    endpoint: client ? (client.endpoint as string | null) : null,
+  };
+};
+
+export const sources = (store: Store): Row[] => store.all('SELECT * FROM source ORDER BY kind DESC, path, updated DESC LIMIT 500');
+
+/** Denials per hour of one incident since `from`. */
+export const hoursOf = (store: Store, incident: string, from: number): { hour: number; count: number }[] =>
+  store
+    .all<{ hour: number; count: number }>(
+      "SELECT hour, sum(count) AS count FROM hour WHERE incident = ? AND hour >= ? AND event = 'denied' GROUP BY hour",
+      Number(incident),
+      from,
+    )
+    .map(r => ({ ...r }));

@@ -1,0 +1,112 @@
+/**
+ * Opens the one SQLite file that is the truth: write-ahead log, full sync, schema brought up to date.
+ * Statements are prepared once per text. `tx` is the only way to write several things together.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { NotFound, Refused } from '../incident.ts';
+
+export type Row = Record<string, string | number | null>;
+
+export class Store {
+  readonly db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+  #depth = 0;
+  /** Called after every outermost commit. */
+  onCommit: () => void = () => {};
+
+  constructor(db: DatabaseSync) {
+    this.db = db;
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (!statement) {
+      statement = this.db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  run(sql: string, ...values: SQLInputValue[]): { changes: number; id: number } {
+    const { changes, lastInsertRowid } = this.#prepare(sql).run(...values);
+    return { changes: Number(changes), id: Number(lastInsertRowid) };
+  }
+  get<T = Row>(sql: string, ...values: SQLInputValue[]): T | undefined {
+    return this.#prepare(sql).get(...values) as T | undefined;
+  }
+  all<T = Row>(sql: string, ...values: SQLInputValue[]): T[] {
+    return this.#prepare(sql).all(...values) as T[];
+  }
+
+  /** Everything in `body` or nothing; nested calls join the outer one. */
+  tx<T>(body: () => T): T {
+    if (this.#depth > 0) return body();
+    this.db.exec('BEGIN IMMEDIATE');
+    this.#depth = 1;
+    try {
+      const result = body();
+      this.db.exec('COMMIT');
+      this.#depth = 0;
+      this.onCommit();
+      return result;
+    } catch (error) {
+      this.#depth = 0;
+      if (this.db.isTransaction) this.db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.db.close();
+  }
+}
+
+const SCHEMA = join(import.meta.dirname, 'schema');
+const VERSION = readdirSync(SCHEMA).filter(f => /^\d{3}\.sql$/.test(f)).length;
+
+/** File systems on which two machines could open the file at once (statfs f_type): NFS, SMB, Lustre, GPFS, FUSE-borne ones excepted. */
+const NETWORK_FILE_SYSTEMS = new Map([
+  [0x6969, 'NFS'],
+  [0xff534d42, 'CIFS'],
+  [0xfe534d42, 'SMB2'],
+  [0x0bd00bd0, 'Lustre'],
+  [0x47504653, 'GPFS'],
+  [0x00c36400, 'Ceph'],
+]);
+
+/**
+ * @param file the database; made with its directory (0700) when it isn't there
+ * @throws Refused on a network file system or a schema newer than this program
+ */
+export function openStore(file: string): Store {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const network = NETWORK_FILE_SYSTEMS.get(Number(statfsSync(dirname(file)).type) >>> 0);
+  if (network) throw new Refused(`${dirname(file)} is on ${network}: the state directory must be on a local disk`);
+  const db = new DatabaseSync(file);
+  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON;');
+  const store = new Store(db);
+  migrate(store);
+  return store;
+}
+
+/** Opens it for reading beside a running `serve`, for the command line. @throws NotFound when there is none yet */
+export function openStoreToRead(file: string): Store {
+  if (!existsSync(file)) throw new NotFound(`${file}: no database yet; has readmit serve been started?`);
+  const db = new DatabaseSync(file, { readOnly: true });
+  db.exec('PRAGMA busy_timeout = 5000');
+  return new Store(db);
+}
+
+function migrate(store: Store): void {
+  const version = Number(store.get<{ user_version: number }>('PRAGMA user_version')!.user_version);
+  if (version > VERSION)
+    throw new Refused(`the database has schema ${version}, this Readmit knows ${VERSION}: start the newer version`);
+  for (let v = version + 1; v <= VERSION; v++)
+    store.tx(() => {
+      store.db.exec(readFileSync(join(SCHEMA, `${String(v).padStart(3, '0')}.sql`), 'utf8'));
+      store.db.exec(`PRAGMA user_version = ${v}`);
+    });
+}

@@ -1,0 +1,246 @@
+-- The truth, version 1. Times are epoch milliseconds unless a column says otherwise; JSON columns end in _json.
+
+-- How far each generation of each log file has been counted. A batch is committed only where the last one ended.
+CREATE TABLE source (
+  id        TEXT PRIMARY KEY,
+  host      TEXT NOT NULL,
+  path      TEXT NOT NULL,
+  kind      TEXT NOT NULL,
+  owner     TEXT,
+  committed INTEGER NOT NULL,
+  lines     INTEGER NOT NULL DEFAULT 0,
+  unparsed  INTEGER NOT NULL DEFAULT 0,
+  cut       INTEGER NOT NULL DEFAULT 0,
+  bad       INTEGER NOT NULL DEFAULT 0,
+  updated   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX source_host ON source (host);
+
+-- The event store: what was seen, merged by key within one batch.
+CREATE TABLE observation (
+  id            INTEGER PRIMARY KEY,
+  host          TEXT NOT NULL,
+  source        TEXT NOT NULL,
+  event         TEXT NOT NULL,
+  user          TEXT,
+  ip            TEXT,
+  endpoint      TEXT,
+  account       TEXT NOT NULL,
+  count         INTEGER NOT NULL,
+  first         INTEGER NOT NULL,
+  last          INTEGER NOT NULL,
+  approximate   INTEGER NOT NULL,
+  self_reported INTEGER NOT NULL,
+  sample        TEXT NOT NULL,
+  offset        INTEGER NOT NULL,
+  incident      INTEGER
+) STRICT;
+CREATE INDEX observation_last ON observation (last);
+CREATE INDEX observation_user ON observation (user, last);
+CREATE INDEX observation_ip ON observation (ip, last);
+CREATE INDEX observation_incident ON observation (incident, last);
+
+-- The same by the hour, for pages and reports; kept when the event store is thinned out.
+CREATE TABLE hour (
+  hour          INTEGER NOT NULL,
+  host          TEXT NOT NULL,
+  event         TEXT NOT NULL,
+  user          TEXT NOT NULL,
+  ip            TEXT NOT NULL,
+  self_reported INTEGER NOT NULL,
+  incident      INTEGER NOT NULL,
+  count         INTEGER NOT NULL,
+  PRIMARY KEY (hour, host, event, user, ip, self_reported, incident)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX hour_user ON hour (user, hour);
+
+CREATE TABLE incident (
+  id             INTEGER PRIMARY KEY AUTOINCREMENT,
+  kind           TEXT NOT NULL,
+  key            TEXT NOT NULL,
+  host           TEXT NOT NULL,
+  event          TEXT NOT NULL,
+  state          TEXT NOT NULL,
+  cause          TEXT,
+  count          INTEGER NOT NULL DEFAULT 0,
+  users          INTEGER NOT NULL DEFAULT 0,
+  opened         INTEGER NOT NULL,
+  updated        INTEGER NOT NULL,
+  last           INTEGER NOT NULL,
+  tier           INTEGER,
+  serial         INTEGER NOT NULL DEFAULT 0,
+  inhibited_by   INTEGER,
+  held           INTEGER NOT NULL DEFAULT 0,
+  diagnosis_json TEXT,
+  plan_json      TEXT,
+  -- When the conductor looks again; null: only when something happens.
+  due            INTEGER,
+  attempts       INTEGER NOT NULL DEFAULT 0,
+  -- When the change took effect, for verification and for "time to access".
+  changed        INTEGER,
+  note           TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX incident_live ON incident (kind, key, host) WHERE state NOT IN ('resolved', 'expired', 'undone');
+CREATE INDEX incident_key ON incident (kind, key, host, id);
+CREATE INDEX incident_due ON incident (due) WHERE due IS NOT NULL;
+CREATE INDEX incident_state ON incident (state);
+
+-- Who and where inside an incident.
+CREATE TABLE pair (
+  incident      INTEGER NOT NULL,
+  user          TEXT NOT NULL,
+  ip            TEXT NOT NULL,
+  endpoint      TEXT NOT NULL,
+  self_reported INTEGER NOT NULL,
+  account       TEXT NOT NULL,
+  count         INTEGER NOT NULL,
+  first         INTEGER NOT NULL,
+  last          INTEGER NOT NULL,
+  PRIMARY KEY (incident, user, ip, endpoint, self_reported)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sample (
+  id       INTEGER PRIMARY KEY,
+  incident INTEGER NOT NULL,
+  line     TEXT NOT NULL,
+  source   TEXT NOT NULL,
+  offset   INTEGER NOT NULL,
+  at       INTEGER NOT NULL,
+  trust    TEXT NOT NULL
+) STRICT;
+CREATE INDEX sample_incident ON sample (incident);
+
+CREATE TABLE plan (
+  incident INTEGER NOT NULL,
+  serial   INTEGER NOT NULL,
+  digest   TEXT NOT NULL,
+  created  INTEGER NOT NULL,
+  expires  INTEGER NOT NULL,
+  plan_json TEXT NOT NULL,
+  PRIMARY KEY (incident, serial)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE vote (
+  id       TEXT PRIMARY KEY,
+  incident INTEGER NOT NULL,
+  serial   INTEGER NOT NULL,
+  digest   TEXT NOT NULL,
+  decision TEXT NOT NULL,
+  by       TEXT NOT NULL,
+  uid      INTEGER NOT NULL,
+  at       INTEGER NOT NULL,
+  reason   TEXT NOT NULL,
+  vote_json TEXT NOT NULL
+) STRICT;
+CREATE INDEX vote_incident ON vote (incident, serial);
+
+-- A denied change is not offered again until then, whoever asks.
+CREATE TABLE denied_digest (digest TEXT PRIMARY KEY, until INTEGER NOT NULL, incident INTEGER NOT NULL) STRICT;
+
+CREATE TABLE run (
+  id           TEXT PRIMARY KEY,
+  incident     INTEGER NOT NULL,
+  serial       INTEGER NOT NULL,
+  what         TEXT NOT NULL,
+  host         TEXT NOT NULL,
+  order_json   TEXT NOT NULL,
+  created      INTEGER NOT NULL,
+  started      INTEGER,
+  ended        INTEGER,
+  outcome_json TEXT
+) STRICT;
+CREATE INDEX run_incident ON run (incident);
+
+-- What must still be sent. The key makes every message once; Redis and SMTP only ring.
+CREATE TABLE outbox (
+  id       INTEGER PRIMARY KEY,
+  key      TEXT NOT NULL UNIQUE,
+  channel  TEXT NOT NULL,
+  incident INTEGER,
+  payload_json TEXT NOT NULL,
+  created  INTEGER NOT NULL,
+  due      INTEGER NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  done     INTEGER,
+  result   TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX outbox_due ON outbox (due) WHERE done IS NULL;
+CREATE INDEX outbox_done ON outbox (channel, done);
+
+-- Every transition and every act of a person: a hash chain.
+CREATE TABLE journal (
+  seq         INTEGER PRIMARY KEY,
+  time        TEXT NOT NULL,
+  actor       TEXT NOT NULL,
+  what        TEXT NOT NULL,
+  incident    INTEGER,
+  plan        TEXT,
+  before_json TEXT NOT NULL,
+  after_json  TEXT NOT NULL,
+  previous    TEXT NOT NULL,
+  digest      TEXT NOT NULL
+) STRICT;
+CREATE INDEX journal_incident ON journal (incident);
+
+-- History of the scheduler's config and of the groups, as the agents saw them.
+CREATE TABLE config_seen (
+  id    INTEGER PRIMARY KEY,
+  host  TEXT NOT NULL,
+  at    INTEGER NOT NULL,
+  hash  TEXT NOT NULL,
+  valid INTEGER NOT NULL,
+  mode  TEXT,
+  groups_json TEXT NOT NULL,
+  snapshot_json TEXT NOT NULL
+) STRICT;
+CREATE INDEX config_seen_host ON config_seen (host, id);
+CREATE TABLE membership (
+  host    TEXT NOT NULL,
+  "group" TEXT NOT NULL,
+  user    TEXT NOT NULL,
+  since   INTEGER NOT NULL,
+  until   INTEGER,
+  -- The run that made or ended it, when it was ours.
+  added_by   TEXT,
+  removed_by TEXT,
+  -- Seen from the start: nobody saw it being added.
+  initial INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX membership_key ON membership (host, "group", user);
+CREATE TABLE group_seen (host TEXT NOT NULL, "group" TEXT NOT NULL, first INTEGER NOT NULL, PRIMARY KEY (host, "group")) STRICT;
+
+CREATE TABLE access_grant (
+  id       TEXT PRIMARY KEY,
+  user     TEXT NOT NULL,
+  uid      INTEGER NOT NULL,
+  "group"  TEXT NOT NULL,
+  host     TEXT NOT NULL,
+  incident INTEGER NOT NULL,
+  run      TEXT NOT NULL,
+  by_json  TEXT NOT NULL,
+  reason   TEXT NOT NULL,
+  entitlement TEXT,
+  since    INTEGER NOT NULL,
+  until    INTEGER,
+  ended    INTEGER
+) STRICT;
+
+CREATE TABLE told (user TEXT NOT NULL, cause TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
+CREATE INDEX told_user ON told (user, at);
+
+CREATE TABLE silence (
+  id      INTEGER PRIMARY KEY,
+  matcher_json TEXT NOT NULL,
+  until   INTEGER NOT NULL,
+  author  TEXT NOT NULL,
+  reason  TEXT NOT NULL,
+  created INTEGER NOT NULL
+) STRICT;
+CREATE TABLE maintenance (id INTEGER PRIMARY KEY, started INTEGER NOT NULL, ended INTEGER, author TEXT NOT NULL, reason TEXT NOT NULL) STRICT;
+
+CREATE TABLE report (week TEXT PRIMARY KEY, queued INTEGER NOT NULL) STRICT;
+CREATE TABLE agent (host TEXT PRIMARY KEY, seen INTEGER NOT NULL, health_json TEXT NOT NULL) STRICT;
+CREATE TABLE blind (id INTEGER PRIMARY KEY, host TEXT NOT NULL, path TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER, why TEXT NOT NULL) STRICT;
+
+CREATE TABLE session (id TEXT PRIMARY KEY, data_json TEXT NOT NULL, expires INTEGER NOT NULL) STRICT;
+CREATE TABLE link (id TEXT PRIMARY KEY, name TEXT NOT NULL, expires INTEGER NOT NULL) STRICT;
