@@ -79,6 +79,14 @@ const Config = z.strictObject({
     })
     .prefault({})
     .describe('the scheduler we let people back into'),
+  directory: z
+    .strictObject({
+      service: z.enum(['sss', 'ldap']).default('sss').describe('the NSS service that speaks for the directory, as in nsswitch.conf'),
+      unit: z.string().regex(/^[A-Za-z0-9@_.-]+$/).default('sssd').describe('systemd unit of its client on this host'),
+      canary: name.nullable().default(null).describe('an account that only the directory knows: while it is not found, the directory does not answer'),
+    })
+    .prefault({})
+    .describe('the user directory behind NSS, where there is one'),
   entitlement: z
     .strictObject({
       file: absolute.nullable().default(null).describe('YAML: `GROUP: [user, …]`, who should be in which group'),
@@ -191,6 +199,9 @@ const Config = z.strictObject({
 });
 
 export type Config = z.infer<typeof Config> & { /** where it was read from, and its directory */ file: string; home: string };
+
+/** The environment, for the few that speak a protocol of its (LISTEN_FDS, PATH). Everything else is configuration. */
+export const environment = (): NodeJS.ProcessEnv => process.env;
 
 const WHERE = ['/etc/readmit/readmit.yaml'];
 

@@ -21,6 +21,13 @@ export const EVENTS = [
 ] as const;
 export type EventName = (typeof EVENTS)[number];
 
+/**
+ * What an event is to the detector; a pack's `detect.yaml` says it. `denial` counts for its user, its address and the
+ * service; `trouble` is something else a known user met; `outage` is about the service; `nothing` opens nothing.
+ */
+export const MEANINGS = ['denial', 'trouble', 'outage', 'nothing'] as const;
+export type Meaning = (typeof MEANINGS)[number];
+
 /** `server`: the scheduler wrote it. `client`: a user's own program wrote it, so it may speak for its owner only. */
 export type SourceKind = 'server' | 'client';
 

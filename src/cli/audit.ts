@@ -1,8 +1,8 @@
 /** `readmit audit verify|show`: the journal in the database and the executor's own file, each a hash chain. */
-import { existsSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { auditFile, inState, loadConfig } from '../config.ts';
-import { readAudit, verifyAudit } from '../execute/audit.ts';
-import { Usage } from '../incident.ts';
+import { auditFiles, entryOf, verifyAudit } from '../execute/audit.ts';
+import { type AuditEntry, Usage } from '../incident.ts';
 import { journal, verifyJournal } from '../store/journal.ts';
 import { openStoreToRead } from '../store/open.ts';
 import { visible } from '../visible.ts';
@@ -14,7 +14,7 @@ export async function audit(what: string, o: { config?: string; json?: boolean; 
   const file = auditFile(config);
   try {
     if (what === 'verify') {
-      const chains = { journal: verifyJournal(store), executor: existsSync(file) ? verifyAudit(file) : { ok: true as const, entries: 0, head: null } };
+      const chains = { journal: verifyJournal(store), executor: verifyAudit(auditFiles(file)) };
       if (o.json) printJson(chains);
       else
         for (const [name, c] of Object.entries(chains))
@@ -26,7 +26,7 @@ export async function audit(what: string, o: { config?: string; json?: boolean; 
     if (!Number.isInteger(from)) throw new Usage(`--from ${o.from}: a number`);
     const entries = [
       ...journal(store, from, 100_000).map(e => ({ chain: 'journal', ...e })),
-      ...(existsSync(file) ? readAudit(file).map(e => ({ chain: 'executor', ...e })) : []),
+      ...executorEntries(file).map(e => ({ chain: 'executor', ...e })),
     ].sort((a, b) => a.time.localeCompare(b.time));
     if (o.json) printJson(entries);
     else for (const e of entries) print(`${e.time}  ${e.chain.padEnd(8)} ${String(e.seq).padStart(5)}  ${e.actor}: ${visible(e.what)}  ${e.digest.slice(0, 12)}`);
@@ -35,3 +35,8 @@ export async function audit(what: string, o: { config?: string; json?: boolean; 
     store.close();
   }
 }
+
+const executorEntries = (file: string): AuditEntry[] =>
+  auditFiles(file)
+    .flatMap(part => readFileSync(part, 'utf8').split('\n').filter(Boolean).map(entryOf))
+    .filter(e => e !== null);

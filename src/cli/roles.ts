@@ -13,7 +13,10 @@ const ROLES: Record<Role, () => Promise<RunRole>> = {
   up: async () => (await import('../roles/up.ts')).up,
   serve: async () => (await import('../roles/serve.ts')).serve,
   agent: async () => (await import('../roles/agent.ts')).agent,
-  exec: async () => (await import('../roles/exec.ts')).exec,
+  exec: async () => {
+    const { runExec } = await import('../roles/exec.ts');
+    return (config, _log, signal) => runExec(config, { signal, onListening: () => void process.stdout.write('ready\n') });
+  },
 };
 
 export async function runRole(role: Role, file?: string): Promise<number> {

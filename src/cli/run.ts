@@ -117,7 +117,7 @@ function inboxCommands(add: Add, does: Does, { json, as, reason }: Record<'json'
 
 function recordCommands(add: Add, does: Does, json: Option): void {
   add('report', 'the access report of a week')
-    .option('--week <week>', 'ISO week, e.g. 2026-W47 (default: the week before this one)')
+    .option('--week <week>', 'ISO week, e.g. 2026-W47 (default: this week so far)')
     .option('--html', 'as a page')
     .option('--csv', 'the grants, denials and changes as CSV')
     .option('--send', 'mail it to report.to')
@@ -157,6 +157,6 @@ function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const { name, message, stack } = error as Error;
   const known = ['Usage', 'Refused', 'NotFound', 'Retry'].includes(name);
-  process.stderr.write(`readmit: ${visible(known ? message : (stack ?? String(error)), true)}\n`);
+  process.stderr.write(`readmit: ${(known ? message : (stack ?? String(error))).split('\n').map(visible).join('\n')}\n`);
   return error instanceof Usage ? 2 : 1;
 }

@@ -9,9 +9,9 @@ import { delimiter, dirname, join, resolve } from 'node:path';
 import { Retry, Usage } from '../incident.ts';
 
 /** Where `deploy/bootstrap.sh` puts a server when the system has none. */
-const PRIVATE_SERVER = resolve(import.meta.dirname, '../../node_modules/.readmit/redis-server');
+const PRIVATE_SERVER = resolve(import.meta.dirname, '../../.readmit/redis/redis-server');
 
-export function findRedisServer(path: string = process.env.PATH ?? ''): string {
+export function findRedisServer(path: string): string {
   const candidates = ['redis-server', 'valkey-server'].flatMap(name =>
     [...path.split(delimiter), '/usr/bin', '/usr/local/bin'].filter(Boolean).map(dir => join(dir, name)),
   );
@@ -40,11 +40,11 @@ export const redisConfig = (socket: string, dir: string): string =>
     '',
   ].join('\n');
 
-/** Starts it; resolves when it answers. @throws Retry when it does not within five seconds */
-export async function startRedis(socket: string, dir: string, setpriv: string | null): Promise<ChildProcess> {
+/** Starts it; resolves when it answers. `path`: where the server is looked for first. @throws Retry when it does not within five seconds */
+export async function startRedis(socket: string, dir: string, setpriv: string | null, path: string): Promise<ChildProcess> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   mkdirSync(dirname(socket), { recursive: true, mode: 0o700 });
-  const server = findRedisServer();
+  const server = findRedisServer(path);
   // redis-check-rdb unpacked from a package becomes the server by its first argument, so the name is kept.
   const child = setpriv
     ? spawn(setpriv, ['--pdeathsig', 'TERM', server, '-'], { stdio: ['pipe', 'pipe', 'pipe'] })

@@ -7,7 +7,7 @@ import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { z } from 'zod';
 import type { Config } from '../config.ts';
-import type { ToAgent, ToServe } from './messages.ts';
+import type { ToAgent, ToServe } from '../messages.ts';
 
 const PREFIX = '{readmit}';
 export const SERVE_QUEUE = 'serve';

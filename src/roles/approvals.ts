@@ -9,7 +9,7 @@ import { makeVote, signVote } from '../approve/vote.ts';
 import type { Config } from '../config.ts';
 import type { Person } from '../desk.ts';
 import { type Plan, Refused, type State, type Vote } from '../incident.ts';
-import type { Order } from '../queue/messages.ts';
+import type { Order } from '../messages.ts';
 import { denyDigest, hasVote, lastRun, saveRun, saveVote, votesOf } from '../store/approvals.ts';
 import { maintenance } from '../store/desk-rows.ts';
 import { type IncidentRecord, incident, move, update } from '../store/incidents.ts';

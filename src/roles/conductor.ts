@@ -4,9 +4,12 @@
  */
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
-import { type CauseRule, diagnose } from '../diagnose/diagnose.ts';
+import type { Cause } from '../diagnose/causes.ts';
+import { DERIVED, derive } from '../diagnose/derive.ts';
+import { diagnose } from '../diagnose/diagnose.ts';
+import type { System } from '../diagnose/system.ts';
 import type { Diagnosis, Fact, State } from '../incident.ts';
-import type { AgentMessage, ServeMessage, Snapshot } from '../queue/messages.ts';
+import type { AgentMessage, ServeMessage, Snapshot } from '../messages.ts';
 import { letsIn } from '../remedy/access-model.ts';
 import { makePlan } from '../remedy/plan.ts';
 import { judge } from '../remedy/verify.ts';
@@ -19,7 +22,7 @@ import { denialsSince, knownUsersOf } from '../store/observations.ts';
 import type { Store } from '../store/open.ts';
 import { enqueue } from '../store/outbox.ts';
 import { RESEND_MS, sendOrder } from './approvals.ts';
-import { serviceFacts } from './given-facts.ts';
+import { denialFacts } from './given-facts.ts';
 
 type Message<N extends ServeMessage['name']> = Extract<ServeMessage, { name: N }>['data'];
 
@@ -28,7 +31,9 @@ export interface ConductorParts {
   config: Config;
   now: () => number;
   log: Logger;
-  causes: readonly CauseRule[];
+  causes: readonly Cause[];
+  /** What the pack says of its system, for conclusions from facts. */
+  system: System;
   /** Sends to a host's agent now; losing it is no loss, the due time asks again. */
   send(host: string, message: AgentMessage): Promise<void>;
 }
@@ -55,7 +60,7 @@ export class Conductor {
     const { store, now, log } = this.#p;
     for (const i of dueIncidents(store, now())) {
       try {
-        this.#take(i);
+        store.tx(() => this.#take(i));
       } catch (error) {
         log.error({ err: error, incident: i.id }, 'incident could not be taken further');
         update(store, now(), i.id, { due: now() + 5000 });
@@ -127,7 +132,7 @@ export class Conductor {
 
   /** Facts came back: the diagnosis is made anew and the incident goes where it leads. */
   onFacts(message: Message<'facts'>): void {
-    const { store, now, log } = this.#p;
+    const { store, log } = this.#p;
     if (message.snapshot) this.onSnapshot(message.snapshot);
     const id = message.request.split('.')[0]!;
     const i = incident(store, id);
@@ -135,15 +140,18 @@ export class Conductor {
     if (i.inhibitedBy) return;
     store.tx(() => {
       const facts = this.#allFacts(i, message.user, message.facts);
-      const diagnosis = diagnose({ user: message.user, facts, causes: this.#p.causes, event: i.event, kind: i.kind, key: i.key });
+      const diagnosis = diagnose({ user: message.user ?? i.key, facts, causes: this.#p.causes, config: this.#p.config });
       log.info({ incident: id, state: i.state, cause: diagnosis.cause }, 'diagnosed');
       this.#decide(i, diagnosis, facts, message.snapshot);
     });
   }
 
   #allFacts(i: IncidentRecord, user: string | null, asked: Fact[]): Fact[] {
-    const { store, now, config } = this.#p;
-    return [...asked, ...historyFacts(store, now(), i.host, user), ...serviceFacts(store, now(), i, user, config)];
+    const { store, now, config, system } = this.#p;
+    const given = [...historyFacts(store, now(), i.host, user), ...denialFacts(store, now(), i, user, config)];
+    // Conclusions are drawn again: the agent had no history to draw them from.
+    const raw = asked.filter(f => !(DERIVED as readonly string[]).includes(f.fact));
+    return derive([...raw, ...given], { scheduler: config.scheduler, paths: config.paths, system, user, now: now() });
   }
 
   #decide(i: IncidentRecord, diagnosis: Diagnosis, facts: Fact[], snapshot: Snapshot | null): void {
@@ -164,7 +172,7 @@ export class Conductor {
         return this.#to(i, 'escalated', 'the same change was denied', { ...base, note: `this change was denied; it is offered again after ${new Date(until).toISOString()}`, due: Math.min(until, again) });
       }
       if (made.gains.length && maintenance(store)) return update(store, at, i.id, { ...base, held: true, due: at + 30_000 });
-      const same = i.state === 'proposed' && i.plan?.digest === made.digest && Date.parse(i.plan.expires) - at > 60_000;
+      const same = i.state === 'proposed' && i.plan !== null && i.plan.digest === made.digest && Date.parse(i.plan.expires) - at > 60_000;
       if (same) return update(store, at, i.id, { diagnosis, due: again });
       savePlan(store, at, made);
       return this.#to(i, 'proposed', `proposed: ${made.summary}`, { ...base, plan: made, tier: made.tier, note: '', due: again }, made.digest);
@@ -197,7 +205,7 @@ export class Conductor {
 
   /** Many people, but no cause they share: each has an incident of their own again. */
   #dissolves(i: IncidentRecord, diagnosis: Diagnosis): boolean {
-    const rule = this.#p.causes.find(c => c.cause === diagnosis.cause);
+    const rule = this.#p.causes.find(c => c.name === diagnosis.cause);
     if (!rule || rule.kind === 'service') return false;
     this.#to(i, 'expired', 'the people concerned share no cause', { diagnosis, note: 'the people concerned share no cause; each has an incident of their own' });
     return true;

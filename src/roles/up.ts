@@ -9,7 +9,7 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Logger } from 'pino';
 import { findCommand } from '../command.ts';
-import { type Config, inState, originOf } from '../config.ts';
+import { type Config, environment, inState, originOf } from '../config.ts';
 import { Usage } from '../incident.ts';
 import { answers, startRedis } from '../queue/embedded-redis.ts';
 
@@ -72,7 +72,7 @@ class Part {
 function startRole(role: Role, config: Config, setpriv: string | null, relay: (line: string) => void): Promise<ChildProcess> {
   const argv = [process.execPath, MAIN, role, '--config', config.file];
   const full = setpriv ? [setpriv, '--pdeathsig', 'TERM', ...argv] : argv;
-  const child = spawn(full[0]!, full.slice(1), { stdio: ['ignore', 'pipe', 'inherit'], env: process.env });
+  const child = spawn(full[0]!, full.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout! });
   return new Promise(done => {
     lines.on('line', line => (line === 'ready' ? done(child) : relay(line)));
@@ -98,7 +98,7 @@ export async function up(config: Config, log: Logger, signal: AbortSignal): Prom
   try {
     if (await answers(socket)) throw new Usage(`a Redis answers on ${socket} already: is another readmit up running with this configuration?`);
     rmSync(socket, { force: true });
-    await start(new Part('redis', () => startRedis(socket, inState(config, 'redis'), setpriv), log));
+    await start(new Part('redis', () => startRedis(socket, inState(config, 'redis'), setpriv, environment().PATH ?? ''), log));
     await Promise.all(
       ROLES.filter(role => role !== 'exec' || config.executor.enabled).map(role =>
         start(new Part(role, () => startRole(role, config, setpriv, relay), log)),

@@ -59,6 +59,9 @@ export const tell = (store: Store, now: number, user: string, cause: string): vo
 export const toldAt = (store: Store, user: string, cause: string): number | null =>
   store.get<{ at: number | null }>('SELECT max(at) AS at FROM told WHERE user = ? AND cause = ?', user, cause)?.at ?? null;
 
+/** When this installation first ran. */
+export const installedAt = (store: Store): number => Number(store.get<{ value: number }>("SELECT value FROM meta WHERE key = 'installed'")!.value);
+
 /** @returns false when that week was queued before */
 export const claimWeek = (store: Store, now: number, week: string): boolean =>
   store.run('INSERT OR IGNORE INTO report (week, queued) VALUES (?,?)', week, now).changes > 0;
@@ -84,23 +87,22 @@ export function markBlind(store: Store, now: number, host: string, path: string,
 export const blindRows = (store: Store, from: number, to: number): Row[] =>
   store.all('SELECT * FROM blind WHERE since < ? AND (until IS NULL OR until > ?) ORDER BY since', to, from);
 
-export const saveSession = (store: Store, id: string, data: unknown, expires: number): void => {
-  store.run('INSERT INTO session (id, data_json, expires) VALUES (?,?,?) ON CONFLICT DO UPDATE SET data_json = excluded.data_json, expires = excluded.expires', id, JSON.stringify(data), expires);
+/** Sessions and sign-in links as the page keeps them; whoever restarts `serve` signs nobody out. */
+export const putSession = (store: Store, now: number, row: { id: string; name: string; expires: number }): void => {
+  store.run('DELETE FROM session WHERE expires <= ?', now);
+  store.run(
+    'INSERT INTO session (id, name, row_json, expires) VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET row_json = excluded.row_json, expires = excluded.expires',
+    row.id,
+    row.name,
+    JSON.stringify(row),
+    row.expires,
+  );
 };
-export const sessionRow = (store: Store, id: string, now: number): unknown => {
-  const row = store.get<{ data_json: string }>('SELECT data_json FROM session WHERE id = ? AND expires > ?', id, now);
-  return row ? JSON.parse(row.data_json) : null;
+export const sessionRow = <T>(store: Store, id: string): T | null => {
+  const row = store.get<{ row_json: string }>('SELECT row_json FROM session WHERE id = ?', id);
+  return row ? (JSON.parse(row.row_json) as T) : null;
 };
-export const deleteSession = (store: Store, id: string): void => {
-  store.run('DELETE FROM session WHERE id = ?', id);
-};
+export const deleteSession = (store: Store, id: string): boolean => store.run('DELETE FROM session WHERE id = ?', id).changes > 0;
 export const deleteSessionsOf = (store: Store, name: string): void => {
-  store.run("DELETE FROM session WHERE json_extract(data_json, '$.name') = ?", name);
+  store.run('DELETE FROM session WHERE name = ?', name);
 };
-export const saveLink = (store: Store, id: string, name: string, expires: number): void => {
-  store.run('INSERT INTO link (id, name, expires) VALUES (?,?,?)', id, name, expires);
-};
-export const linkName = (store: Store, id: string, now: number): string | null =>
-  store.get<{ name: string }>('SELECT name FROM link WHERE id = ? AND expires > ?', id, now)?.name ?? null;
-export const takeLink = (store: Store, id: string, now: number): string | null =>
-  store.get<{ name: string }>('DELETE FROM link WHERE id = ? AND expires > ? RETURNING name', id, now)?.name ?? null;

@@ -3,7 +3,7 @@
  * stands here: what was authorised before, who was taken out of a group, and by whom.
  */
 import type { Fact } from '../incident.ts';
-import type { Snapshot } from '../queue/messages.ts';
+import type { Snapshot } from '../messages.ts';
 import type { Store } from './open.ts';
 
 const REMEMBERED = 90 * 86_400_000;

@@ -3,7 +3,7 @@
  * taken only where the last committed one of that source ended, in the transaction that counts it.
  */
 import type { Tally } from '../incident.ts';
-import type { Batch } from '../queue/messages.ts';
+import type { Batch } from '../messages.ts';
 import type { Row, Store } from './open.ts';
 
 export type BatchVerdict =
@@ -74,13 +74,14 @@ export function countTally(store: Store, host: string, source: string, t: Tally,
     id,
   );
   store.run(
-    `INSERT INTO hour (hour, host, event, user, ip, self_reported, incident, count) VALUES (?,?,?,?,?,?,?,?)
+    `INSERT INTO hour (hour, host, event, user, ip, account, self_reported, incident, count) VALUES (?,?,?,?,?,?,?,?,?)
      ON CONFLICT DO UPDATE SET count = count + excluded.count`,
     Math.floor(t.last / HOUR) * HOUR,
     host,
     t.event,
     t.user ?? '',
     t.ip ?? '',
+    t.account,
     t.selfReported ? 1 : 0,
     id ?? 0,
     t.count,
@@ -89,8 +90,8 @@ export function countTally(store: Store, host: string, source: string, t: Tally,
 
 const SAMPLES_KEPT = 20;
 
-/** Counts a denial into the incident that explains it. `counts`: it is not the same denial told twice. */
-export function countInto(store: Store, now: number, incident: string, path: string, t: Tally, counts: boolean): void {
+/** Counts a denial into the incident that explains it. `fresh`: how many of it the other log has not told of. */
+export function countInto(store: Store, now: number, incident: string, path: string, t: Tally, fresh: number): void {
   const id = Number(incident);
   const isNew = store.get('SELECT 1 FROM pair WHERE incident = ? AND user = ? LIMIT 1', id, t.user ?? '') === undefined;
   store.run(
@@ -108,7 +109,7 @@ export function countInto(store: Store, now: number, incident: string, path: str
   );
   store.run(
     'UPDATE incident SET count = count + ?, users = users + ?, last = max(last, ?), updated = ? WHERE id = ?',
-    counts ? t.count : 0,
+    fresh,
     isNew && t.user ? 1 : 0,
     Math.round(t.last),
     now,

@@ -1,5 +1,8 @@
 -- The truth, version 1. Times are epoch milliseconds unless a column says otherwise; JSON columns end in _json.
 
+CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
+INSERT INTO meta VALUES ('installed', CAST(unixepoch('subsec') * 1000 AS INTEGER));
+
 -- How far each generation of each log file has been counted. A batch is committed only where the last one ended.
 CREATE TABLE source (
   id        TEXT PRIMARY KEY,
@@ -47,6 +50,7 @@ CREATE TABLE hour (
   event         TEXT NOT NULL,
   user          TEXT NOT NULL,
   ip            TEXT NOT NULL,
+  account       TEXT NOT NULL,
   self_reported INTEGER NOT NULL,
   incident      INTEGER NOT NULL,
   count         INTEGER NOT NULL,
@@ -242,5 +246,5 @@ CREATE TABLE report (week TEXT PRIMARY KEY, queued INTEGER NOT NULL) STRICT;
 CREATE TABLE agent (host TEXT PRIMARY KEY, seen INTEGER NOT NULL, health_json TEXT NOT NULL) STRICT;
 CREATE TABLE blind (id INTEGER PRIMARY KEY, host TEXT NOT NULL, path TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER, why TEXT NOT NULL) STRICT;
 
-CREATE TABLE session (id TEXT PRIMARY KEY, data_json TEXT NOT NULL, expires INTEGER NOT NULL) STRICT;
-CREATE TABLE link (id TEXT PRIMARY KEY, name TEXT NOT NULL, expires INTEGER NOT NULL) STRICT;
+-- Signed-in people and unused sign-in links, by the hash of their secret.
+CREATE TABLE session (id TEXT PRIMARY KEY, name TEXT NOT NULL, row_json TEXT NOT NULL, expires INTEGER NOT NULL) STRICT;

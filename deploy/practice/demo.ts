@@ -1,0 +1,305 @@
+/**
+ * `readmit demo --dir DIR --port PORT`: the practice cluster and Readmit beside it, in one directory. Scheduler, directory,
+ * proxy and mailbox first, then `readmit up` as a child; `ready http://127.0.0.1:PORT` when all of it answers. SIGTERM ends
+ * everything within three seconds.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { readBroken, writeBroken } from './broken.ts';
+import { layGround, layPorts, writeEnv } from './ground.ts';
+import { type Layout, layoutOf, type Ports, readPorts, REPO, socketDir } from './layout.ts';
+import { openMailbox } from './mailbox.ts';
+import { openProxy } from './proxy.ts';
+import { writeReadmitYaml } from './readmit-yaml.ts';
+import { startUnits, type Units } from './units.ts';
+
+/** Wrong usage, or a directory that is in use: exit 2. */
+class Unusable extends Error {}
+
+export interface Demo {
+  at: Layout;
+  ports: Ports;
+  /** Settles when Readmit has ended by itself, with its exit code. */
+  ended: Promise<number>;
+  stop(): Promise<void>;
+}
+
+/** How Readmit is started: by default the command a person would type. */
+export type StartReadmit = (at: Layout) => ChildProcess;
+
+const startUp: StartReadmit = at => {
+  const argv = [process.execPath, join(REPO, 'src/main.ts'), 'up', '--config', at.yaml];
+  // When we are killed without warning, the kernel tells the child.
+  const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find(existsSync);
+  const [command, ...args] = setpriv ? [setpriv, '--pdeathsig', 'TERM', '--', ...argv] : argv;
+  return spawn(command!, args, { stdio: ['ignore', 'pipe', 'inherit'], cwd: at.root });
+};
+
+// ---------------------------------------------------------------- ports
+
+const isFree = (port: number, host: string): Promise<boolean> =>
+  new Promise(resolve => {
+    const probe = createServer();
+    // No such address on this machine (IPv6 switched off) is no conflict.
+    probe.once('error', error => resolve(/EADDRNOTAVAIL|EAFNOSUPPORT/.test((error as NodeJS.ErrnoException).code ?? '')));
+    probe.listen({ port, host, ipv6Only: true }, () => probe.close(() => resolve(true)));
+  });
+
+const isFreeOnBoth = async (port: number): Promise<boolean> => (await isFree(port, '127.0.0.1')) && (await isFree(port, '::1'));
+
+const anyPort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolve(port));
+    });
+  });
+
+/** The ports of last time where they are free, others where not. */
+async function choosePorts(before: Ports | null, web: number): Promise<Ports> {
+  const taken = new Set([web]);
+  const choose = async (wanted: number | undefined): Promise<number> => {
+    for (let port = wanted ?? (await anyPort()); ; port = await anyPort())
+      if (!taken.has(port) && (await isFreeOnBoth(port))) {
+        taken.add(port);
+        return port;
+      }
+  };
+  return {
+    scheduler: await choose(before?.scheduler),
+    smtp: await choose(before?.smtp),
+    mailbox: await choose(before?.mailbox),
+    proxy: await choose(before?.proxy),
+  };
+}
+
+const hasIpv6 = (): Promise<boolean> =>
+  new Promise(resolve => {
+    const probe = createServer();
+    probe.once('error', () => resolve(false));
+    probe.listen({ port: 0, host: '::1' }, () => probe.close(() => resolve(true)));
+  });
+
+// ---------------------------------------------------------------- one demo per directory
+
+/** @throws Unusable when another demo runs there */
+function claim(at: Layout): void {
+  mkdirSync(at.run, { recursive: true, mode: 0o700 });
+  for (;;) {
+    try {
+      writeFileSync(at.pid, `${process.pid} ${startOf(process.pid)}\n`, { flag: 'wx' });
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      const [pid = '', started] = readFileSync(at.pid, 'utf8').trim().split(' ');
+      // The number alone may belong to another program by now; with its start it can't.
+      if (pid && startOf(Number(pid)) === started)
+        throw new Unusable(`${at.root} is in use by a running demo (process ${pid}): stop that one, or name another directory with --dir`);
+      rmSync(at.pid, { force: true });
+    }
+  }
+}
+
+// ---------------------------------------------------------------- the whole
+
+/**
+ * Sets everything up and starts it; returns when scheduler, mailbox and Readmit answer.
+ * @param say gets each line for standard output; the line `ready URL` comes last
+ * @param abort gives up waiting; what was started is ended
+ * @throws Unusable for a directory or port in use; Error when Readmit ends before it is ready
+ */
+export async function startDemo(dir: string, web: number, say: (line: string) => void, start: StartReadmit = startUp, abort?: AbortSignal): Promise<Demo> {
+  const at = layoutOf(dir);
+  if (!(await isFree(web, '127.0.0.1'))) throw new Unusable(`port ${web} is taken: name another one with --port`);
+  claim(at);
+  const undo: (() => Promise<void> | void)[] = [() => rmSync(at.pid, { force: true })];
+  const stop = async (): Promise<void> => {
+    for (const step of undo.splice(0).toReversed()) await Promise.resolve(step()).catch(error => process.stderr.write(`demo: ${error.message}\n`));
+  };
+  try {
+    layGround(at);
+    const before = existsSync(at.ports) ? readPorts(at) : null;
+    const ports = await choosePorts(before, web);
+    layPorts(at, ports, before);
+    writeReadmitYaml(at, web, ports, await hasIpv6());
+    writeEnv(at, ports);
+    mkdirSync(join(socketDir(at), 'exec'), { recursive: true, mode: 0o700 });
+    undo.push(() => removeSockets(at));
+
+    const mailbox = await openMailbox(at.mail, ports.smtp, ports.mailbox);
+    undo.push(mailbox.close);
+    const proxy = await openProxy(ports.proxy, ports.scheduler);
+    undo.push(proxy.close);
+    const units = await startUnits(at);
+    undo.push(units.close);
+    await startScheduler(at, units, say);
+    const up = start(at);
+    undo.push(() => endChild(up));
+    const { ready, ended } = follow(up, say);
+    await Promise.race([ready.then(() => answers(web)), ended.then(stoppedEarly), aborted(abort)]);
+    for (const line of welcome(at, ports)) say(line);
+    say(`ready http://127.0.0.1:${web}`);
+    return { at, ports, ended, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** What was stopped on purpose stays stopped; what only lived in the old process (its jobs, its old configuration) is over. */
+async function startScheduler(at: Layout, units: Units, say: (line: string) => void): Promise<void> {
+  const broken = readBroken(at).filter(b => b.cause !== 'config-not-loaded' && b.cause !== 'queue-full');
+  writeBroken(at, broken);
+  if (broken.some(b => b.cause === 'scheduler-down')) await units.systemctl('stop', 'claw-scheduler');
+  else if ((await units.systemctl('start', 'claw-scheduler')).code !== 0)
+    say(`The scheduler does not start (${at.bin}/systemctl status claw-scheduler); ${at.bin}/practice heal puts it right.`);
+}
+
+/** Passes Readmit's lines on. Its own ready line is kept back: ours comes when everything has been said. */
+function follow(up: ChildProcess, say: (line: string) => void): { ready: Promise<void>; ended: Promise<number> } {
+  const ended = new Promise<number>(resolve => {
+    up.once('error', () => resolve(1));
+    up.once('exit', (code, signal) => resolve(code ?? (signal ? 1 : 0)));
+  });
+  const ready = new Promise<void>(resolve => {
+    createInterface({ input: up.stdout! }).on('line', line => (/^ready http/.test(line) ? resolve() : say(line)));
+  });
+  return { ready, ended };
+}
+
+const ANSWER_MS = 10_000;
+
+const stoppedEarly = (code: number): never => {
+  throw new Error(`readmit up ended before it was ready (exit ${code})`);
+};
+
+/** Asks the page until it says anything at all: only then is `ready` true. */
+async function answers(port: number): Promise<void> {
+  const give = Date.now() + ANSWER_MS;
+  const once = (): Promise<boolean> =>
+    new Promise(resolve => {
+      const request = httpRequest({ host: '127.0.0.1', port, path: '/', agent: false, timeout: 1_000 }, response => {
+        response.resume();
+        resolve(true);
+      });
+      request.on('timeout', () => request.destroy());
+      request.on('error', () => resolve(false));
+      request.end();
+    });
+  while (!(await once())) {
+    if (Date.now() > give) throw new Error(`readmit up says it is ready, but http://127.0.0.1:${port} does not answer`);
+    await new Promise(resolve => setTimeout(resolve, 50));
+  }
+}
+
+const aborted = (abort?: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    if (abort?.aborted) reject(new Error('stopped'));
+    abort?.addEventListener('abort', () => reject(new Error('stopped')));
+  });
+
+const welcome = (at: Layout, ports: Ports): string[] => [
+  '',
+  `The practice cluster lies in ${at.root}. In another terminal:`,
+  `  . ${at.root}/env`,
+  `  ${at.bin}/as alice clw submit test.yaml`,
+  `  ${at.bin}/practice break missing-group alice   (practice heal undoes it)`,
+  `Mailbox    http://127.0.0.1:${ports.mailbox}`,
+  `Scheduler  http://127.0.0.1:${ports.scheduler}`,
+  '',
+];
+
+// ---------------------------------------------------------------- the end
+
+const GRACE_MS = 2_000;
+
+/** Asks, waits, then kills it with everything it started. */
+async function endChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  const gone = new Promise<'gone'>(resolve => child.once('exit', () => resolve('gone')));
+  const family = descendants(child.pid);
+  child.kill('SIGTERM');
+  const late = new Promise<'late'>(resolve => setTimeout(() => resolve('late'), GRACE_MS).unref());
+  if ((await Promise.race([gone, late])) === 'late') child.kill('SIGKILL');
+  for (const { pid, started } of family) if (startOf(pid) === started) killQuietly(pid);
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {}
+}
+
+/** When a process started, in ticks; with its number that names it for good. Null when it is gone. */
+function startOf(pid: number): string | null {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')[19] ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function descendants(root: number): { pid: number; started: string | null }[] {
+  const parents = new Map<number, number>();
+  for (const name of readdirSync('/proc').filter(n => /^\d+$/.test(n)))
+    try {
+      parents.set(Number(name), Number(readFileSync(`/proc/${name}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')[1]));
+    } catch {}
+  const family: number[] = [root];
+  for (const member of family) for (const [pid, parent] of parents) if (parent === member) family.push(pid);
+  return family.slice(1).map(pid => ({ pid, started: startOf(pid) }));
+}
+
+function removeSockets(at: Layout): void {
+  for (const dir of [socketDir(at), join(socketDir(at), 'exec')])
+    if (existsSync(dir)) for (const file of readdirSync(dir).filter(f => f.endsWith('.sock'))) rmSync(join(dir, file), { force: true });
+}
+
+async function main(): Promise<number> {
+  let values: { dir: string; port: string };
+  try {
+    ({ values } = parseArgs({
+      options: { dir: { type: 'string', default: '.readmit/practice' }, port: { type: 'string', default: '8420' } },
+    }));
+  } catch (error) {
+    throw new Unusable(`${(error as Error).message}\nusage: readmit demo [--dir DIR] [--port PORT]`);
+  }
+  const port = Number(values.port);
+  if (!Number.isInteger(port) || port < 1 || port > 65535) throw new Unusable(`--port ${values.port}: a number from 1 to 65535`);
+  const abort = new AbortController();
+  const told = new Promise<'told'>(resolve => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
+      process.on(signal, () => {
+        abort.abort();
+        resolve('told');
+      });
+  });
+  let demo: Demo;
+  try {
+    demo = await startDemo(values.dir, port, line => process.stdout.write(`${line}\n`), startUp, abort.signal);
+  } catch (error) {
+    if (abort.signal.aborted) return 0;
+    throw error;
+  }
+  const why = await Promise.race([told, demo.ended]);
+  await demo.stop();
+  if (why === 'told') return 0;
+  process.stderr.write(`demo: readmit up has ended (exit ${why})\n`);
+  return 1;
+}
+
+if (import.meta.main) {
+  try {
+    process.exit(await main());
+  } catch (error) {
+    process.stderr.write(`readmit demo: ${(error as Error).message}\n`);
+    process.exit(error instanceof Unusable ? 2 : 1);
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * Reads the approvers file: who may say yes, with which uid, roles and public keys. It is the root of all trust in
+ * votes, so it is refused when anyone but root (or the process's own uid) could have written it.
+ * Read anew for every decision: a right that was taken away counts from then on.
+ */
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, type Stats } from 'node:fs';
+import { dirname } from 'node:path';
+import { LineCounter, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { Usage } from '../incident.ts';
+
+const key = z
+  .string()
+  .refine(text => /^[A-Za-z0-9+/]{43}=$/.test(text) && Buffer.from(text, 'base64').length === 32, 'a raw ed25519 public key: 32 bytes in base64');
+const name = z.string().regex(/^[a-z_][a-z0-9_.-]{0,31}$/i, 'a name of letters, digits, _ . -');
+
+const Approver = z.strictObject({
+  name,
+  uid: z.number().int().min(0),
+  roles: z.array(name).min(1),
+  mail: z.string().max(254).optional(),
+  keys: z.array(key).default([]),
+});
+
+const Approvers = z.strictObject({
+  approvers: z.array(Approver).default([]),
+  /** Public keys with which `serve` may sign for a signed-in person, where `policy.proof` is `session`. */
+  session: z.strictObject({ keys: z.array(key).default([]) }).prefault({}),
+});
+
+export type Approver = z.infer<typeof Approver>;
+export type Approvers = z.infer<typeof Approvers>;
+
+/**
+ * @throws Usage with `file:line: key: what would be right`, all faults at once, and for a file or directory that
+ * others could have written
+ */
+export function loadApprovers(file: string, uid: number = process.getuid?.() ?? 0): Approvers {
+  return parseApprovers(readGuarded(file, uid), file);
+}
+
+/** Only root and we ourselves may own it, and nobody else may write it or swap it in its directory. */
+function readGuarded(file: string, uid: number): string {
+  const guard = (what: string, stat: Stats): void => {
+    if (stat.uid !== 0 && stat.uid !== uid) throw new Usage(`${what}: belongs to uid ${stat.uid}; it must belong to root`);
+    if (stat.mode & 0o022) throw new Usage(`${what}: group or others may write to it (mode ${(stat.mode & 0o7777).toString(8)}); chmod go-w ${what}`);
+  };
+  let fd: number;
+  try {
+    guard(dirname(file), lstatSync(dirname(file)));
+    fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (error instanceof Usage) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    throw new Usage(`${file}: ${code === 'ENOENT' ? 'no such file: it names who may approve' : code === 'ELOOP' ? 'is a link' : code}`);
+  }
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw new Usage(`${file}: not a regular file`);
+    guard(file, stat);
+    if (stat.size > 1 << 20) throw new Usage(`${file}: larger than 1 MiB`);
+    return readFileSync(fd, 'utf8');
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The same for a text in hand; `file` is only used for messages. @throws Usage */
+export function parseApprovers(text: string, file: string): Approvers {
+  const lines = new LineCounter();
+  const doc = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  const faults = doc.errors.map(e => `${file}:${e.linePos?.[0].line ?? 1}: ${e.message.split('\n')[0]}`);
+  if (faults.length) throw new Usage(faults.join('\n'));
+  let value: unknown;
+  try {
+    value = doc.toJS({ maxAliasCount: 0 }) ?? {};
+  } catch {
+    throw new Usage(`${file}:1: aliases have no place in this file`);
+  }
+  const parsed = Approvers.safeParse(value);
+  const lineOf = (path: readonly PropertyKey[]): number => {
+    for (let n = path.length; n > 0; n--) {
+      const node = doc.getIn(path.slice(0, n), true) as { range?: [number, number, number] } | undefined;
+      if (node?.range) return lines.linePos(node.range[0]).line;
+    }
+    return 1;
+  };
+  if (!parsed.success)
+    throw new Usage(
+      parsed.error.issues.map(i => `${file}:${lineOf(i.path)}: ${i.path.join('.') || '(top)'}: ${i.message}`).join('\n'),
+    );
+  faults.push(...doubles(parsed.data).map(({ path, message }) => `${file}:${lineOf(path)}: ${path.join('.')}: ${message}`));
+  if (faults.length) throw new Usage(faults.join('\n'));
+  return parsed.data;
+}
+
+/** One person with two entries could vote twice; one key for two people could not tell them apart. */
+function doubles({ approvers, session }: Approvers): { path: PropertyKey[]; message: string }[] {
+  const found: { path: PropertyKey[]; message: string }[] = [];
+  const seen = new Map<string, string>();
+  const once = (id: string, owner: string, path: PropertyKey[], message: string): void => {
+    if (seen.has(id)) found.push({ path, message: `${message} ${seen.get(id)} already` });
+    else seen.set(id, owner);
+  };
+  approvers.forEach((a, n) => {
+    once(`name ${a.name}`, `entry ${n + 1}`, ['approvers', n, 'name'], `${a.name} is`);
+    once(`uid ${a.uid}`, a.name, ['approvers', n, 'uid'], `uid ${a.uid} is`);
+    a.keys.forEach((k, m) => once(`key ${k}`, a.name, ['approvers', n, 'keys', m], 'this key belongs to'));
+  });
+  session.keys.forEach((k, m) => once(`key ${k}`, 'the session', ['session', 'keys', m], 'this key belongs to'));
+  return found;
+}

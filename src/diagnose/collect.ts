@@ -1,0 +1,50 @@
+/**
+ * Runs the probes, all at once, each with its own time limit: one that hangs costs its own facts and nothing else.
+ */
+import type { Fact } from '../incident.ts';
+import { derive } from './derive.ts';
+import { factMaker, type Ground, messageOf, type Probe, sharedGround } from './ground.ts';
+import { GIVEN, PROBES } from './probes.ts';
+
+/** The longest one probe may take (ms). */
+export const PROBE_LIMIT = 1000;
+
+export interface CollectOptions {
+  limitMs?: number;
+  /** Probes a site has turned off, by name. */
+  off?: readonly string[];
+  probes?: Readonly<Record<string, Probe>>;
+}
+
+/**
+ * Every fact about a user, or about the service alone.
+ * @param given what the logs and our own history know; never overrides what the system itself answered
+ */
+export async function collect(user: string | null, ground: Ground, given: readonly Fact[], options: CollectOptions = {}): Promise<Fact[]> {
+  const { limitMs = PROBE_LIMIT, off = [], probes = PROBES } = options;
+  const shared = sharedGround(ground);
+  const asked = await Promise.all(
+    Object.values(probes)
+      .filter(probe => user !== null || !probe.needsUser)
+      .map(probe => (off.includes(probe.name) ? refuseAll(probe, ground, 'this probe is switched off') : within(probe, user, shared, limitMs))),
+  );
+  const allowed = given.filter(fact => (GIVEN as readonly string[]).includes(fact.fact));
+  const { config, system } = ground;
+  return derive([...allowed, ...asked.flat()], { scheduler: config.scheduler, paths: config.paths, system, user, now: ground.now() });
+}
+
+const refuseAll = (probe: Probe, ground: Ground, because: string): Fact[] => probe.facts.map(fact => factMaker(ground).unknown(fact, because));
+
+async function within(probe: Probe, user: string | null, ground: Ground, limitMs: number): Promise<Fact[]> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Fact[]>(resolve => {
+    timer = setTimeout(() => resolve(refuseAll(probe, ground, `no answer within ${limitMs} ms`)), limitMs);
+  });
+  try {
+    return await Promise.race([probe.run({ user }, ground), late]);
+  } catch (error) {
+    return refuseAll(probe, ground, messageOf(error));
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,214 @@
+/**
+ * Facts made of facts: is this person in an authorised group, is the token too old by the scheduler's own clock, does
+ * every session lack the group. Pure. A conclusion from something unknown is unknown, never no.
+ */
+import type { Config } from '../config.ts';
+import type { Fact, FactValue } from '../incident.ts';
+import type { System } from './system.ts';
+
+export const DERIVED = [
+  'access.elevated',
+  'access.lacks-group',
+  'access.member',
+  'access.member-of',
+  'access.missing-group',
+  'access.removed',
+  'config.loaded-standard',
+  'container.root',
+  'groups.lag',
+  'scheduler.clock',
+  'session.stale',
+  'token.expired',
+  'token.expired-here',
+  'token.groups-stale',
+  'token.wrong-user',
+] as const;
+type Derived = (typeof DERIVED)[number];
+
+/** Clocks of two machines that keep time are nearer than this (seconds). */
+const CLOCK_TOLERANCE = 120;
+/** A client's last event older than this is not what somebody means who asks now. */
+const CLIENT_MEMORY = 24 * 3_600_000;
+/** An SELinux record belongs to a denial that came at most this much later. */
+const SELINUX_NEAR = 60_000;
+
+export type Settings = Pick<Config, 'scheduler' | 'paths'> & { system: Pick<System, 'containerNetworks'>; user: string | null; now: number };
+
+/** The facts by name, so that a conclusion can name what it was drawn from. */
+export class FactSet {
+  readonly facts: ReadonlyMap<string, Fact>;
+  constructor(facts: readonly Fact[]) {
+    this.facts = new Map(facts.map(f => [f.fact, f]));
+  }
+  value(name: string): FactValue | undefined {
+    const fact = this.facts.get(name);
+    return fact?.known ? fact.value : undefined;
+  }
+  list(name: string): string[] | undefined {
+    const value = this.value(name);
+    return Array.isArray(value) ? value : undefined;
+  }
+  time(name: string): number | undefined {
+    const value = this.value(name);
+    const time = typeof value === 'string' ? Date.parse(value) : Number.NaN;
+    return Number.isNaN(time) ? undefined : time;
+  }
+  source(name: string): string {
+    return this.facts.get(name)?.source ?? 'nobody was asked';
+  }
+}
+
+interface Conclusion {
+  value: FactValue | undefined;
+  from: string[];
+}
+
+/**
+ * All facts: the ones taken, without evidence that is older than the user's last success, and the ones that follow.
+ * @param facts taken or given; the last of a name counts
+ */
+export function derive(facts: readonly Fact[], settings: Settings): Fact[] {
+  const taken = facts.filter(f => !(DERIVED as readonly string[]).includes(f.fact)).map(f => forgetOld(f, new FactSet(facts), settings.now));
+  const set = new FactSet(taken);
+  const at = new Date(settings.now).toISOString();
+  const derived = DERIVED.map((fact): Fact => {
+    const { value, from } = RULES[fact](set, settings);
+    const sources = [...new Set(from.map(name => set.source(name)))].join('; ');
+    if (value !== undefined) return { fact, value, known: true, source: sources, at };
+    const missing = from.find(name => set.value(name) === undefined);
+    return { fact, value: null, known: false, source: missing ? `${missing}: ${set.source(missing)}` : sources, at };
+  });
+  return [...set.facts.values(), ...derived];
+}
+
+/** What was seen before the user's last success does not explain a denial after it. */
+function forgetOld(fact: Fact, set: FactSet, now: number): Fact {
+  const forget = (because: string): Fact => ({ ...fact, value: null, known: false, source: because });
+  const success = set.time('success.last');
+  if (fact.fact.startsWith('client.')) {
+    const at = set.time('client.at');
+    if (at === undefined) return fact;
+    if (success !== undefined && success > at) return forget("older than the user's last success");
+    if (now - at > CLIENT_MEMORY) return forget('older than a day');
+  }
+  if (fact.fact === 'selinux.denials' && fact.known && fact.value !== 0) {
+    const last = set.time('selinux.last');
+    const denial = set.time('denial.last');
+    if (last === undefined) return fact;
+    if (success !== undefined && success > last) return { ...fact, value: 0, source: `${fact.source}: none since the user's last success` };
+    if (denial !== undefined && denial - last > SELINUX_NEAR) return { ...fact, value: 0, source: `${fact.source}: none at the time of the denial` };
+  }
+  return fact;
+}
+
+const both = (a: readonly string[] | undefined, b: readonly string[] | undefined): string[] | undefined =>
+  a && b ? a.filter(x => b.includes(x)) : undefined;
+
+const RULES: Record<Derived, (facts: FactSet, settings: Settings) => Conclusion> = {
+  'access.elevated': (facts, { scheduler }) => {
+    const groups = facts.list('groups.nss') ?? facts.list('groups.file');
+    return { value: groups?.some(g => scheduler.elevatedGroups.includes(g)), from: ['groups.nss'] };
+  },
+  'access.member-of': facts => ({ value: memberOf(facts), from: ['groups.nss', 'access.authorized-groups'] }),
+  'access.member': facts => {
+    const groups = memberOf(facts);
+    return { value: groups && groups.length > 0, from: ['groups.nss', 'access.authorized-groups'] };
+  },
+  'access.lacks-group': (facts, settings) => {
+    const missing = missingGroup(facts, settings);
+    return { value: missing === undefined ? undefined : missing !== null, from: ['groups.nss', 'access.authorized-groups'] };
+  },
+  'access.missing-group': (facts, settings) => ({ value: missingGroup(facts, settings), from: ['groups.nss', 'access.authorized-groups'] }),
+  'access.removed': (facts, { scheduler }) => {
+    const removed = facts.list('history.group-removed');
+    const groups = facts.list('groups.nss');
+    const gone = removed?.includes(scheduler.standardGroup) && groups && !groups.includes(scheduler.standardGroup);
+    // The site's own list has the last word: somebody who is still on it was not taken out on purpose.
+    return { value: removed && groups && Boolean(gone) && facts.value('entitlement.listed') !== true, from: ['history.group-removed', 'entitlement.listed'] };
+  },
+  'config.loaded-standard': (facts, { scheduler }) => ({
+    value: facts.list('config.loaded-groups')?.includes(scheduler.standardGroup),
+    from: ['config.loaded-groups'],
+  }),
+  'container.root': (facts, { system }) => {
+    const addresses = facts.list('denial.addresses');
+    const inside = addresses?.some(ip => system.containerNetworks.some(net => inNetwork(ip, net)));
+    const said = facts.value('client.container');
+    const root = facts.value('denial.as-root');
+    const known = [inside, said, root].filter(v => v !== undefined);
+    return { value: known.length > 0 ? known.some(v => v === true) : undefined, from: ['denial.addresses', 'client.container'] };
+  },
+  'groups.lag': (facts, { scheduler }) => {
+    const [nss, file, member] = [facts.list('groups.nss'), facts.list('groups.file'), facts.value('directory.member')];
+    const { standardGroup: group } = scheduler;
+    const from = ['groups.nss', 'groups.file', 'directory.member'];
+    if (!nss || !file) return { value: undefined, from };
+    if (file.some(g => !nss.includes(g))) return { value: 'nss', from };
+    if (facts.value('access.mode') === 'ldap' && nss.includes(group) && member === false) return { value: 'directory', from };
+    return { value: 'none', from };
+  },
+  'scheduler.clock': facts => {
+    const skew = facts.value('scheduler.date-skew');
+    const from = ['scheduler.date-skew'];
+    if (typeof skew !== 'number') return { value: undefined, from };
+    return { value: Math.abs(skew) < CLOCK_TOLERANCE ? 'right' : skew > 0 ? 'ahead' : 'behind', from };
+  },
+  'session.stale': staleSession,
+  'token.expired': (facts, { now }) => expired(facts, facts.time('scheduler.date') ?? now, ['token.expires', 'scheduler.date']),
+  'token.expired-here': (facts, { now }) => expired(facts, now, ['token.expires']),
+  'token.groups-stale': facts => {
+    const today = memberOf(facts);
+    const token = facts.list('token.groups');
+    const from = ['token.groups', 'groups.nss', 'access.authorized-groups'];
+    if (!today || !token) return { value: undefined, from };
+    return { value: today.length > 0 && today.every(g => !token.includes(g)), from };
+  },
+  'token.wrong-user': (facts, { user }) => {
+    const named = facts.value('token.user');
+    return { value: typeof named === 'string' && user !== null ? named !== user : undefined, from: ['token.user'] };
+  },
+};
+
+const memberOf = (facts: FactSet): string[] | undefined => both(facts.list('groups.nss'), facts.list('access.authorized-groups'));
+
+/**
+ * The group that would give access and that the user does not have: the standard one where it is authorised, or where
+ * no ordinary group is (then the configuration has to be mended too). null: nothing is missing.
+ */
+function missingGroup(facts: FactSet, { scheduler }: Settings): string | null | undefined {
+  const authorized = facts.list('access.authorized-groups');
+  const groups = facts.list('groups.nss');
+  if (!authorized || !groups) return undefined;
+  if (groups.some(g => authorized.includes(g))) return null;
+  const ordinary = authorized.filter(g => !scheduler.elevatedGroups.includes(g));
+  const wanted = ordinary.includes(scheduler.standardGroup) ? scheduler.standardGroup : (ordinary[0] ?? scheduler.standardGroup);
+  return groups.includes(wanted) ? null : wanted;
+}
+
+function expired(facts: FactSet, clock: number, from: string[]): Conclusion {
+  const expires = facts.time('token.expires');
+  return { value: expires === undefined ? undefined : expires <= clock, from };
+}
+
+/**
+ * Every session of the user lacks every authorised group that a new login would have. One old process beside newer
+ * ones proves nothing, and neither does nobody being there.
+ */
+function staleSession(facts: FactSet): Conclusion {
+  const from = ['session.gids', 'groups.nss', 'access.group-ids'];
+  const today = memberOf(facts);
+  const ids = facts.list('access.group-ids');
+  const sessions = facts.list('session.gids');
+  if (!today || !ids || !sessions) return { value: undefined, from };
+  const wanted = ids.filter(id => today.includes(id.slice(0, id.lastIndexOf(':')))).map(id => id.slice(id.lastIndexOf(':') + 1));
+  if (wanted.length === 0) return { value: false, from };
+  return { value: sessions.length > 0 && sessions.every(gids => !gids.split(' ').some(gid => wanted.includes(gid))), from };
+}
+
+const octets = (ip: string): number => ip.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+function inNetwork(ip: string, network: string): boolean {
+  const [base, bits] = network.split('/');
+  if (!/^\d+\.\d+\.\d+\.\d+$/.test(ip)) return false;
+  const size = 2 ** (32 - Number(bits));
+  return Math.floor(octets(ip) / size) === Math.floor(octets(base!) / size);
+}

@@ -1,0 +1,112 @@
+/**
+ * Facts and causes → the diagnosis. Pure: the same facts give the same answer, whoever asks. It names the first cause to
+ * be mended, every other one that holds, and why the rest is ruled out.
+ */
+import type { Config } from '../config.ts';
+import type { Advice, Diagnosis, Evidence, Fact, Remedy } from '../incident.ts';
+import type { Cause } from './causes.ts';
+import { type Conditions, test, testAll } from './conditions.ts';
+import { FactSet } from './derive.ts';
+
+export interface DiagnoseInput {
+  /** A user; for a service or an address, its name. */
+  user: string;
+  /** All facts, the derived ones too. */
+  facts: readonly Fact[];
+  causes: readonly Cause[];
+  config: Pick<Config, 'scheduler'>;
+}
+
+/** What one cause came to. `open`: something it asks for could not be asked, so it is neither found nor ruled out. */
+type Finding =
+  | { kind: 'holds'; cause: Cause; conditions: Conditions; known: number; asked: number }
+  | { kind: 'ruled-out'; cause: Cause; by: string }
+  | { kind: 'open'; cause: Cause; by: string };
+
+export function diagnose(input: DiagnoseInput): Diagnosis {
+  const facts = new FactSet(input.facts);
+  const findings = input.causes.map(cause => find(cause, facts));
+  const holding = findings.filter(f => f.kind === 'holds');
+  const [first, ...others] = holding;
+  const say = (text: string): string => fill(text, input, facts);
+  const ruledOut = findings.flatMap(f => (f.kind === 'ruled-out' ? [{ cause: f.cause.name, because: because(f.cause, f.by, facts, say) }] : []));
+  const open = findings.filter(f => f.kind === 'open');
+  return {
+    user: input.user,
+    cause: first?.cause.name ?? null,
+    title: first ? say(first.cause.title) : `why ${input.user} is denied could not be found out`,
+    also: others.map(f => ({ cause: f.cause.name, evidence: evidenceOf(f.conditions, facts) })),
+    confidence: first ? Math.round((first.known / Math.max(1, first.asked)) * 100) / 100 : 0,
+    evidence: first ? evidenceOf(first.conditions, facts) : [],
+    ruledOut,
+    unknown: unknowns(input.facts, open),
+    remedy: first ? remedyOf(first.cause, say) : { kind: 'none', why: 'no known cause holds; somebody has to look at the facts' },
+  };
+}
+
+/** The remedy a cause asks for, its texts filled in: also for the causes in `also`, when a plan has to mend more than one. */
+export function remedyFor(name: string, input: DiagnoseInput): Remedy | null {
+  const cause = input.causes.find(c => c.name === name);
+  const facts = new FactSet(input.facts);
+  return cause ? remedyOf(cause, text => fill(text, input, facts)) : null;
+}
+
+function find(cause: Cause, facts: FactSet): Finding {
+  const tried = cause.any.map(conditions => ({ conditions, ...testAll(conditions, facts) }));
+  const held = tried.find(t => t.verdict === 'holds');
+  if (held) return { kind: 'holds', cause, conditions: held.conditions, known: held.known, asked: held.asked };
+  const unsure = tried.find(t => t.verdict === 'unknown');
+  if (unsure) return { kind: 'open', cause, by: unsure.by! };
+  return { kind: 'ruled-out', cause, by: tried[0]!.by! };
+}
+
+/** The facts that were known and meant something: a `not` that holds because nobody could say is no evidence. */
+function evidenceOf(conditions: Conditions, facts: FactSet): Evidence[] {
+  return Object.keys(conditions).flatMap(name => {
+    const fact = facts.facts.get(name);
+    return fact?.known && test(conditions[name]!, fact.value) === 'holds' ? [{ fact: name, value: fact.value, source: fact.source, at: fact.at }] : [];
+  });
+}
+
+function because(cause: Cause, by: string, facts: FactSet, say: (text: string) => string): string {
+  const fact = facts.facts.get(by);
+  const shown = Array.isArray(fact?.value) ? fact.value.join(', ') || 'none' : String(fact?.value);
+  return `${cause.refuses[by] ? say(cause.refuses[by]) : `${by} is ${shown}`} (${fact?.source ?? 'unknown'})`;
+}
+
+/** What couldn't be asked, and which causes stay open for it. */
+function unknowns(facts: readonly Fact[], open: { cause: Cause; by: string }[]): { fact: string; because: string }[] {
+  const missing = open
+    .filter(f => !facts.some(fact => fact.fact === f.by))
+    .map(f => ({ fact: f.by, because: `nobody was asked; ${f.cause.name} stays open` }));
+  return [...facts.filter(f => !f.known).map(f => ({ fact: f.fact, because: f.source })), ...missing].filter(
+    (one, n, all) => all.findIndex(other => other.fact === one.fact) === n,
+  );
+}
+
+function remedyOf(cause: Cause, say: (text: string) => string): Remedy {
+  const spec = cause.remedy;
+  const advice = (a: Advice): Advice => ({ to: a.to, text: say(a.text), commands: a.commands.map(say), check: say(a.check) });
+  if ('plan' in spec) {
+    const actions = spec.plan.map(({ action, ...params }) => ({
+      action: action!,
+      params: Object.fromEntries(Object.entries(params).map(([key, value]) => [key, say(value)])),
+    }));
+    return spec.advice ? { kind: 'plan', actions, advice: advice(spec.advice) } : { kind: 'plan', actions };
+  }
+  if ('tell' in spec) return { kind: 'tell', advice: advice(spec.tell) };
+  if ('advice' in spec) return { kind: 'advice', advice: advice(spec.advice) };
+  return { kind: 'none', why: say(spec.none) };
+}
+
+/** Puts names and facts into a rule's text. What is not known is said so, never left as a hole. */
+function fill(text: string, { user, config }: DiagnoseInput, facts: FactSet): string {
+  const { standardGroup, unit, config: file, url } = config.scheduler;
+  const words: Record<string, string> = { user, key: user, standardGroup, unit, config: file, url, port: new URL(url).port };
+  return text.replace(/\{([^}]+)\}/g, (_, name: string) => {
+    if (Object.hasOwn(words, name)) return words[name]!;
+    const value = facts.value(name);
+    if (value === undefined || value === null) return 'unknown';
+    return Array.isArray(value) ? value.join(', ') : String(value);
+  });
+}

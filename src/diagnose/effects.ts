@@ -1,0 +1,109 @@
+/**
+ * The real ground: files, commands, HTTP and the clock. Read-only by construction: files are opened for reading, HTTP
+ * is GET without redirects and without the proxies of our own environment. Effects: files, network, commands.
+ */
+import { open, readdir } from 'node:fs/promises';
+import { type IncomingMessage, get as getHttp } from 'node:http';
+import { get as getHttps } from 'node:https';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { commandRunner } from '../command.ts';
+import type { Config } from '../config.ts';
+import { type ParseChunk, Refused } from '../incident.ts';
+import { type Answer, type Ground, NoAnswer, type TextFile } from './ground.ts';
+import { readHomeFile } from './home-file.ts';
+import { loadSystem } from './system.ts';
+
+/** A passwd file of a big site has some megabytes; what is larger is not one. */
+const MAX_FILE = 16 * 1024 * 1024;
+const MAX_BODY = 64 * 1024;
+
+/** Where a pack's rules lie: the ones that come with Readmit. */
+export const builtInPack = (pack: string): string => fileURLToPath(new URL(`../../rules/${pack}`, import.meta.url));
+
+/** The directories of a pack: ours, then the site's own. */
+export const packDirs = (config: Pick<Config, 'pack' | 'rulesDir'>): string[] =>
+  config.rulesDir ? [builtInPack(config.pack), join(config.rulesDir, config.pack)] : [builtInPack(config.pack)];
+
+export interface GroundOptions {
+  /** How the executor is asked; without it, its facts are unknown. */
+  ask?: Ground['ask'];
+  /** The pack's parser, for client logs. */
+  parse?: ParseChunk | null;
+  now?: () => number;
+  /** The longest one command or request may take (ms). */
+  limitMs?: number;
+}
+
+/** The ground of this host as the configuration describes it. @throws Usage when the pack has no system.yaml */
+export function realGround(config: Config, options: GroundOptions = {}): Ground {
+  const limitMs = options.limitMs ?? 1000;
+  return {
+    config,
+    system: loadSystem(builtInPack(config.pack)),
+    run: commandRunner(config.paths.commands, { timeoutMs: limitMs, maxBytes: 1 << 20 }),
+    read: readFileBounded,
+    list: async path => await readdir(path).catch(nullWhenMissing),
+    readHome: readHomeFile,
+    http: (url, headers) => request(url, headers ?? {}, Math.min(limitMs, 900)),
+    now: options.now ?? Date.now,
+    ask:
+      options.ask ??
+      (async () => {
+        throw new Refused('no executor is asked');
+      }),
+    parse: options.parse ?? null,
+  };
+}
+
+const nullWhenMissing = (error: NodeJS.ErrnoException): null => {
+  if (error.code === 'ENOENT') return null;
+  throw error;
+};
+
+async function readFileBounded(path: string): Promise<TextFile | null> {
+  const handle = await open(path, 'r').catch(nullWhenMissing);
+  if (!handle) return null;
+  try {
+    const stat = await handle.stat();
+    if (!stat.isFile()) throw new Refused(`${path}: not a regular file`);
+    if (stat.size > MAX_FILE) throw new Refused(`${path}: larger than ${MAX_FILE} bytes`);
+    return { text: await handle.readFile('utf8'), mtime: stat.mtimeMs };
+  } finally {
+    await handle.close();
+  }
+}
+
+const KINDS: Record<string, NoAnswer['kind']> = {
+  ECONNREFUSED: 'refused',
+  ETIMEDOUT: 'silent',
+  EHOSTUNREACH: 'unreachable',
+  ENETUNREACH: 'unreachable',
+  EADDRNOTAVAIL: 'unreachable',
+  EHOSTDOWN: 'unreachable',
+  ECONNRESET: 'broken',
+};
+
+function request(url: string, headers: Record<string, string>, limitMs: number): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const get = url.startsWith('https:') ? getHttps : getHttp;
+    const fail = (kind: NoAnswer['kind'], text: string): void => reject(new NoAnswer(kind, `GET ${url}: ${text}`));
+    const outgoing = get(url, { headers, agent: false, signal: AbortSignal.timeout(limitMs) }, (response: IncomingMessage) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      response.on('data', (chunk: Buffer) => {
+        if (size < MAX_BODY) chunks.push(chunk.subarray(0, MAX_BODY - size));
+        size += chunk.length;
+      });
+      response.on('error', error => fail('broken', error.message));
+      response.on('end', () => {
+        const date = Date.parse(response.headers.date ?? '');
+        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8'), date: Number.isNaN(date) ? null : date });
+      });
+    });
+    outgoing.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.name === 'AbortError' || error.name === 'TimeoutError') return fail('silent', `no answer within ${limitMs} ms`);
+      fail(KINDS[error.code ?? ''] ?? 'broken', error.code ?? error.message);
+    });
+  });
+}

@@ -1,0 +1,75 @@
+/**
+ * What the scheduler's configuration file says about access, and the one-line change that would authorise the pack's
+ * standard group. The file's text stays here: it may hold secrets, so only what decides about access goes on.
+ */
+import { sha256 } from '../../digest.ts';
+import type { Fact } from '../../incident.ts';
+import { authorizeGroup } from '../../splice.ts';
+import { factMaker, type Ground, messageOf, type Probe, type TextFile } from '../ground.ts';
+import { findGroups } from '../lookup.ts';
+import { readSchedulerConfig } from '../scheduler-config.ts';
+
+const ACCESS = ['access.mode', 'access.authorized-groups', 'access.standard-authorized', 'access.group-ids', 'access.local-groups', 'config.splice'];
+
+export const config: Probe = {
+  name: 'config',
+  facts: ['config.valid', 'config.problem', 'config.hash', 'config.mtime', 'config.directory-lag', ...ACCESS],
+  needsUser: false,
+  async run(_subject, ground) {
+    const { known, unknown } = factMaker(ground);
+    const path = ground.config.scheduler.config;
+    let file: TextFile | null;
+    try {
+      file = await ground.read(path);
+    } catch (error) {
+      return this.facts.map(fact => unknown(fact, messageOf(error)));
+    }
+    if (!file)
+      return [
+        known('config.valid', false, `${path}: no such file`),
+        known('config.problem', 'there is no such file', path),
+        ...this.facts.slice(2).map(fact => unknown(fact, `${path}: no such file`)),
+      ];
+    const read = readSchedulerConfig(file.text, ground.system);
+    const about: Fact[] = [
+      known('config.valid', read.valid, path),
+      known('config.problem', read.valid ? null : read.problem, path),
+      known('config.hash', sha256(file.text), `sha256sum ${path}`),
+      known('config.mtime', new Date(file.mtime).toISOString(), `stat ${path}`),
+      known('config.directory-lag', read.valid ? read.directoryLag : null, path),
+    ];
+    if (!read.valid) return [...about, ...ACCESS.map(fact => unknown(fact, `${path} is not valid: ${read.problem}`))];
+    return [
+      ...about,
+      known('access.mode', read.mode, path),
+      known('access.authorized-groups', read.authorized, path),
+      known('access.standard-authorized', read.authorized.includes(ground.config.scheduler.standardGroup), path),
+      ...(await groupIds(ground, read.authorized)),
+      spliceFact(ground, file.text, path),
+    ];
+  },
+};
+
+/** `name:gid` of every group that matters here, and which of them the local file holds. */
+async function groupIds(ground: Ground, authorized: string[]): Promise<Fact[]> {
+  const { known, unknown } = factMaker(ground);
+  const { standardGroup } = ground.config.scheduler;
+  const found = await findGroups(ground, [standardGroup, ...authorized]);
+  if (found.state !== 'found') return [unknown('access.group-ids', found.source), unknown('access.local-groups', found.source)];
+  return [
+    known('access.group-ids', found.value.map(g => `${g.name}:${g.gid}`), found.source),
+    known('access.local-groups', found.value.filter(g => g.local).map(g => g.name), ground.config.paths.group),
+  ];
+}
+
+/** `[group, byte, sha256 after, insert, diff]` of the line that would authorise the standard group. */
+function spliceFact(ground: Ground, text: string, path: string): Fact {
+  const { known, unknown } = factMaker(ground);
+  const group = ground.config.scheduler.standardGroup;
+  try {
+    const splice = authorizeGroup(text, group, path, ground.system.config.authorized.split('.'));
+    return known('config.splice', [group, String(splice.at), sha256(splice.after), splice.insert, splice.diff], path);
+  } catch (error) {
+    return unknown('config.splice', messageOf(error));
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * What systemd says of the scheduler's unit, and whether the process that runs has loaded the configuration that is on
+ * the disk: a scheduler that reads it at its start only goes on with the old one.
+ */
+import type { Fact } from '../../incident.ts';
+import { type Answer, factMaker, failure, type Ground, messageOf, type Probe, type TextFile } from '../ground.ts';
+import { readSchedulerConfig } from '../scheduler-config.ts';
+import { valueAt } from '../system.ts';
+
+export const service: Probe = {
+  name: 'service',
+  facts: ['scheduler.active', 'scheduler.started', 'config.loaded', 'config.loaded-groups', 'queue.free', 'queue.running'],
+  needsUser: false,
+  async run(_subject, ground) {
+    const { known, unknown } = factMaker(ground);
+    const [active, info, unit] = await Promise.all([activeState(ground), infoOf(ground), unitStart(ground)]);
+    const started = info.started ?? unit.started;
+    const { http } = ground.system;
+    const slots = http.slots ? valueAt(info.answer, http.slots) : undefined;
+    const running = http.running ? valueAt(info.answer, http.running) : undefined;
+    const counted = typeof slots === 'number' && typeof running === 'number';
+    return [
+      active,
+      started === null
+        ? unknown('scheduler.started', `${info.because}; ${unit.because}`)
+        : known('scheduler.started', new Date(started).toISOString(), info.started === null ? unit.because : info.because),
+      loadedGroups(ground, info),
+      await loaded(ground, info, started, info.started === null ? unit.because : info.because),
+      counted ? known('queue.free', Math.max(0, slots - running), info.because) : unknown('queue.free', info.because),
+      counted ? known('queue.running', running, info.because) : unknown('queue.running', info.because),
+    ];
+  },
+};
+
+async function activeState(ground: Ground): Promise<Fact> {
+  const { known, unknown } = factMaker(ground);
+  const argv = ['systemctl', 'is-active', ground.config.scheduler.unit];
+  try {
+    const result = await ground.run(argv);
+    const state = result.stdout.trim().split('\n')[0] ?? '';
+    // The words are systemd's; the exit code only repeats them.
+    const words = ['active', 'inactive', 'failed', 'activating', 'deactivating', 'reloading', 'maintenance'];
+    return words.includes(state) ? known('scheduler.active', state, argv.join(' ')) : unknown('scheduler.active', failure(result, argv));
+  } catch (error) {
+    return unknown('scheduler.active', messageOf(error));
+  }
+}
+
+interface Info {
+  answer: unknown;
+  started: number | null;
+  because: string;
+}
+
+/** What the scheduler tells about itself without a sign-in; many tell nothing. */
+async function infoOf(ground: Ground): Promise<Info> {
+  const { http } = ground.system;
+  const url = ground.config.scheduler.url.replace(/\/$/, '') + http.info;
+  const nothing = (because: string): Info => ({ answer: null, started: null, because });
+  let got: Answer;
+  try {
+    got = await ground.http(url);
+  } catch (error) {
+    return nothing(messageOf(error));
+  }
+  if (got.status !== 200) return nothing(`GET ${url}: ${got.status}`);
+  try {
+    const answer: unknown = JSON.parse(got.body);
+    const started = http.started ? valueAt(answer, http.started) : undefined;
+    const time = typeof started === 'number' ? started * (started < 1e11 ? 1000 : 1) : Date.parse(String(started));
+    return { answer, started: Number.isFinite(time) ? time : null, because: `GET ${url}` };
+  } catch {
+    return nothing(`GET ${url}: no JSON`);
+  }
+}
+
+async function unitStart(ground: Ground): Promise<{ started: number | null; because: string }> {
+  const argv = ['systemctl', 'show', '--timestamp=unix', '-p', 'ExecMainStartTimestamp', ground.config.scheduler.unit];
+  try {
+    const result = await ground.run(argv);
+    const seconds = result.stdout.match(/^ExecMainStartTimestamp=@(\d+)$/m)?.[1];
+    return seconds ? { started: Number(seconds) * 1000, because: argv.join(' ') } : { started: null, because: failure(result, argv) };
+  } catch (error) {
+    return { started: null, because: messageOf(error) };
+  }
+}
+
+/** The groups the running scheduler says it lets in. */
+function loadedGroups(ground: Ground, info: Info): Fact {
+  const { known, unknown } = factMaker(ground);
+  const { authorized } = ground.system.http;
+  const groups = authorized ? valueAt(info.answer, authorized) : undefined;
+  const names = Array.isArray(groups) ? groups.filter(g => typeof g === 'string') : null;
+  return names ? known('config.loaded-groups', names, info.because) : unknown('config.loaded-groups', info.because);
+}
+
+/**
+ * What the scheduler says it runs counts most, then the times: a file changed after the start can't have been loaded
+ * by a scheduler that reads it at its start only.
+ */
+async function loaded(ground: Ground, info: Info, started: number | null, startedBy: string): Promise<Fact> {
+  const { known, unknown } = factMaker(ground);
+  const path = ground.config.scheduler.config;
+  let file: TextFile | null;
+  try {
+    file = await ground.read(path);
+  } catch (error) {
+    return unknown('config.loaded', messageOf(error));
+  }
+  if (!file) return unknown('config.loaded', `${path}: no such file`);
+  const { http } = ground.system;
+  const groups = http.authorized ? valueAt(info.answer, http.authorized) : undefined;
+  const read = readSchedulerConfig(file.text, ground.system);
+  if (Array.isArray(groups) && read.valid) {
+    const mode = http.mode ? valueAt(info.answer, http.mode) : undefined;
+    const same = JSON.stringify([...groups].sort()) === JSON.stringify([...read.authorized].sort()) && (mode === undefined || mode === read.mode);
+    return known('config.loaded', same, `${info.because}, ${path}`);
+  }
+  if (started === null) return unknown('config.loaded', 'neither the scheduler nor systemd says when it started');
+  // systemd's time has whole seconds: a file written in the same second counts as loaded.
+  return known('config.loaded', file.mtime < started + 1000, `${startedBy}, stat ${path}`);
+}

@@ -1,0 +1,213 @@
+/**
+ * What the executor checks of an order before it looks at the world: each check is a small function that returns a named
+ * refusal or null. None trusts what came in: everything is compared with the root-owned configuration, or computed again.
+ */
+import { findCommand } from '../command.ts';
+import type { Config } from '../config.ts';
+import { planDigest } from '../digest.ts';
+import type { Tier } from '../incident.ts';
+import type { Order } from '../messages.ts';
+import { type Group, NAME, type Person } from './accounts.ts';
+
+export type OrderStep = Order['steps'][number];
+export type GroupStep = Extract<OrderStep, { action: 'group.add' | 'group.remove' }>;
+export type ConfigStep = Extract<OrderStep, { action: 'config.authorize-group' | 'config.restore' }>;
+export type ServiceStep = Extract<OrderStep, { action: 'service.restart' | 'service.start' }>;
+
+export type OrderRule =
+  | 'other-host'
+  | 'managed'
+  | 'disabled'
+  | 'digest-mismatch'
+  | 'tier-too-low'
+  | 'verb-not-allowed'
+  | 'undo-not-inverse'
+  | 'argv-differs'
+  | 'bad-name'
+  | 'bad-time'
+  | 'group-not-allowed'
+  | 'elevated-group'
+  | 'unit-not-allowed'
+  | 'file-not-allowed'
+  | 'subject-differs'
+  | 'no-such-user'
+  | 'no-such-group'
+  | 'uid-moved'
+  | 'gid-moved'
+  | 'uid-too-small'
+  | 'user-denied'
+  | 'user-elevated';
+
+/** `stale`: the world is not what the plan assumed. `refused`: it would not be done in any world. */
+export interface Refusal {
+  result: 'refused' | 'stale';
+  rule: OrderRule;
+  message: string;
+}
+
+const refused = (rule: OrderRule, message: string): Refusal => ({ result: 'refused', rule, message });
+const stale = (rule: OrderRule, message: string): Refusal => ({ result: 'stale', rule, message });
+
+/** Groups that are as good as root on a Linux machine, whatever a configuration says of them. */
+const ROOT_LIKE = ['root', 'wheel', 'sudo', 'adm', 'admin', 'shadow', 'disk', 'kmem', 'docker', 'lxd', 'libvirt', 'systemd-journal'];
+
+/** The argv each verb makes by itself. What the order says is only compared with it, never run. */
+export function argvOf(step: GroupStep | ServiceStep): string[] {
+  switch (step.action) {
+    case 'group.add':
+      return ['usermod', '-aG', step.group, step.user];
+    case 'group.remove':
+      return ['usermod', '-rG', step.group, step.user];
+    case 'service.restart':
+      return ['systemctl', 'restart', step.unit];
+    case 'service.start':
+      return ['systemctl', 'start', step.unit];
+    default:
+      return step satisfies never;
+  }
+}
+
+/** Every check that needs nothing but the order and the configuration, in this order; the first refusal counts. */
+export function checkOrder(order: Order, config: Config): Refusal | null {
+  return (
+    checkPlace(order, config) ??
+    checkDigest(order) ??
+    checkTier(order) ??
+    checkUndo(order) ??
+    first([...order.steps, ...order.undo], step => checkStep(step, order, config))
+  );
+}
+
+function first<T>(items: readonly T[], check: (item: T) => Refusal | null): Refusal | null {
+  for (const item of items) {
+    const refusal = check(item);
+    if (refusal) return refusal;
+  }
+  return null;
+}
+
+function checkPlace(order: Order, config: Config): Refusal | null {
+  if (!config.executor.enabled) return refused('disabled', 'this host only observes (executor.enabled: false)');
+  if (order.host !== config.host) return refused('other-host', `the order is for ${order.host}, this is ${config.host}`);
+  const { manager } = config.policy;
+  return manager === null ? null : refused('managed', `${manager} owns the targets here: the plan is exported, never run`);
+}
+
+function checkDigest(order: Order): Refusal | null {
+  return planDigest(order) === order.digest ? null : refused('digest-mismatch', 'the digest is not that of the plan in the order');
+}
+
+/** The tier is what the verbs ask for, at least: a restart can't be ordered as a small thing. */
+function checkTier(order: Order): Refusal | null {
+  const least: Tier = order.steps.every(s => s.action === 'group.add' || s.action === 'group.remove') ? 1 : 2;
+  return order.tier >= least ? null : refused('tier-too-low', `these steps are tier ${least}, the order says ${order.tier}`);
+}
+
+/** A file is only ever put back as an undo, and an undo only takes back what the plan did. */
+function checkUndo(order: Order): Refusal | null {
+  if (order.steps.some(s => s.action === 'config.restore')) return refused('verb-not-allowed', 'config.restore is an undo, not a plan');
+  for (const undo of order.undo) {
+    // A restart may follow where the plan is about the service's own configuration; never after a mere group change.
+    const restart = undo.action === 'service.restart' && order.steps.some(s => s.action === 'config.authorize-group');
+    if (!restart && !order.steps.some(step => isInverse(undo, step))) return refused('undo-not-inverse', `${undo.action} takes back nothing that this plan does`);
+  }
+  return null;
+}
+
+export function isInverse(undo: OrderStep, step: OrderStep): boolean {
+  if (undo.action === 'group.remove' && step.action === 'group.add')
+    return undo.user === step.user && undo.uid === step.uid && undo.group === step.group && undo.gid === step.gid;
+  if (undo.action === 'config.restore' && step.action === 'config.authorize-group') {
+    const hashes = [step.before, step.after];
+    const same = undo.file === step.file && undo.group === step.group && undo.at === step.at && undo.insert === step.insert;
+    return same && undo.before !== undo.after && hashes.includes(undo.before) && hashes.includes(undo.after);
+  }
+  return undo.action === 'service.restart' && (step.action === 'service.restart' || step.action === 'service.start') && undo.unit === step.unit;
+}
+
+function checkStep(step: OrderStep, order: Order, config: Config): Refusal | null {
+  switch (step.action) {
+    case 'group.add':
+    case 'group.remove':
+      return checkGroupStep(step, order, config) ?? checkArgv(step, config);
+    case 'config.authorize-group':
+    case 'config.restore':
+      return checkConfigStep(step, config);
+    case 'service.restart':
+    case 'service.start':
+      return checkUnit(step, config) ?? checkArgv(step, config);
+    default:
+      return refused('verb-not-allowed', `${JSON.stringify((step satisfies never as OrderStep).action)} is not in the list of verbs`);
+  }
+}
+
+function checkGroupName(group: string, config: Config): Refusal | null {
+  if (!NAME.test(group)) return refused('bad-name', `${JSON.stringify(group)} is no group name`);
+  if (ROOT_LIKE.includes(group) || config.scheduler.elevatedGroups.includes(group))
+    return refused('elevated-group', `${group} gives more than ordinary access; nobody is ever put into it`);
+  if (!config.policy.groups.includes(group)) return refused('group-not-allowed', `${group} is not in policy.groups`);
+  return null;
+}
+
+function checkGroupStep(step: GroupStep, order: Order, config: Config): Refusal | null {
+  if (!NAME.test(step.user)) return refused('bad-name', `${JSON.stringify(step.user)} is no user name`);
+  const group = checkGroupName(step.group, config);
+  if (group) return group;
+  // Without a subject nobody could be kept from voting on their own access.
+  if (order.subject?.user !== step.user || order.subject.uid !== step.uid)
+    return refused('subject-differs', `the plan is not about ${step.user}`);
+  if (step.action === 'group.add' && step.until !== null && !Number.isFinite(Date.parse(step.until)))
+    return refused('bad-time', `${JSON.stringify(step.until)} is no end date`);
+  return null;
+}
+
+function checkConfigStep(step: ConfigStep, config: Config): Refusal | null {
+  if (!config.policy.files.includes(step.file)) return refused('file-not-allowed', `${JSON.stringify(step.file)} is not in policy.files`);
+  return checkGroupName(step.group, config);
+}
+
+function checkUnit(step: ServiceStep, config: Config): Refusal | null {
+  const plain = /^[A-Za-z0-9][A-Za-z0-9@_.:-]*$/.test(step.unit);
+  if (plain && config.policy.units.includes(step.unit)) return null;
+  return refused('unit-not-allowed', `${JSON.stringify(step.unit)} is not in policy.units`);
+}
+
+/** The order may name the program bare or where this host has it; every other word must be ours. */
+function checkArgv(step: GroupStep | ServiceStep, config: Config): Refusal | null {
+  const own = argvOf(step);
+  const differs = refused('argv-differs', `${step.action} runs ${own.join(' ')}, the order says ${JSON.stringify(step.argv.join(' '))}`);
+  if (step.argv.length !== own.length || step.argv.some((word, n) => n > 0 && word !== own[n])) return differs;
+  if (step.argv[0] === own[0]) return null;
+  try {
+    return step.argv[0] === findCommand(own[0]!, config.paths.commands) ? null : differs;
+  } catch {
+    return differs;
+  }
+}
+
+/**
+ * The person of a group step as the host knows them now. `taking-back` is our own undo: it only narrows, so it also works
+ * on someone who came onto a deny list since.
+ */
+export function checkPerson(
+  step: GroupStep,
+  person: Person | null,
+  groups: ReadonlySet<string>,
+  config: Config,
+  purpose: 'giving' | 'taking-back',
+): Refusal | null {
+  if (!person) return stale('no-such-user', `${step.user} does not exist on this host any more`);
+  if (person.uid !== step.uid) return stale('uid-moved', `${step.user} has uid ${person.uid} now, the plan was for ${step.uid}`);
+  if (person.uid < config.watch.minUid || person.uid === 0)
+    return refused('uid-too-small', `${step.user} has uid ${person.uid}; nobody below ${config.watch.minUid} is ever changed`);
+  if (purpose === 'taking-back') return null;
+  if (config.policy.denyUsers.includes(step.user)) return refused('user-denied', `${step.user} is in policy.denyUsers`);
+  const elevated = [...config.scheduler.elevatedGroups, 'root', 'wheel', 'sudo'].find(group => groups.has(group));
+  return elevated ? refused('user-elevated', `${step.user} is in ${elevated}; such people are not changed by Readmit`) : null;
+}
+
+export function checkGroup(step: GroupStep, group: Group | null): Refusal | null {
+  if (!group) return refused('no-such-group', `the group ${step.group} does not exist on this host`);
+  if (group.gid === 0) return refused('elevated-group', `${step.group} has gid 0`);
+  return group.gid === step.gid ? null : stale('gid-moved', `${step.group} has gid ${group.gid} now, the plan was for ${step.gid}`);
+}

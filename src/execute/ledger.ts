@@ -1,0 +1,215 @@
+/**
+ * The executor's own memory, a small SQLite file with full sync that only one process can hold: which runs it took,
+ * which votes were used, what each step changed. It is why an order that is delivered twice acts once, why a vote
+ * works once, and why only our own change can be taken back.
+ */
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { type Outcome, Refused } from '../incident.ts';
+import type { Order } from '../messages.ts';
+
+type OrderStep = Order['steps'][number];
+export type What = Order['what'];
+
+/**
+ * Where a step stands. `waiting`: not begun. `started`: begun, its end not yet seen. `already`: there was nothing to
+ * do, so nothing of ours to take back. `not-done`: seen not to have happened, so it may be tried again.
+ */
+export type Progress = 'waiting' | 'started' | 'done' | 'already' | 'failed' | 'not-done' | 'unknown' | 'undone';
+
+export interface LedgerStep {
+  n: number;
+  step: OrderStep;
+  progress: Progress;
+  /** Epoch milliseconds at which it was started. */
+  at: number | null;
+}
+
+export interface LedgerRun {
+  run: string;
+  what: What;
+  incident: string;
+  serial: number;
+  digest: string;
+  started: string;
+  /** null while open */
+  outcome: Outcome | null;
+  steps: LedgerStep[];
+  votes: { id: string; hash: string }[];
+}
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS runs (
+    run TEXT NOT NULL, what TEXT NOT NULL, incident TEXT NOT NULL, serial INTEGER NOT NULL, digest TEXT NOT NULL,
+    started TEXT NOT NULL, outcome TEXT, PRIMARY KEY (run, what)) STRICT;
+  CREATE TABLE IF NOT EXISTS steps (
+    run TEXT NOT NULL, what TEXT NOT NULL, n INTEGER NOT NULL, step TEXT NOT NULL, action TEXT NOT NULL, target TEXT NOT NULL,
+    progress TEXT NOT NULL, at INTEGER, PRIMARY KEY (run, what, n)) STRICT;
+  CREATE INDEX IF NOT EXISTS steps_by_time ON steps (action, at);
+  CREATE TABLE IF NOT EXISTS votes (id TEXT PRIMARY KEY, run TEXT NOT NULL, hash TEXT NOT NULL) STRICT;
+`;
+
+/** Attempts count, not successes: what was begun may have happened. */
+const BEGUN = `progress NOT IN ('waiting', 'already', 'not-done')`;
+
+export class Ledger {
+  readonly #db: DatabaseSync;
+
+  /** @throws Refused when another executor holds it */
+  constructor(file: string) {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    const umask = process.umask(0o077);
+    try {
+      this.#db = new DatabaseSync(file);
+      this.#db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
+      this.#db.exec(`BEGIN EXCLUSIVE; ${SCHEMA} COMMIT`);
+    } catch (error) {
+      if (/locked|busy/i.test((error as Error).message)) throw new Refused(`another executor is running: it holds ${file}`);
+      throw error;
+    } finally {
+      process.umask(umask);
+    }
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  find(run: string, what: What): LedgerRun | null {
+    const row = this.#db.prepare('SELECT * FROM runs WHERE run = ? AND what = ?').get(run, what);
+    return row ? this.#runOf(row) : null;
+  }
+
+  /** Runs of one plan, oldest first. */
+  runsOf(plan: { incident: string; serial: number; digest: string }, what: What): LedgerRun[] {
+    return this.#db
+      .prepare('SELECT * FROM runs WHERE incident = ? AND serial = ? AND digest = ? AND what = ? ORDER BY started, rowid')
+      .all(plan.incident, plan.serial, plan.digest, what)
+      .map(row => this.#runOf(row));
+  }
+
+  /** Runs whose end isn't recorded: a crash lies between their intent and their outcome. */
+  open(): LedgerRun[] {
+    return this.#db.prepare('SELECT * FROM runs WHERE outcome IS NULL ORDER BY rowid').all().map(row => this.#runOf(row));
+  }
+
+  /** The run that used a vote, or null. */
+  usedBy(vote: string): string | null {
+    return (this.#db.prepare('SELECT run FROM votes WHERE id = ?').get(vote)?.run as string | undefined) ?? null;
+  }
+
+  /**
+   * Takes the run and its votes, all or nothing. A run that was seen not to have happened may be taken again; what its
+   * earlier attempt did stays recorded.
+   * @throws when a vote was used by another run
+   */
+  claim(order: Order, steps: { step: OrderStep; progress: Progress }[], votes: { id: string; hash: string }[], started: string): void {
+    this.#inTransaction(() => {
+      this.#db
+        .prepare(
+          `INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, NULL)
+           ON CONFLICT (run, what) DO UPDATE SET outcome = NULL, started = excluded.started`,
+        )
+        .run(order.run, order.what, order.incident, order.serial, order.digest, started);
+      const add = this.#db.prepare(
+        `INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, NULL)
+         ON CONFLICT (run, what, n) DO UPDATE SET progress = excluded.progress WHERE progress <> 'done'`,
+      );
+      steps.forEach(({ step, progress }, n) => add.run(order.run, order.what, n, JSON.stringify(step), step.action, targetOf(step), progress));
+      if (order.what === 'undo') return;
+      for (const { id, hash } of votes) {
+        const owner = this.usedBy(id);
+        if (owner !== null && owner !== order.run) throw new Refused(`vote-used: vote ${id} was used by run ${owner}`);
+        if (owner === null) this.#db.prepare('INSERT INTO votes VALUES (?, ?, ?)').run(id, order.run, hash);
+      }
+    });
+  }
+
+  /** Forgets a claim of which nothing was begun (its intent could not be written). */
+  release(run: string, what: What): void {
+    this.#inTransaction(() => {
+      const begun = this.#db.prepare(`SELECT 1 FROM steps WHERE run = ? AND what = ? AND ${BEGUN}`).get(run, what);
+      if (begun) return;
+      for (const table of ['runs', 'steps']) this.#db.prepare(`DELETE FROM ${table} WHERE run = ? AND what = ?`).run(run, what);
+      if (what === 'plan') this.#db.prepare('DELETE FROM votes WHERE run = ?').run(run);
+    });
+  }
+
+  progress(run: string, what: What, n: number, progress: Progress, at?: number): void {
+    this.#db.prepare('UPDATE steps SET progress = ?, at = coalesce(?, at) WHERE run = ? AND what = ? AND n = ?').run(progress, at ?? null, run, what, n);
+  }
+
+  /** Marks what a run of this plan changed as taken back: from then on it is nobody's change of ours. */
+  takenBack(plan: { incident: string; serial: number; digest: string }, which: (step: OrderStep) => boolean): void {
+    for (const { run, steps } of this.runsOf(plan, 'plan'))
+      for (const { n, step, progress } of steps) if (progress === 'done' && which(step)) this.progress(run, 'plan', n, 'undone');
+  }
+
+  finish(run: string, what: What, outcome: Outcome): void {
+    this.#db.prepare('UPDATE runs SET outcome = ? WHERE run = ? AND what = ?').run(JSON.stringify(outcome), run, what);
+  }
+
+  /** Steps of these actions begun after `since`; later times count too, so a clock set back gives nothing away. */
+  begunSince(actions: readonly OrderStep['action'][], since: number, target?: string): { count: number; last: number | null } {
+    const marks = actions.map(() => '?').join(', ');
+    const row = this.#db
+      .prepare(`SELECT count(*) AS count, max(at) AS last FROM steps WHERE action IN (${marks}) AND at > ? AND ${BEGUN} AND (? IS NULL OR target = ?)`)
+      .get(...actions, since, target ?? null, target ?? null)!;
+    return { count: row.count as number, last: row.last as number | null };
+  }
+
+  note(key: string, value?: string): string | null {
+    if (value !== undefined) this.#db.prepare('INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value').run(key, value);
+    return (this.#db.prepare('SELECT value FROM meta WHERE key = ?').get(key)?.value as string | undefined) ?? null;
+  }
+
+  #inTransaction(action: () => void): void {
+    this.#db.exec('BEGIN IMMEDIATE');
+    try {
+      action();
+      this.#db.exec('COMMIT');
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  #runOf(row: Record<string, unknown>): LedgerRun {
+    const { run, what, incident, serial, digest, started, outcome } = row as Record<string, string | number | null>;
+    const steps = this.#db
+      .prepare('SELECT n, step, progress, at FROM steps WHERE run = ? AND what = ? ORDER BY n')
+      .all(run!, what!)
+      .map(s => ({ n: s.n as number, step: JSON.parse(s.step as string) as OrderStep, progress: s.progress as Progress, at: s.at as number | null }));
+    const votes = this.#db.prepare('SELECT id, hash FROM votes WHERE run = ? ORDER BY rowid').all(run!) as { id: string; hash: string }[];
+    return {
+      run: run as string,
+      what: what as What,
+      incident: incident as string,
+      serial: serial as number,
+      digest: digest as string,
+      started: started as string,
+      outcome: outcome === null ? null : (JSON.parse(outcome as string) as Outcome),
+      steps,
+      votes,
+    };
+  }
+}
+
+/** What a step changes, in one word, for limits per unit. */
+function targetOf(step: OrderStep): string {
+  switch (step.action) {
+    case 'group.add':
+    case 'group.remove':
+      return step.group;
+    case 'config.authorize-group':
+    case 'config.restore':
+      return step.file;
+    case 'service.restart':
+    case 'service.start':
+      return step.unit;
+    default:
+      return step satisfies never;
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * The verbs `group.add` and `group.remove`: looks whether there is anything to do, runs `usermod` with its own argv, and
+ * believes only the group file afterwards: `usermod` exits 0 without effect where the group lives in a directory, and
+ * with an error where the change was made.
+ */
+import type { CommandResult, RunCommand } from '../command.ts';
+import type { Config } from '../config.ts';
+import type { Accounts } from './accounts.ts';
+import { redact } from './audit.ts';
+import { argvOf, checkGroup, checkPerson, type GroupStep } from './checks.ts';
+
+/** What a look at the world says of a step. `state` is what is read, for the audit. */
+export type Look =
+  | { kind: 'todo' | 'already'; state: string }
+  | { kind: 'stale' | 'refused'; rule: string; why: string; state: string };
+
+/** What a step came to. */
+export interface Deed {
+  result: 'done' | 'failed';
+  note: string;
+}
+
+export interface Ground {
+  config: Config;
+  accounts: Accounts;
+  run: RunCommand;
+  sleep: (ms: number) => Promise<void>;
+}
+
+/** `usermod` waits about 14 seconds for a lock by itself; so this is long enough. */
+const ATTEMPTS = 3;
+const BACKOFF_MS = 250;
+const LOCKED = 10;
+
+export async function lookAtMembership(step: GroupStep, ground: Ground, purpose: 'giving' | 'taking-back'): Promise<Look> {
+  const { accounts, config } = ground;
+  const [person, group] = await Promise.all([accounts.person(step.user), accounts.group(step.group)]);
+  const groups = person ? await accounts.groupsOf(person) : new Set<string>();
+  const state = person ? `${step.user} (uid ${person.uid}): ${[...groups].sort().join(' ')}` : `${step.user}: no such user`;
+  const refusal = checkPerson(step, person, groups, config, purpose) ?? checkGroup(step, group);
+  if (refusal) return { kind: refusal.result, rule: refusal.rule, why: refusal.message, state };
+  if (step.action === 'group.add') return { kind: groups.has(step.group) ? 'already' : 'todo', state };
+  if (accounts.listedLocally(step.user, step.group)) return { kind: 'todo', state };
+  if (!groups.has(step.group)) return { kind: 'already', state };
+  return { kind: 'refused', rule: 'not-local', why: `${step.user} is in ${step.group}, but not through the local group file`, state };
+}
+
+export async function changeMembership(step: GroupStep, ground: Ground): Promise<Deed> {
+  const { run, sleep, config } = ground;
+  for (let attempt = 1; ; attempt++) {
+    let result: CommandResult;
+    try {
+      result = await run(argvOf(step), { timeoutMs: config.executor.timeout * 1000 });
+    } catch (error) {
+      return { result: 'failed', note: `usermod could not be started: ${(error as Error).message}` };
+    }
+    if (await isEffective(step, ground)) return { result: 'done', note: result.code === 0 ? '' : `${ended(result)}, but the change is there` };
+    if (result.code === LOCKED && attempt < ATTEMPTS) {
+      await sleep(BACKOFF_MS * 2 ** attempt);
+      continue;
+    }
+    return { result: 'failed', note: await whyNot(step, result, attempt, ground) };
+  }
+}
+
+/** Read back: for `group.add` the file or NSS lists the person; for `group.remove` the file no longer does. */
+export async function isEffective(step: GroupStep, { accounts }: Pick<Ground, 'accounts'>): Promise<boolean> {
+  if (step.action === 'group.remove') return !accounts.listedLocally(step.user, step.group);
+  if (accounts.listedLocally(step.user, step.group)) return true;
+  const person = await accounts.person(step.user);
+  return person !== null && (await accounts.groupsOf(person)).has(step.group);
+}
+
+async function whyNot(step: GroupStep, result: CommandResult, attempt: number, { accounts }: Ground): Promise<string> {
+  if (result.timedOut) return `${ended(result)}; ${step.user} was not changed`;
+  if (result.code === LOCKED) return `the group file is locked by another program (tried ${attempt} times); its lock was left alone`;
+  const local = (await accounts.group(step.group))?.where === 'local';
+  if (result.code === 0 && !local) return `not effective: the group ${step.group} isn't local; it has to be changed in the directory`;
+  return result.code === 0 ? `not effective: usermod reported success and changed nothing` : ended(result);
+}
+
+/** How a program ended, in words, with the first line it complained with. */
+export function ended(result: CommandResult): string {
+  const how = result.timedOut
+    ? `killed after ${Math.round(result.ms / 1000)} s`
+    : result.signal
+      ? `ended by ${result.signal}`
+      : `exit ${result.code}`;
+  const said = redact((result.stderr || result.stdout).trim().split('\n')[0] ?? '').slice(0, 300);
+  return `${result.argv[0]} ${how}${said ? `: ${said}` : ''}`;
+}

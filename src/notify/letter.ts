@@ -1,0 +1,86 @@
+/**
+ * A letter as plain data, and how one is written: a subject and a few blocks, from which the text and the HTML are both
+ * made, so that they say the same. A letter can be stored in the outbox and sent later as it stands.
+ */
+import type { Config } from '../config.ts';
+import { checkedId, domainOf, headerValue, mailbox, messageId, subjectLine, threadRoot } from './address.ts';
+import { type Block, blocksToHtml, blocksToText } from './blocks.ts';
+
+export interface Attachment {
+  filename: string;
+  contentType: string;
+  content: string;
+  encoding: 'utf8' | 'base64';
+  /** For a picture inside the HTML: `<img src="cid:…">`. */
+  cid?: string;
+}
+
+export interface Letter {
+  to: string[];
+  subject: string;
+  text: string;
+  html: string;
+  headers: Record<string, string>;
+  attachments: Attachment[];
+}
+
+/** What every letter needs to know of the site. */
+export interface Paper {
+  /** The key of its outbox row. */
+  key: string;
+  from: string;
+  to: string[];
+  /** Where our page is, without a slash at the end. */
+  origin: string;
+  /** Times are shown in this zone. */
+  timezone: string;
+  /** Who must approve what, for the sentence that says so. */
+  tiers?: Config['policy']['tiers'];
+}
+
+export interface Draft {
+  /** Checked names only: it becomes the subject. */
+  subject: string;
+  /** The subject when `subject` holds anything else. */
+  otherwise: string;
+  blocks: Block[];
+  incident: string | null;
+  /** The first letter of an incident is the root of its thread. */
+  place: 'first' | 'reply' | 'alone';
+  footer: string;
+  attachments?: Attachment[];
+  /** Ready-made renderings, for a letter that isn't made of blocks (the weekly report). */
+  ready?: { text: string; html: string };
+}
+
+/** Makes the letter. @throws Refused when anything that goes into a header doesn't fit */
+export function compose(paper: Paper, draft: Draft): Letter {
+  const headers: Record<string, string> = {
+    'Message-ID': messageId(paper.key, paper.from),
+    'List-Id': `Readmit <readmit.${domainOf(paper.from)}>`,
+    'Auto-Submitted': 'auto-generated',
+    'X-Auto-Response-Suppress': 'All',
+  };
+  if (draft.incident !== null) {
+    const id = checkedId(draft.incident);
+    const root = threadRoot(id, paper.from);
+    headers['X-Readmit-Incident'] = id;
+    if (draft.place === 'first') headers['Message-ID'] = root;
+    if (draft.place === 'reply') headers['In-Reply-To'] = headers.References = root;
+  }
+  for (const [name, value] of Object.entries(headers)) headerValue(name, value);
+  return {
+    to: paper.to.map(to => {
+      const { name, address } = mailbox(to);
+      return name ? `${name} <${address}>` : address;
+    }),
+    subject: subjectLine(draft.subject, draft.otherwise),
+    text: draft.ready?.text ?? blocksToText(draft.blocks, draft.footer),
+    html: draft.ready?.html ?? blocksToHtml(draft.subject, draft.blocks, draft.footer),
+    headers,
+    attachments: draft.attachments ?? [],
+  };
+}
+
+/** The one link of a letter to administrators. It leads to the plan and changes nothing. */
+export const incidentLink = (paper: Paper, id: string): string => `${paper.origin}/incidents/${checkedId(id)}`;

@@ -1,0 +1,165 @@
+/**
+ * Sends letters by SMTP. Recipients are checked here once more: only those the configuration names, and users at the
+ * site's own domain. A failure says by its class whether trying again can help.
+ */
+import { readFileSync } from 'node:fs';
+import { createTransport, type Transporter } from 'nodemailer';
+import type { SMTPPoolOptions, SMTPPoolSentMessageInfo } from 'nodemailer/lib/smtp-pool';
+import type { Config } from '../config.ts';
+import { Refused, Retry } from '../incident.ts';
+import { headerValue, mailbox, userAddress } from './address.ts';
+import type { Letter } from './letter.ts';
+
+export interface Delivery {
+  messageId: string;
+  response: string;
+  /** Recipients the server took, and those it refused while it took others. */
+  accepted: string[];
+  refused: string[];
+}
+
+export interface Mailer {
+  /** @throws Retry when the server is away or says later; Refused when this letter will never be taken */
+  send(letter: Letter): Promise<Delivery>;
+  /** Connects, signs in, and leaves. @throws Retry with what is wrong, for `doctor` */
+  verify(): Promise<void>;
+  close(): void;
+}
+
+export interface MailerOptions {
+  /** Recipients of the weekly report, where they differ from `mail.to`. */
+  reportTo?: readonly string[];
+  /** The longest one delivery may take, milliseconds. */
+  deadlineMs?: number;
+  readFile?: (path: string) => string;
+}
+
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
+
+/** @returns null when `mail.host` is null: the site wants no mail */
+export function makeMailer(mail: Config['mail'], options: MailerOptions = {}): Mailer | null {
+  if (mail.host === null) return null;
+  const { reportTo = [], deadlineMs = 20_000, readFile = path => readFileSync(path, 'utf8') } = options;
+  const known = new Set([...mail.to, ...reportTo].map(to => mailbox(to).address.toLowerCase()));
+  let pool: Transporter<SMTPPoolSentMessageInfo, SMTPPoolOptions> | null = null;
+  /** Made at first use and again after a refused sign-in, so that a corrected password needs no restart. */
+  const open = (): NonNullable<typeof pool> => {
+    pool ??= createTransport(poolOptions(mail, readFile));
+    return pool;
+  };
+  const drop = (): void => {
+    pool?.close();
+    pool = null;
+  };
+  return {
+    async send(letter) {
+      const message = { ...checked(letter, known, mail), signal: AbortSignal.timeout(deadlineMs) };
+      try {
+        const sent = await open().sendMail(message);
+        return { messageId: sent.messageId, response: sent.response, accepted: sent.accepted, refused: sent.rejected };
+      } catch (error) {
+        if ((error as SmtpError).code === 'EAUTH') drop();
+        throw verdict(error as SmtpError, mail.host!);
+      }
+    },
+    async verify() {
+      // A connection of its own: the one that is in use is left alone.
+      const probe = createTransport(poolOptions(mail, readFile));
+      try {
+        await probe.verify();
+      } catch (error) {
+        throw new Retry(verdict(error as SmtpError, mail.host!).message);
+      } finally {
+        probe.close();
+      }
+    },
+    close: drop,
+  };
+}
+
+function poolOptions(mail: Config['mail'], readFile: (path: string) => string): SMTPPoolOptions & { pool: true } {
+  let pass: string | undefined;
+  if (mail.passwordFile !== null)
+    try {
+      pass = readFile(mail.passwordFile).replace(/\r?\n$/, '');
+    } catch (error) {
+      throw new Retry(
+        `mail.passwordFile: ${mail.passwordFile}: ${(error as NodeJS.ErrnoException).code ?? 'unreadable'}`,
+      );
+    }
+  const near = LOOPBACK.test(mail.host!);
+  return {
+    pool: true,
+    host: mail.host!,
+    port: mail.port,
+    secure: mail.secure,
+    ...(mail.user === null ? {} : { auth: { user: mail.user, pass: pass ?? '' } }),
+    // A password never goes over a network in the clear; on loopback a self-made certificate is good enough.
+    requireTLS: mail.user !== null && !mail.secure && !near,
+    tls: { rejectUnauthorized: !near },
+    connectionTimeout: 5000,
+    greetingTimeout: 5000,
+    socketTimeout: 10_000,
+    dnsTimeout: 5000,
+    maxConnections: 2,
+    maxMessages: 50,
+    // The outbox repeats what failed; a second repetition in here would only hide it.
+    maxRequeues: 0,
+    idleTimeout: 10_000,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  };
+}
+
+/** The letter as nodemailer takes it, with every header and recipient checked. @throws Refused */
+function checked(
+  letter: Letter,
+  known: ReadonlySet<string>,
+  mail: Config['mail'],
+): Parameters<Transporter['sendMail']>[0] {
+  const to = letter.to.map(mailbox);
+  if (to.length === 0) throw new Refused('a letter to nobody: mail.to is empty');
+  for (const { address } of to) {
+    const user = address.split('@')[0]!;
+    if (!known.has(address.toLowerCase()) && userAddress(user, mail) !== address)
+      throw new Refused(`${address} is not a recipient the configuration names`);
+  }
+  const { 'Message-ID': id, ...headers } = letter.headers;
+  for (const [name, value] of Object.entries(letter.headers)) headerValue(name, value);
+  if (/[\x00-\x1f\x7f]/.test(letter.subject)) throw new Refused('a subject with control characters');
+  return {
+    from: mailbox(mail.from),
+    to,
+    subject: letter.subject,
+    text: letter.text,
+    html: letter.html,
+    ...(id === undefined ? {} : { messageId: id }),
+    headers,
+    attachments: letter.attachments.map(a => ({
+      filename: a.filename,
+      contentType: a.contentType,
+      content: Buffer.from(a.content, a.encoding),
+      ...(a.cid ? { cid: a.cid, contentDisposition: 'inline' as const } : {}),
+    })),
+  };
+}
+
+interface SmtpError extends Error {
+  code?: string;
+  responseCode?: number;
+  command?: string;
+}
+
+/**
+ * What a failure means. A 5xx answer to the letter itself (recipient, content) is for good; a refused sign-in, a bad
+ * certificate or a dead server is mended by somebody, and then the letter goes.
+ */
+function verdict(error: SmtpError, host: string): Error {
+  if (error instanceof Retry || error instanceof Refused) return error;
+  const about = `mail server ${host}: ${error.responseCode ?? error.code ?? ''} ${error.message}`
+    .replace(/[\x00-\x1f\x7f]+/g, ' ')
+    .slice(0, 400);
+  const ofLetter = error.code === 'EENVELOPE' || error.code === 'EMESSAGE';
+  const permanent = ofLetter && error.responseCode !== undefined && error.responseCode >= 500;
+  return permanent ? new Refused(about) : new Retry(about);
+}

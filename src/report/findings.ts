@@ -1,0 +1,279 @@
+/**
+ * What the report concludes from the rows: the causes by how much they cost, who waits for whom, what ends soon, which
+ * denials our own changes caused, and what an auditor would ask about.
+ */
+import { isEnded, type State } from '../incident.ts';
+import type { GroupHistory, ReportIncident } from './input.ts';
+import { inPeriod, ofPeople, type Period, stateAt } from './period.ts';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+/** Access that ends within this time after the period is worth a line now. */
+const SOON = 14 * DAY;
+/** A service incident so soon after our change of a service's config or our restart is taken to be ours. */
+const AFTERMATH = HOUR / 2;
+
+export interface Cause {
+  /** Pack and cause; empty when it is not known. */
+  cause: string;
+  denials: number;
+  people: number;
+  incidents: number;
+}
+
+export interface Exception {
+  /** null: true of the whole period. */
+  at: string | null;
+  incident: string | null;
+  what: string;
+}
+
+export interface Waiting {
+  incident: string;
+  key: string;
+  kind: string;
+  host: string;
+  cause: string | null;
+  users: number;
+  state: State;
+  /** Whose turn it is, in words. */
+  waitsFor: string;
+  since: string;
+  ms: number;
+}
+
+export interface Expiring {
+  user: string;
+  group: string;
+  host: string;
+  until: string;
+  /** It should have ended already. */
+  overdue: boolean;
+}
+
+export interface OwnDenial {
+  at: string;
+  host: string;
+  who: string;
+  count: number;
+  because: string;
+}
+
+/** Causes by denials, most first. Only denials of people count: a scanner's are its own affair. */
+export function causesOf(period: Period): Cause[] {
+  const causes = new Map<string, { denials: number; people: Set<string>; incidents: number }>();
+  const of = (cause: string | null) => {
+    const key = cause ?? '';
+    const row = causes.get(key) ?? { denials: 0, people: new Set<string>(), incidents: 0 };
+    causes.set(key, row);
+    return row;
+  };
+  for (const t of ofPeople(period)) {
+    const row = of(t.cause);
+    row.denials += t.count;
+    row.people.add(t.user);
+  }
+  for (const i of period.incidents) if (i.kind !== 'address' && inPeriod(period, i.opened)) of(i.cause).incidents++;
+  return [...causes]
+    .map(([cause, r]) => ({ cause, denials: r.denials, people: r.people.size, incidents: r.incidents }))
+    .sort((a, b) => b.denials - a.denials || b.people - a.people || (a.cause < b.cause ? -1 : 1));
+}
+
+/** Whose turn it is in a state; null when nobody waits. */
+function turn(incident: ReportIncident, state: State, before: number): string | null {
+  switch (state) {
+    case 'open':
+      return 'a diagnosis';
+    case 'proposed': {
+      const yes = incident.votes.filter(v => v.decision === 'approve' && Date.parse(v.at) < before).map(v => v.by);
+      return yes.length
+        ? `another administrator's vote (${[...new Set(yes)].join(', ')} approved)`
+        : "an administrator's vote";
+    }
+    case 'advised':
+      return incident.kind === 'user' ? `${incident.key}: only they can do it` : 'an administrator: advice was given';
+    case 'approved':
+    case 'running':
+      return 'the executor';
+    case 'propagating':
+      return 'the change to reach everybody';
+    case 'verifying':
+      return 'the proof that it works';
+    case 'stale':
+      return 'a new plan';
+    case 'escalated':
+      return 'an administrator: no plan fits';
+    case 'not-effective':
+      return 'an administrator: the change did not help';
+    case 'failed':
+      return 'an administrator: the change failed';
+    case 'denied':
+    case 'resolved':
+    case 'expired':
+    case 'undone':
+      return null;
+    default:
+      return state satisfies never;
+  }
+}
+
+/** Who waited for whom when the period ended, longest first. */
+export function waitingOf(period: Period): Waiting[] {
+  return period.incidents
+    .flatMap(i => {
+      const state = stateAt(i, period.to);
+      const waitsFor = turn(i, state, period.to);
+      if (i.kind === 'address' || i.inhibitedBy || isEnded(state) || waitsFor === null) return [];
+      const { key, kind, host, cause, users } = i;
+      return [
+        {
+          incident: i.id,
+          key,
+          kind,
+          host,
+          cause,
+          users,
+          state,
+          waitsFor,
+          since: i.opened,
+          ms: period.to - Date.parse(i.opened),
+        },
+      ];
+    })
+    .sort((a, b) => b.ms - a.ms);
+}
+
+/** Access that ends within two weeks after the period, and access that should have ended and did not. */
+export function expiringOf(period: Period): Expiring[] {
+  return period.input.grants
+    .filter(g => g.until !== null && Date.parse(g.since) < period.to && Date.parse(g.until) < period.to + SOON)
+    .filter(g => g.ended === null || Date.parse(g.ended) >= period.to)
+    .map(g => ({
+      user: g.user,
+      group: g.group,
+      host: g.host,
+      until: g.until!,
+      overdue: Date.parse(g.until!) < period.to,
+    }))
+    .sort((a, b) => Date.parse(a.until) - Date.parse(b.until));
+}
+
+/**
+ * Denials that we brought about: people refused after we took their access away (and had not given it back), and
+ * service incidents that opened within half an hour after we changed a config or restarted a service on that host.
+ */
+export function ownDenialsOf(period: Period): OwnDenial[] {
+  return [...afterTaking(period), ...afterServiceChange(period)].sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
+}
+
+function afterTaking(period: Period): OwnDenial[] {
+  const { grants } = period.input;
+  const byUser = Map.groupBy(ofPeople(period), t => t.user);
+  return [...new Set(grants.filter(g => g.ended !== null).map(g => g.user))].flatMap(user => {
+    const own = grants.filter(g => g.user === user);
+    const rows = (byUser.get(user) ?? []).filter(t => {
+      const hour = Date.parse(t.hour);
+      const ended = own.filter(g => g.ended !== null && Date.parse(g.ended) < hour + HOUR);
+      const has = own.some(
+        g => Date.parse(g.since) < hour + HOUR && (g.ended === null || Date.parse(g.ended) >= hour + HOUR),
+      );
+      return ended.length > 0 && !has;
+    });
+    const last = own
+      .filter(g => g.ended !== null)
+      .sort((a, b) => Date.parse(a.ended!) - Date.parse(b.ended!))
+      .at(-1)!;
+    const count = rows.reduce((n, t) => n + t.count, 0);
+    return count
+      ? [{ at: rows[0]!.hour, host: last.host, who: user, count, because: `we took ${last.group} back` }]
+      : [];
+  });
+}
+
+function afterServiceChange(period: Period): OwnDenial[] {
+  const changes = period.input.incidents
+    .filter(i => i.plan?.steps.some(s => s.action.startsWith('config.') || s.action.startsWith('service.')))
+    .flatMap(i =>
+      i.moves.filter(m => m.to === 'running' || m.to === 'undone').map(m => ({ incident: i, at: Date.parse(m.at) })),
+    );
+  return period.incidents
+    .filter(i => i.kind === 'service' && inPeriod(period, i.opened))
+    .flatMap(i => {
+      const opened = Date.parse(i.opened);
+      const by = changes.find(
+        c => c.incident.id !== i.id && c.incident.host === i.host && opened >= c.at && opened - c.at <= AFTERMATH,
+      );
+      return by
+        ? [
+            {
+              at: i.opened,
+              host: i.host,
+              who: i.key,
+              count: i.count,
+              because: `the change of incident ${by.incident.id}`,
+            },
+          ]
+        : [];
+    });
+}
+
+/** What an auditor would ask about, oldest first; notes on the policy come last. */
+export function exceptionsOf(period: Period, groups: readonly GroupHistory[]): Exception[] {
+  const dated = [
+    ...(period.input.exceptions ?? []).filter(e => inPeriod(period, e.at)),
+    ...period.incidents.flatMap(i => ofIncident(period, i)),
+    ...period.input.grants
+      .filter(g => inPeriod(period, g.since) && g.entitlement === null)
+      .map(g => ({
+        at: g.since,
+        incident: g.incident,
+        what: `${g.user} got ${g.group} though nothing showed a right to it; reason given: ${g.reason || 'none'}`,
+      })),
+    ...groups.flatMap(g =>
+      g.changes
+        .filter(c => !c.byUs)
+        .map(c => ({
+          at: c.at,
+          incident: null,
+          what: `${c.user} was ${c.change} ${c.change === 'added' ? 'to' : 'from'} ${g.group} on ${g.host}, not by Readmit`,
+        })),
+    ),
+  ].sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
+  const signed = period.incidents
+    .flatMap(i => i.votes)
+    .filter(v => v.proof === 'session' && inPeriod(period, v.at)).length;
+  const notes = [
+    ...(signed
+      ? [
+          `${signed} ${signed === 1 ? 'vote was' : 'votes were'} signed by the server for a signed-in person (policy.proof: session)`,
+        ]
+      : []),
+    ...period.input.policyNotes,
+  ];
+  return [...dated, ...notes.map(what => ({ at: null, incident: null, what }))];
+}
+
+function ofIncident(period: Period, incident: ReportIncident): { at: string; incident: string; what: string }[] {
+  const found: { at: string; incident: string; what: string }[] = [];
+  for (const move of incident.moves) {
+    if (!inPeriod(period, move.at) || move.from === move.to) continue;
+    if (move.to === 'running' && incident.tier === 2) {
+      const yes = new Set(
+        incident.votes.filter(v => v.decision === 'approve' && Date.parse(v.at) <= Date.parse(move.at)).map(v => v.by),
+      );
+      if (yes.size < 2)
+        found.push({
+          at: move.at,
+          incident: incident.id,
+          what: `a tier 2 plan ran with ${yes.size === 1 ? `the single vote of ${[...yes][0]}` : 'no vote on record'}`,
+        });
+    }
+    if (move.to === 'failed')
+      found.push({ at: move.at, incident: incident.id, what: `the change failed: ${move.what}` });
+    if (move.to === 'not-effective')
+      found.push({ at: move.at, incident: incident.id, what: `the change did not help: ${move.what}` });
+    if (move.to === 'undone')
+      found.push({ at: move.at, incident: incident.id, what: `the change was taken back: ${move.what}` });
+  }
+  return found;
+}

@@ -1,0 +1,165 @@
+/**
+ * The report as HTML, in three dresses made of one table of styles: `mail` (inline styles, tables for bars, because mail
+ * programs show neither style sheets nor SVG), `document` (a page of its own) and `fragment` (for our page, which brings
+ * `reportCss` under its own content policy).
+ */
+import { type Markup, markup, trusted } from '../markup.ts';
+import { bucketsOf, denialsChart, layersOf, stackOf, timeToAccessChart } from './charts.ts';
+import { auditPages, chain, firstPage, periodLine, type Section, summary } from './sections.ts';
+import type { Pages } from './text.ts';
+import type { WeekReport } from './week.ts';
+import { dayName, duration } from './words.ts';
+
+export type Dress = 'mail' | 'document' | 'fragment';
+
+export interface HtmlOptions {
+  dress: Dress;
+  pages?: Pages;
+  /** In a mail: the content ids of the charts as pictures, for a site that can draw them; else bars made of cells. */
+  pictures?: { denials?: string; 'time-to-access'?: string };
+  /** Where the same report is on our page: the one link of the mail. */
+  link?: string;
+}
+
+const FONT = "font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif";
+const STYLES = {
+  report: `${FONT};font-size:15px;line-height:22px;color:#1c2430`,
+  h1: `margin:0 0 4px;${FONT};font-size:22px;line-height:30px;font-weight:600;color:#1c2430`,
+  period: `margin:0 0 20px;${FONT};font-size:13px;line-height:19px;color:#5b6675`,
+  lead: `margin:0 0 6px;${FONT};font-size:17px;line-height:26px;color:#1c2430`,
+  h2: `margin:32px 0 8px;${FONT};font-size:16px;line-height:22px;font-weight:600;color:#1c2430`,
+  say: `margin:0 0 10px;${FONT};font-size:15px;line-height:22px;color:#1c2430;word-break:break-word`,
+  scroll: 'overflow-x:auto',
+  table: 'width:100%;border-collapse:collapse',
+  th: `padding:6px 14px 6px 0;${FONT};font-size:13px;line-height:18px;font-weight:600;color:#5b6675;text-align:left;vertical-align:bottom;border-bottom:1px solid #c9d0d8`,
+  td: `padding:7px 14px 7px 0;${FONT};font-size:14px;line-height:20px;color:#1c2430;text-align:left;vertical-align:top;border-bottom:1px solid #e3e7ec`,
+  number: 'text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap',
+  whole: 'white-space:nowrap',
+  label: `padding:3px 12px 3px 0;${FONT};font-size:13px;line-height:18px;color:#5b6675;white-space:nowrap`,
+  figure: `padding:3px 10px 3px 0;${FONT};font-size:13px;line-height:18px;color:#1c2430;text-align:right;white-space:nowrap`,
+  legend: `margin:6px 0 0;${FONT};font-size:13px;line-height:20px;color:#5b6675`,
+  swatch: 'display:inline-block;width:10px;height:10px;border-radius:2px',
+  link: 'color:#0b5cad',
+} as const;
+type Name = keyof typeof STYLES;
+
+const DARK = `@media (prefers-color-scheme:dark){.r-document{background:#14181d}.r-report,.r-h1,.r-h2,.r-lead,.r-say,.r-td,.r-figure{color:#e6eaef}.r-period,.r-th,.r-label,.r-legend{color:#a3adb8}.r-td{border-color:#2b323a}.r-th{border-color:#47515c}.r-link{color:#7db8f0}.r-report svg text{fill:#a3adb8}.r-report svg .value{fill:#e6eaef}.r-report svg .grid{stroke:#2b323a}}`;
+
+/** The style sheet of `document` and `fragment`. */
+export const reportCss = `${Object.entries(STYLES)
+  .map(([name, css]) => `.r-${name}{${css}}`)
+  .join('\n')}
+.r-number{text-align:right}
+.r-report svg{max-width:100%;height:auto}
+${DARK}
+`;
+
+/** The style of these names, as the dress wants it: inline, or as classes. */
+const look = (dress: Dress, ...names: Name[]): Markup =>
+  trusted(
+    dress === 'mail'
+      ? ` style="${names.map(n => STYLES[n]).join(';')}"`
+      : ` class="${names.map(n => `r-${n}`).join(' ')}"`,
+  );
+
+function tableHtml({ head, rows, numbers = [] }: NonNullable<Section['table']>, dress: Dress): Markup {
+  // A phone's mail program can't scroll sideways, so there every cell may break.
+  const cell = (i: number, name: 'th' | 'td', text = ''): Markup =>
+    look(
+      dress,
+      name,
+      ...(numbers.includes(i) ? (['number'] as const) : []),
+      ...(dress !== 'mail' && text.length < 24 ? (['whole'] as const) : []),
+    );
+  return markup`<div${look(dress, 'scroll')}><table${look(dress, 'table')}>
+<thead><tr>${head.map((h, i) => markup`<th scope="col"${cell(i, 'th')}>${h}</th>`)}</tr></thead>
+<tbody>${rows.map(row => markup`<tr>${row.map((c, i) => markup`<td${cell(i, 'td', c)}>${c}</td>`)}</tr>\n`)}</tbody>
+</table></div>`;
+}
+
+/** Bars of table cells: what every mail program can show. */
+function barTable(
+  rows: { label: string; count: number; parts: { count: number; colour: string }[] }[],
+  dress: Dress,
+): Markup {
+  const most = Math.max(1, ...rows.map(r => r.count));
+  return markup`<table role="presentation" width="100%" cellpadding="0" cellspacing="0">${rows.map(row => {
+    const parts = row.parts.filter(p => p.count > 0);
+    const rest = 100 - parts.reduce((n, p) => n + percent(p.count, most), 0);
+    return markup`<tr><td width="96"${look(dress, 'label')}>${row.label}</td><td width="40"${look(dress, 'figure')}>${row.count}</td><td><table role="presentation" width="100%" cellpadding="0" cellspacing="0"><tr>${parts.map(
+      p =>
+        markup`<td width="${percent(p.count, most)}%" bgcolor="${p.colour}" height="14" style="font-size:1px;line-height:14px">&nbsp;</td>`,
+    )}${rest > 0 ? markup`<td width="${rest}%" height="14" style="font-size:1px;line-height:14px">&nbsp;</td>` : null}</tr></table></td></tr>\n`;
+  })}</table>`;
+}
+
+const percent = (count: number, most: number): number => Math.max(1, Math.floor((count / most) * 100));
+
+const legend = (report: WeekReport, dress: Dress): Markup =>
+  markup`<p${look(dress, 'legend')}>${layersOf(report).map(
+    l =>
+      markup`<svg width="10" height="10" aria-hidden="true"><rect width="10" height="10" rx="2" fill="${l.colour}"/></svg> ${l.label} ${l.total} &#160; `,
+  )}</p>`;
+
+/** The same for mail: a coloured cell instead of a drawing. */
+const mailLegend = (report: WeekReport): Markup =>
+  markup`<p${look('mail', 'legend')}>${layersOf(report).map(
+    l =>
+      markup`<span style="${trusted(STYLES.swatch)};background:${l.colour}">&nbsp;</span> ${l.label} ${l.total} &#160; `,
+  )}</p>`;
+
+function chartHtml(section: Section, report: WeekReport, { dress, pictures }: HtmlOptions): Markup | null {
+  const kind = section.chart;
+  if (!kind) return null;
+  if (kind === 'time-to-access' && report.numbers.resolved === 0)
+    return markup`<p${look(dress, 'say')}>No case ended with access.</p>`;
+  const says =
+    kind === 'time-to-access'
+      ? markup`<p${look(dress, 'say')}>Median ${duration(report.numbers.medianMs)}, 90 % within ${duration(report.numbers.p90Ms)}.</p>`
+      : null;
+  if (dress !== 'mail')
+    return kind === 'denials'
+      ? markup`${trusted(denialsChart(report))}${legend(report, dress)}`
+      : markup`${says}${trusted(timeToAccessChart(report))}`;
+  const cid = pictures?.[kind];
+  if (cid)
+    return markup`${says}<img src="cid:${cid}" width="560" alt="${section.title}; the numbers are in the tables and in the text of this mail" style="max-width:100%;height:auto">${kind === 'denials' ? mailLegend(report) : null}`;
+  if (kind === 'denials') {
+    const layers = layersOf(report);
+    const rows = report.days.map(d => ({
+      label: dayName(d.day),
+      count: d.total,
+      parts: stackOf(d, layers).map((count, i) => ({ count, colour: layers[i]!.colour })),
+    }));
+    return markup`${barTable(rows, dress)}${mailLegend(report)}`;
+  }
+  return markup`${says}${barTable(
+    bucketsOf(report).map(b => ({ ...b, parts: [{ count: b.count, colour: '#0b5cad' }] })),
+    dress,
+  )}`;
+}
+
+const sectionHtml = (section: Section, report: WeekReport, options: HtmlOptions): Markup => markup`
+<section><h2${look(options.dress, 'h2')}>${section.title}</h2>
+${section.say.map(s => markup`<p${look(options.dress, 'say')}>${s}</p>\n`)}${section.table ? tableHtml(section.table, options.dress) : null}${chartHtml(section, report, options)}</section>`;
+
+export function renderHtml(report: WeekReport, options: HtmlOptions): string {
+  const { dress, pages = 'all', link } = options;
+  const sections = [...firstPage(report), ...(pages === 'all' ? auditPages(report) : [chain(report)])];
+  const body = markup`<div${look(dress, 'report')}><h1${look(dress, 'h1')}>${report.title}</h1>
+<p${look(dress, 'period')}>${periodLine(report)}</p>
+${summary(report).map(s => markup`<p${look(dress, 'lead')}>${s}</p>\n`)}${sections.map(s => sectionHtml(s, report, options))}
+${link ? markup`<p${look(dress, 'say')}><a href="${link}"${look(dress, 'link')}>The whole report, with the tables for the auditor (also attached)</a></p>` : null}</div>`;
+  if (dress === 'fragment') return body.text;
+  const head = markup`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>${report.title}${report.week ? ` ${report.week}` : ''}</title>`;
+  if (dress === 'document')
+    return markup`${head}<style>${trusted(reportCss)}.r-document{margin:0 auto;padding:32px 20px 64px;max-width:960px;background:#ffffff}</style></head>
+<body class="r-document">${body}</body></html>
+`.text;
+  return markup`${head}</head>
+<body style="margin:0;padding:0;background:#eef1f4"><table role="presentation" width="100%" cellpadding="0" cellspacing="0" bgcolor="#eef1f4"><tr><td align="center" style="padding:24px 12px">
+<table role="presentation" width="100%" cellpadding="0" cellspacing="0" bgcolor="#ffffff" style="max-width:720px;border-radius:8px"><tr><td style="padding:28px;text-align:left">${body}</td></tr></table>
+</td></tr></table></body></html>
+`.text;
+}

@@ -1,0 +1,207 @@
+/**
+ * `readmit agent`: reads the logs of this host, answers questions about it, and hands orders to the executor. It may not
+ * change anything itself. One straight line: each part is started, then the way to stop it is noted.
+ */
+import { randomUUID } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { commandRunner } from '../command.ts';
+import type { Config } from '../config.ts';
+import { collect } from '../diagnose/collect.ts';
+import { packDirs, realGround } from '../diagnose/effects.ts';
+import { snapshot } from '../diagnose/snapshot.ts';
+import { canonical } from '../digest.ts';
+import { orderExecutor, type ShadowReply } from '../execute/client.ts';
+import { type Fact, type Outcome, Refused } from '../incident.ts';
+import { type Logger, quietly } from '../log.ts';
+import { type AgentMessage, type CanaryResult, type Order, type ServeMessage, type Snapshot, ToAgent, type ToServe } from '../messages.ts';
+import { hostQueue, receive, Sender, SERVE_QUEUE } from '../queue/queues.ts';
+import { letsIn } from '../remedy/access-model.ts';
+import { loadPacks } from '../rules/pack.ts';
+import { makeParser } from '../rules/parser.ts';
+import { makeFeed } from './feed.ts';
+import { Teardown } from './teardown.ts';
+
+const HEALTH_EVERY_MS = 5000;
+const SNAPSHOT_EVERY_MS = 1000;
+
+export async function agent(config: Config, log: Logger, signal: AbortSignal): Promise<void> {
+  const now = Date.now;
+  const boot = randomUUID();
+  const teardown = new Teardown();
+  try {
+    const sender = new Sender<typeof ToServe>(config.redis, SERVE_QUEUE, quietly(log, 'redis sender'));
+    teardown.add('sender', () => sender.close());
+    const send = (message: ServeMessage): Promise<void> => sender.send(message);
+
+    const parse = makeParser(loadPacks(packDirs(config)).flatMap(p => p.rules));
+    const run = commandRunner(config.paths.commands);
+    const executor = executorLine(config);
+    const ground = realGround(config, { parse, ask: question => executor.shadow(question.user) });
+
+    const feed = makeFeed({ config, parse, run, now, log, send: batch => send({ name: 'batch', data: batch }) });
+    teardown.add('feed', () => feed.stop());
+
+    const work = new Work({ config, log, now, ground, send, executor });
+    const inbox = receive(
+      config.redis,
+      hostQueue(config.host),
+      ToAgent,
+      async message => {
+        if (message.name === 'ack') return feed.onAck(message.data.source, message.data.committed);
+        if (message.name === 'positions') return feed.onPositions(message.data.sources);
+        await work.take(message);
+      },
+      { concurrency: 32, onError: quietly(log, 'redis receiver'), onRefused: (name, reason) => log.warn({ name, reason }, 'message refused') },
+    );
+    teardown.add('inbox', () => inbox.close());
+
+    const hello = (): void => void send({ name: 'hello', data: { v: 1, host: config.host, boot } }).catch(() => {});
+    sender.onUp(hello);
+    await feed.start();
+
+    const health = async (): Promise<void> => {
+      const { sources, files, spooled, refused } = feed.health();
+      await send({
+        name: 'health',
+        data: { v: 1, host: config.host, at: new Date(now()).toISOString(), sources: sources.slice(0, 500), files, spooled, refused, executor: await executor.status() },
+      }).catch(() => {});
+    };
+    const healthTimer = setInterval(() => void health(), HEALTH_EVERY_MS);
+    teardown.add('health', () => clearInterval(healthTimer));
+    const watchGround = groundWatcher(config, () => snapshot(ground), s => send({ name: 'snapshot', data: s }));
+    const groundTimer = setInterval(() => void watchGround().catch(error => log.debug({ err: error }, 'snapshot failed')), SNAPSHOT_EVERY_MS);
+    teardown.add('ground', () => clearInterval(groundTimer));
+    void health();
+    void watchGround().catch(() => {});
+
+    process.stdout.write('ready\n');
+    await new Promise<void>(done => (signal.aborted ? done() : signal.addEventListener('abort', () => done(), { once: true })));
+  } finally {
+    await teardown.run(log);
+  }
+}
+
+/** Looks at the files every second and takes a snapshot when one changed, or a minute has passed; sends what is new. */
+function groundWatcher(config: Config, take: () => Promise<Snapshot>, send: (s: Snapshot) => Promise<void>): () => Promise<void> {
+  let stamps = '';
+  let sent = '';
+  let taken = 0;
+  let busy = false;
+  const stampOf = (file: string): string => {
+    try {
+      const { ino, mtimeMs, size } = statSync(file);
+      return `${ino} ${mtimeMs} ${size}`;
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code ?? 'error';
+    }
+  };
+  return async () => {
+    const today = [config.scheduler.config, config.paths.group].map(stampOf).join('|');
+    if (busy || (today === stamps && Date.now() - taken < 60_000)) return;
+    busy = true;
+    try {
+      const s = await take();
+      const what = canonical({ ...s, at: '' });
+      if (what !== sent) await send(s);
+      sent = what;
+      stamps = today;
+      taken = Date.now();
+    } finally {
+      busy = false;
+    }
+  };
+}
+
+/** What the agent asks its executor. Where there is none, that is the answer. */
+function executorLine(config: Config) {
+  const { socket, enabled } = config.executor;
+  const there = (): string => {
+    if (!enabled) throw new Refused('observing only: executor.enabled is false');
+    return socket;
+  };
+  return {
+    shadow: (user: string): Promise<ShadowReply> => orderExecutor(there(), { v: 1, kind: 'shadow', user }, { timeoutMs: 1000 }),
+    canary: (user: string, since: number): Promise<CanaryResult> => orderExecutor(there(), { v: 1, kind: 'canary', user, since }, { timeoutMs: 55_000 }),
+    run: (order: Order, onStarted: (at: string) => void): Promise<Outcome> => orderExecutor(there(), order, { timeoutMs: 120_000, onStarted }),
+    status: async (): Promise<string> => {
+      try {
+        const status = await orderExecutor(there(), { v: 1, kind: 'status' }, { timeoutMs: 2000 });
+        return status.ok ? 'ok' : status.problem.slice(0, 200);
+      } catch (error) {
+        return (error as Error).message.slice(0, 200);
+      }
+    },
+  };
+}
+
+interface WorkParts {
+  config: Config;
+  log: Logger;
+  now: () => number;
+  ground: ReturnType<typeof realGround>;
+  send(message: ServeMessage): Promise<void>;
+  executor: ReturnType<typeof executorLine>;
+}
+
+type Job = Exclude<AgentMessage, { name: 'ack' | 'positions' }>;
+
+/** The jobs that `serve` sends: questions, orders, verification. */
+class Work {
+  readonly #p: WorkParts;
+
+  constructor(parts: WorkParts) {
+    this.#p = parts;
+  }
+
+  async take(job: Job): Promise<void> {
+    switch (job.name) {
+      case 'probe':
+        return await this.#probe(job.data);
+      case 'execute':
+        return await this.#execute(job.data.order);
+      case 'verify':
+        return await this.#verify(job.data);
+      default:
+        job satisfies never;
+    }
+  }
+
+  async #probe({ request, user, until }: Extract<Job, { name: 'probe' }>['data']): Promise<void> {
+    const { config, ground, send, now } = this.#p;
+    if (now() > until) return;
+    const [facts, seen] = await Promise.all([collect(user, ground, []), snapshot(ground)]);
+    await send({ name: 'facts', data: { v: 1, host: config.host, request, user, facts, snapshot: seen } });
+  }
+
+  /** The facts the plan rests on are taken again; only if they hold does the order go to the executor. */
+  async #execute(order: Extract<Job, { name: 'execute' }>['data']['order']): Promise<void> {
+    const { config, send, now, executor, log } = this.#p;
+    let started = new Date(now()).toISOString();
+    const outcome = await executor.run(order, at => {
+      started = at;
+    });
+    log.info({ run: order.run, result: outcome.result }, 'order carried out');
+    await send({ name: 'outcome', data: { v: 1, host: config.host, run: order.run, incident: order.incident, started, outcome } });
+  }
+
+  /** State and access of everybody concerned; the canary only for those whom the access model lets in. */
+  async #verify({ request, incident, users, canary, since }: Extract<Job, { name: 'verify' }>['data']): Promise<void> {
+    const { config, ground, send, executor } = this.#p;
+    const facts: Record<string, Fact[]> = {};
+    for (let at = 0; at < users.length; at += 8)
+      await Promise.all(
+        users.slice(at, at + 8).map(async user => {
+          facts[user] = await collect(user, ground, []);
+        }),
+      );
+    if (!users.length) facts[''] = await collect(null, ground, []);
+    const results: CanaryResult[] = [];
+    for (const user of canary)
+      if (!facts[user] || letsIn(facts[user]).verdict === 'in')
+        results.push(
+          await executor.canary(user, since).catch(error => ({ user, ran: false, passed: false, detail: (error as Error).message.slice(0, 1000), latencies: [] })),
+        );
+    const alive = Object.values(facts).some(list => list.some(f => (f.fact === 'scheduler.active' || f.fact === 'scheduler.health4') && f.known && f.value === true));
+    await send({ name: 'verified', data: { v: 1, host: config.host, request, incident, facts, canary: results, alive } });
+  }
+}

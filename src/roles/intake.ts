@@ -1,0 +1,118 @@
+/**
+ * Takes in what the agents read: commits each batch with its position and its counts in one transaction, lets the
+ * detector say what it means, and acknowledges. A batch that comes twice is recognised and counted once.
+ */
+import type { Logger } from 'pino';
+import type { Config } from '../config.ts';
+import type { Clusters, OpenReason, Verdict } from '../detect/cluster.ts';
+import { isEnded, type Tally } from '../incident.ts';
+import type { AgentMessage, Batch } from '../messages.ts';
+import { maintenance } from '../store/desk-rows.ts';
+import { type IncidentRecord, lastIncident, liveIncident, openIncident, update, wake } from '../store/incidents.ts';
+import { record } from '../store/journal.ts';
+import { commitBatch, countInto, countTally, talliesSince } from '../store/observations.ts';
+import type { Store } from '../store/open.ts';
+
+export interface IntakeParts {
+  store: Store;
+  config: Config;
+  now: () => number;
+  log: Logger;
+  /** Makes empty clusters; they are filled again from the store at start and after a failed transaction. */
+  clusters(): Clusters;
+  send(host: string, message: AgentMessage): Promise<void>;
+}
+
+export class Intake {
+  readonly #p: IntakeParts;
+  #clusters: Clusters;
+
+  constructor(parts: IntakeParts) {
+    this.#p = parts;
+    this.#clusters = this.#restored();
+  }
+
+  #restored(): Clusters {
+    const { store, config, now } = this.#p;
+    const clusters = this.#p.clusters();
+    clusters.restore(talliesSince(store, now() - config.detect.window * 1000), now());
+    return clusters;
+  }
+
+  async take(batch: Batch): Promise<void> {
+    const { store, now, log } = this.#p;
+    let committed: number;
+    try {
+      committed = store.tx(() => {
+        const verdict = commitBatch(store, now(), batch);
+        if (verdict.kind === 'committed') for (const tally of batch.tallies) this.#count(batch, tally);
+        else log.debug({ source: batch.source.id, from: batch.from, committed: verdict.committed }, 'batch seen before or out of place');
+        return verdict.committed;
+      });
+    } catch (error) {
+      // The clusters may have counted what the store has not.
+      this.#clusters = this.#restored();
+      throw error;
+    }
+    await this.#p.send(batch.host, { name: 'ack', data: { v: 1, source: batch.source.id, committed } });
+  }
+
+  #count(batch: Batch, tally: Tally): void {
+    const { store, now } = this.#p;
+    const verdicts = this.#clusters.observe(tally, now());
+    const incident = this.#incidentFor(batch.host, tally, verdicts);
+    countTally(store, batch.host, batch.source.id, tally, incident?.id ?? null);
+    if (!incident) return;
+    // What both logs told of is one denial.
+    const fresh = verdicts.find(v => v.kind === 'counted')?.fresh ?? tally.count;
+    countInto(store, now(), incident.id, batch.source.path, tally, fresh);
+    this.#askedAgain(incident);
+  }
+
+  /** The incident that explains this observation: a greater one before a smaller one; opened when the detector says so. */
+  #incidentFor(host: string, tally: Tally, verdicts: Verdict[]): IncidentRecord | null {
+    const { store, now } = this.#p;
+    for (const v of verdicts) if (v.kind === 'open') this.#open(host, tally, v);
+    const keys = verdicts.flatMap(v => (v.kind === 'open' ? [v.incident] : v.kind === 'counted' ? v.into : []));
+    const live = keys.map(k => liveIncident(store, k.kind, k.key, host)).filter(i => i !== undefined);
+    const order = ['service', 'address', 'user'];
+    live.sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
+    const [explains, ...others] = live;
+    if (!explains) return null;
+    for (const other of others)
+      if (inhibits(explains, other) && other.inhibitedBy === null && (other.state === 'open' || other.state === 'proposed' || other.state === 'escalated')) {
+        update(store, now(), other.id, { inhibitedBy: explains.id });
+        record(store, now(), { actor: 'readmit', what: `explained by incident ${explains.id}`, incident: other.id });
+      }
+    return others.find(o => !inhibits(explains, o)) ?? explains;
+  }
+
+  #open(host: string, tally: Tally, verdict: Extract<Verdict, { kind: 'open' }>): void {
+    const { store, now, config } = this.#p;
+    const { kind, key } = verdict.incident;
+    const last = lastIncident(store, kind, key, host);
+    if (last && !isEnded(last.state)) return;
+    // What happened before the last one ended is not news, and neither is the same scanner coming back at once.
+    if (last && tally.last < Date.parse(last.updated)) return;
+    if (last && kind !== 'user' && last.state !== 'resolved' && now() - Date.parse(last.updated) < config.detect.quiet * 1000) return;
+    const held = maintenance(store) !== null;
+    openIncident(store, now(), { kind, key, host, event: tally.event, because: BECAUSE[verdict.because], held });
+  }
+
+  /** A denied or advised person who tries again is counted, not offered again; a live look is taken at the rest. */
+  #askedAgain(incident: IncidentRecord): void {
+    if (incident.state === 'not-effective' || incident.state === 'failed') wake(this.#p.store, this.#p.now() + 1000, incident.id);
+  }
+}
+
+const BECAUSE: Record<OpenReason, string> = {
+  'known-user-denied': 'a person with an account was refused',
+  'known-user-in-trouble': "a person's own client met an error",
+  'unknown-name-repeated': 'a name nobody has was refused again and again',
+  'many-users-denied': 'many people were refused at once',
+  'service-unavailable': 'a client could not reach the service',
+  probing: 'one address tried many names',
+};
+
+/** A service incident explains every user's; probing explains those of names nobody has. */
+const inhibits = (greater: IncidentRecord, smaller: IncidentRecord): boolean => greater.kind === 'service' && smaller.kind === 'user';

@@ -1,0 +1,139 @@
+/**
+ * The bytes of a scan: plain files in pieces that several threads can share, each line with the piece it starts in; and
+ * streams (standard input, pipes, gzip) one after the other. Memory does not grow with the input.
+ */
+import { fstatSync, openSync, readSync } from 'node:fs';
+import { Usage } from '../incident.ts';
+import { MAX_LINE } from '../rules/parser.ts';
+import type { Counter } from './scan-count.ts';
+
+/** A piece is this long, and reads on to the end of its last line. */
+export const PIECE = 1 << 20;
+// One byte before a piece (was it a newline?), and room for a line that begins at its end and is cut.
+const BEYOND = MAX_LINE + 2048;
+
+export interface PlainFile {
+  fd: number;
+  size: number;
+  /** Where it stands in the whole input. */
+  offset: number;
+}
+
+export interface Input {
+  name: string;
+  fd: number;
+  kind: 'plain' | 'stream' | 'gzip';
+  size: number;
+  /** When its untimed lines were written, as far as the file tells: epoch ms. */
+  from: number;
+  until: number;
+}
+
+/** Opens a file, or standard input for `-`. @throws Usage when there is nothing to read */
+export function openInput(name: string, now: number): Input {
+  let fd = 0;
+  try {
+    if (name !== '-') fd = openSync(name, 'r');
+    const stat = fstatSync(fd);
+    if (stat.isDirectory()) throw new Usage(`${name}: is a directory`);
+    if (!stat.isFile() || name === '-') return { name, fd, kind: 'stream', size: 0, from: now, until: now };
+    const magic = new Uint8Array(2);
+    const gzip = readSync(fd, magic, 0, 2, 0) === 2 && magic[0] === 0x1f && magic[1] === 0x8b;
+    const from = stat.birthtimeMs > 0 && stat.birthtimeMs <= stat.mtimeMs ? stat.birthtimeMs : 0;
+    return { name, fd, kind: gzip ? 'gzip' : 'plain', size: stat.size, from, until: stat.mtimeMs };
+  } catch (error) {
+    if (error instanceof Usage) throw error;
+    const code = (error as NodeJS.ErrnoException).code;
+    throw new Usage(`${name}: ${code === 'ENOENT' ? 'no such file' : code === 'EACCES' ? 'permission denied' : code}`);
+  }
+}
+
+export const piecesOf = (file: PlainFile): number => Math.ceil(file.size / PIECE);
+
+/** Counts the lines that start in the n-th piece of a file. */
+export function countPiece(counter: Counter, file: PlainFile, n: number): void {
+  const { text } = counter.parser.search;
+  const at = n * PIECE;
+  const before = at > 0 ? 1 : 0;
+  const most = Math.min(file.size - at, PIECE + BEYOND) + before;
+  const read = readWhole(file.fd, text, most, at - before);
+  // Where the first line starts: after a newline, which may be the byte before the piece.
+  const from = before ? text.subarray(0, Math.min(read, PIECE)).indexOf(10) + 1 : 0;
+  if (before && from === 0) return;
+  const limit = Math.min(read, PIECE + before);
+  if (from >= limit) return;
+  let to = text.subarray(0, read).indexOf(10, limit - 1) + 1;
+  if (to === 0) {
+    // The end of the file without a newline, or of a line too long to be one: it ends here.
+    to = read + (text[read - 1] === 10 ? 0 : 1);
+    text[to - 1] = 10;
+  }
+  counter.count(from, to, file.offset + at - before);
+}
+
+/** `read` may give less than was asked for; only the end of the file does so twice. */
+function readWhole(fd: number, into: Buffer, length: number, position: number): number {
+  let read = 0;
+  while (read < length) {
+    const more = readSync(fd, into, read, length - read, position + read);
+    if (more === 0) break;
+    read += more;
+  }
+  return read;
+}
+
+/** Takes the next piece that no thread has taken, until there is none. `next`: [next piece, pieces done], shared. */
+export function countShare(counter: Counter, share: { files: PlainFile[]; next: Int32Array }, progress: (pieces: number) => void): void {
+  const { files, next } = share;
+  let file = 0;
+  let before = 0;
+  for (;;) {
+    const piece = Atomics.add(next, 0, 1);
+    while (file < files.length && piece - before >= piecesOf(files[file]!)) before += piecesOf(files[file++]!);
+    if (file === files.length) return;
+    countPiece(counter, files[file]!, piece - before);
+    progress(Atomics.add(next, 1, 1) + 1);
+  }
+}
+
+/** Counts a stream to its end; the number of its bytes. */
+export async function countStream(counter: Counter, stream: AsyncIterable<Buffer>, offset: number, progress: (bytes: number) => void): Promise<number> {
+  const { text } = counter.parser.search;
+  // `have` bytes of the stream stand in the text; the first of them is byte `at` of the stream.
+  let at = 0;
+  let have = 0;
+  let skipping = false;
+  const flush = (to: number): void => {
+    counter.count(0, to, offset + at);
+    text.copyWithin(0, to, have);
+    at += to;
+    have -= to;
+  };
+  for await (const chunk of stream) {
+    for (let from = 0; from < chunk.length; ) {
+      if (skipping) {
+        const newline = chunk.indexOf(10, from);
+        skipping = newline < 0;
+        const next = skipping ? chunk.length : newline + 1;
+        at += next - from;
+        from = next;
+        continue;
+      }
+      const room = Math.min(chunk.length - from, PIECE - have);
+      chunk.copy(text, have, from, from + room);
+      have += room;
+      from += room;
+      if (have < PIECE) continue;
+      const whole = text.subarray(0, have).lastIndexOf(10) + 1;
+      // A line that fills the room is cut: it counts once, and what follows of it is passed over.
+      skipping = whole === 0;
+      if (skipping) text[have - 1] = 10;
+      flush(whole || have);
+    }
+    progress(at + have);
+  }
+  const bytes = at + have;
+  if (have > 0 && text[have - 1] !== 10) text[have++] = 10;
+  flush(have);
+  return bytes;
+}

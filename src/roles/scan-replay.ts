@@ -1,0 +1,103 @@
+/**
+ * What the detector would have opened: the counts of a scan are played to it in the order of their times, those without a
+ * time in the order of the lines, as spread over the time in which their file was written.
+ */
+import { Clusters, type ClusterRef, type Limits } from '../detect/cluster.ts';
+import { EVENTS, type Account, type EventName, type Meaning, type Tally } from '../incident.ts';
+import type { Counter } from './scan-count.ts';
+
+export interface FoundIncident extends ClusterRef {
+  count: number;
+}
+
+export interface ReplayOptions {
+  limits: Limits;
+  events: Partial<Record<EventName, Meaning>>;
+  account: (name: string) => Account;
+  /** Between which times the lines without one were written. */
+  from: number;
+  until: number;
+}
+
+/** The incidents that would have opened, the greatest first. */
+export function replay(counter: Counter, options: ReplayOptions): FoundIncident[] {
+  const clusters = new Clusters(options.limits, { events: options.events });
+  const found = new Map<string, FoundIncident>();
+  for (const tally of inOrder(counter, options)) {
+    for (const verdict of clusters.observe(tally, tally.last)) {
+      if (verdict.kind === 'open' && !found.has(keyOf(verdict.incident)))
+        found.set(keyOf(verdict.incident), { ...verdict.incident, count: verdict.count - tally.count });
+      if (verdict.kind !== 'counted') continue;
+      const order = ['service', 'user', 'address'] as const;
+      const explains = order.flatMap(kind => verdict.into.filter(ref => ref.kind === kind)).map(ref => found.get(keyOf(ref)));
+      const first = explains.find(incident => incident !== undefined);
+      if (first) first.count += verdict.fresh;
+    }
+  }
+  return [...found.values()].sort((a, b) => b.count - a.count || (a.key < b.key ? -1 : a.key > b.key ? 1 : a.kind < b.kind ? -1 : 1));
+}
+
+const keyOf = (ref: ClusterRef): string => `${ref.kind} ${ref.key}`;
+
+/** One tally from its numbers; of a client that names nobody it is still known that somebody real was there. */
+function tallyOf(counter: Counter, options: ReplayOptions, row: { event: EventName; user: number; ip: number; client: boolean; count: number; first: number; last: number; approximate: boolean }): Tally {
+  const { users, addresses } = counter.parser.vocabulary;
+  const user = users.texts[row.user] || null;
+  return {
+    event: row.event,
+    user,
+    ip: addresses.texts[row.ip] || null,
+    endpoint: null,
+    account: user === null ? 'user' : options.account(user),
+    count: row.count,
+    first: row.first,
+    last: row.last,
+    approximate: row.approximate,
+    selfReported: row.client,
+    sample: '',
+    offset: 0,
+  };
+}
+
+function* inOrder(counter: Counter, options: ReplayOptions): Generator<Tally> {
+  yield* timed(counter, options);
+  yield* untimed(counter, options);
+}
+
+/** By user, address and log, in the order they were first seen: what is left of the denials without those that have a time. */
+function* untimed(counter: Counter, options: ReplayOptions): Generator<Tally> {
+  const { denials, moments, seen } = counter;
+  const addresses = counter.parser.vocabulary.addresses.texts.length;
+  const keyOf = (user: number, ip: number, what: number): number => (user * addresses + ip) * 2 + (what & 1);
+  const counts = new Map<number, number>();
+  const add = (key: number, count: number): void => void counts.set(key, (counts.get(key) ?? 0) + count);
+  const order = Uint32Array.from({ length: denials.size }, (_, row) => row).sort((a, b) => seen.get(a) - seen.get(b));
+  for (const row of order) add(keyOf(denials.get(row, 0), denials.get(row, 1), denials.get(row, 2)), denials.get(row, 3));
+  for (let row = 0; row < moments.size; row++)
+    if (moments.get(row, 3) !== 0 && EVENTS[moments.get(row, 2) >> 1] === 'denied')
+      add(keyOf(moments.get(row, 0), moments.get(row, 1), moments.get(row, 2)), -moments.get(row, 4));
+  for (const [key, count] of counts) {
+    const [user, ip] = [Math.floor(key / 2 / addresses), Math.floor(key / 2) % addresses];
+    const row = { event: 'denied' as const, user, ip, client: key % 2 === 1, count, first: options.from, last: options.until, approximate: true };
+    if (count > 0) yield tallyOf(counter, options, row);
+  }
+}
+
+function* timed(counter: Counter, options: ReplayOptions): Generator<Tally> {
+  const { moments, step } = counter;
+  const rows = Uint32Array.from({ length: moments.size }, (_, row) => row).sort((a, b) => (moments.get(a, 3) >>> 0) - (moments.get(b, 3) >>> 0) || a - b);
+  for (const row of rows) {
+    const second = moments.get(row, 3) >>> 0;
+    const what = moments.get(row, 2);
+    const times = second === 0 ? { first: options.from, last: options.until } : { first: second * 1000, last: (second + step - 1) * 1000 };
+    yield tallyOf(counter, options, {
+      event: EVENTS[what >> 1]!,
+      user: moments.get(row, 0),
+      ip: moments.get(row, 1),
+      client: (what & 1) === 1,
+      count: moments.get(row, 4),
+      ...times,
+      approximate: second === 0 || step > 1,
+    });
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * `readmit scan FILE…`: the same parser and detector over files, without Redis or store. Imports only what it uses, since
+ * the whole process should be done before other tools have read the file; a large file is read by two threads.
+ */
+import { once } from 'node:events';
+import { closeSync, createReadStream, readFileSync, writeSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { extname } from 'node:path';
+import { Readable } from 'node:stream';
+import { Worker } from 'node:worker_threads';
+import { createGunzip } from 'node:zlib';
+import { type Account, Usage } from '../incident.ts';
+import { compiledPacks, ownRules } from '../rules/cache.ts';
+import { LineParser, literalsOf } from '../rules/parser.ts';
+import { compileSearch } from '../rules/search.ts';
+import { type Counts, Counter } from './scan-count.ts';
+import { countShare, countStream, type Input, openInput, type PlainFile, piecesOf } from './scan-input.ts';
+import { replay } from './scan-replay.ts';
+import { scanJson, scanResult, scanText } from './scan-report.ts';
+import type { Share } from './scan-worker.ts';
+
+export interface ScanOptions {
+  json?: boolean;
+  /** A passwd file; without it every name counts as a known local user. */
+  passwd?: string;
+  /** Directories of packs beside our own. */
+  rules?: string[];
+  /** Where the answer and the messages go. */
+  stdout?: NodeJS.WritableStream;
+  stderr?: NodeJS.WritableStream & { isTTY?: boolean };
+  /** Thresholds; those of a configuration that says nothing, when left out. */
+  limits?: Parameters<typeof replay>[1]['limits'];
+  now?: () => number;
+}
+
+// A second thread takes some 40 ms to start: below this it would come too late.
+const WORTH_SHARING = 48 << 20;
+const DAY = 86_400_000;
+
+/** The defaults of `detect:` in readmit.yaml, which is not read here; a test holds the two together. */
+export const USUAL_LIMITS = {
+  window: 600,
+  unknownThreshold: 10,
+  serviceUsers: 5,
+  serviceWindow: 60,
+  addressNames: 5,
+  sharedAddresses: [],
+  maxClusters: 10_000,
+};
+
+/**
+ * Scans the files and prints what they hold. The exit code: 0 done, 2 a file that can't be read or a rule that is wrong.
+ * @param files paths; `-` is standard input; gzip is seen by its first bytes
+ */
+export async function scan(files: readonly string[], options: ScanOptions = {}): Promise<number> {
+  const { stdout = process.stdout, stderr = process.stderr } = options;
+  try {
+    if (!files.length) throw new Usage('scan: name at least one file, or - for standard input');
+    const now = (options.now ?? Date.now)();
+    const accounts = options.passwd === undefined ? null : readPasswd(options.passwd);
+    const { rules, events } = await compiledPacks([ownRules(), ...(options.rules ?? [])]);
+    const inputs = files.map(file => openInput(file, now));
+    const search = compileSearch(literalsOf(rules));
+    const counter = new Counter(new LineParser(rules, { search }), now + DAY);
+    const progress = progressOn(stderr, inputs);
+    const bytes = await countAll(counter, inputs, { rules, search, latest: now + DAY }, progress);
+    progress.done();
+    const incidents = replay(counter, {
+      limits: options.limits ?? USUAL_LIMITS,
+      events,
+      account: accounts ?? (() => 'user'),
+      from: Math.min(...inputs.map(input => input.from)),
+      until: Math.max(...inputs.map(input => input.until)),
+    });
+    const result = scanResult(counter, bytes, incidents);
+    for (const piece of options.json ? scanJson(result) : [scanText(result)]) await write(stdout, piece);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof Usage)) throw error;
+    stderr.write(`${error.message}\n`);
+    return 2;
+  }
+}
+
+type Progress = (bytes: number) => void;
+
+/** Plain files first, shared by two threads when they are large; then the streams. The number of bytes. */
+async function countAll(counter: Counter, inputs: readonly Input[], share: Omit<Share, 'files' | 'next'>, progress: Progress): Promise<number> {
+  let offset = 0;
+  const plain: PlainFile[] = [];
+  for (const input of inputs) {
+    if (input.kind !== 'plain') continue;
+    plain.push({ fd: input.fd, size: input.size, offset });
+    offset += input.size;
+  }
+  await countPlain(counter, { ...share, files: plain, next: new Int32Array(new SharedArrayBuffer(8)) }, offset, progress);
+  for (const { fd } of plain) closeSync(fd);
+  for (const input of inputs) if (input.kind !== 'plain') offset += await stream(counter, input, offset, progress);
+  return offset;
+}
+
+async function countPlain(counter: Counter, share: Share, size: number, progress: Progress): Promise<void> {
+  const shared = size >= WORTH_SHARING && availableParallelism() > 1;
+  const worker = shared ? new Worker(new URL(`./scan-worker${extname(import.meta.url)}`, import.meta.url), { workerData: share }) : null;
+  const counted = worker ? (once(worker, 'message') as Promise<[Counts]>) : null;
+  const pieces = share.files.reduce((n, file) => n + piecesOf(file), 0);
+  countShare(counter, share, done => progress((done / pieces) * size));
+  if (counted) counter.add((await counted)[0]);
+}
+
+async function stream(counter: Counter, input: Input, offset: number, progress: Progress): Promise<number> {
+  const raw = createReadStream('', { fd: input.fd, highWaterMark: 1 << 18, autoClose: input.fd !== 0 });
+  try {
+    return await countStream(counter, unpacked(raw), offset, progress);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === undefined) throw error;
+    throw new Usage(`${input.name}: ${code.startsWith('Z_') ? `broken gzip (${(error as Error).message})` : code}`);
+  }
+}
+
+/** The stream as it is, or what gzip packed into it: its first two bytes tell. */
+async function* unpacked(raw: Readable): AsyncGenerator<Buffer> {
+  const chunks = raw[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  let head = Buffer.alloc(0);
+  while (head.length < 2) {
+    const { value, done } = await chunks.next();
+    if (done) break;
+    head = Buffer.concat([head, value]);
+  }
+  const whole = (async function* () {
+    if (head.length) yield head;
+    for (;;) {
+      const { value, done } = await chunks.next();
+      if (done) return;
+      yield value;
+    }
+  })();
+  if (head[0] !== 0x1f || head[1] !== 0x8b) return yield* whole;
+  const packed = Readable.from(whole);
+  const plain = createGunzip({ chunkSize: 1 << 18 });
+  packed.on('error', error => plain.destroy(error));
+  yield* packed.pipe(plain);
+}
+
+/** What a name is by a passwd file: people have uids of 1000 and more. */
+function readPasswd(file: string): (name: string) => Account {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new Usage(`${file}: ${(error as NodeJS.ErrnoException).code}`);
+  }
+  const uids = new Map(text.split('\n').map(line => line.split(':')).map(parts => [parts[0]!, Number(parts[2])]));
+  return name => {
+    const uid = uids.get(name);
+    return uid === undefined || Number.isNaN(uid) ? 'unknown' : uid >= 1000 && uid < 65534 ? 'user' : 'system';
+  };
+}
+
+/** On a terminal: how much is read, how fast, and what is left. Nowhere else. */
+function progressOn(stderr: NonNullable<ScanOptions['stderr']>, inputs: readonly Input[]): Progress & { done(): void } {
+  const size = inputs.every(input => input.kind === 'plain') ? inputs.reduce((n, input) => n + input.size, 0) : 0;
+  const started = performance.now();
+  let said = started;
+  const progress = (bytes: number): void => {
+    const now = performance.now();
+    if (!stderr.isTTY || now - said < 200) return;
+    said = now;
+    const rate = bytes / ((now - started) / 1000);
+    const left = size ? `, ${Math.ceil((size - bytes) / rate)} s left` : '';
+    const text = `${(bytes / 1e6).toFixed(0)} MB, ${(rate / 1e6).toFixed(0)} MB/s${left}`;
+    // This thread does not return to its event loop while it counts, so the terminal is written to directly.
+    if (stderr === process.stderr) writeSync(2, `\r${text}\x1b[K`);
+    else stderr.write(`\r${text}\x1b[K`);
+  };
+  return Object.assign(progress, { done: () => void (said > started && stderr.write('\r\x1b[K')) });
+}
+
+/** Writes all of a text: the process may exit right after. A reader that has gone away (`| head`) is no error. */
+const write = (to: NodeJS.WritableStream, text: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const broken = (error: NodeJS.ErrnoException): void => (error.code === 'EPIPE' ? resolve() : reject(error));
+    to.once('error', broken);
+    to.write(text, () => {
+      to.removeListener('error', broken);
+      resolve();
+    });
+  });

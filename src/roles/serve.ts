@@ -1,0 +1,326 @@
+/**
+ * `readmit serve`: takes in what agents saw, decides, asks people, keeps the truth. No privileges, no home directories,
+ * no way to the executor. One straight line: each part is started, then the way to stop it is noted.
+ */
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type Approvers, loadApprovers } from '../approve/approvers.ts';
+import { type Config, inState, originOf } from '../config.ts';
+import { Clusters } from '../detect/cluster.ts';
+import { loadCauses } from '../diagnose/causes.ts';
+import { builtInPack, packDirs } from '../diagnose/effects.ts';
+import { loadSystem } from '../diagnose/system.ts';
+import { NotFound, Refused, Retry, Usage, type Vote } from '../incident.ts';
+import { type Logger, quietly } from '../log.ts';
+import { makeMailer } from '../notify/mail.ts';
+import { type AgentMessage, type ServeMessage, ToServe, VoteSchema } from '../messages.ts';
+import { hostQueue, receive, Sender, SERVE_QUEUE } from '../queue/queues.ts';
+import type { ToAgent } from '../messages.ts';
+import { agentRows, activeSilences, deleteSession, deleteSessionsOf, endMaintenance, endSilence, maintenance, markBlind, putSession, saveHealth, saveSilence, sessionRow, startMaintenance } from '../store/desk-rows.ts';
+import { liveIncidents, wake } from '../store/incidents.ts';
+import { record } from '../store/journal.ts';
+import { committedPositions } from '../store/observations.ts';
+import { openStore, type Store } from '../store/open.ts';
+import type { SessionRow } from '../web/session.ts';
+import { Sessions } from '../web/session.ts';
+import { startWeb } from '../web/start.ts';
+import { VERSION } from '../version.ts';
+import { Approvals } from './approvals.ts';
+import { Conductor } from './conductor.ts';
+import { controlSocket, serveControl, type Verb } from './control.ts';
+import { StoreDesk } from './desk.ts';
+import { Doorbell } from './doorbell.ts';
+import { Intake } from './intake.ts';
+import { mailCarrier, type PostParts, webhookCarrier } from './post.ts';
+import { renderedWeek, startReports, weekReportOf } from './reporting.ts';
+import { Teardown } from './teardown.ts';
+
+export async function serve(config: Config, log: Logger, signal: AbortSignal): Promise<void> {
+  const now = Date.now;
+  const teardown = new Teardown();
+  try {
+    const verbs: Record<string, Verb> = {};
+    const control = await serveControl(controlSocket(config), verbs);
+    teardown.add('control', () => control.close());
+
+    const store = openStore(inState(config, 'serve', 'readmit.db'));
+    teardown.add('store', () => store.close());
+
+    const approvers = approversReader(config);
+    approvers();
+    const approvals = new Approvals(store, config, now, approvers, sessionKeyReader(config));
+
+    const senders = new Map<string, Sender<typeof ToAgent>>();
+    const senderTo = (host: string): Sender<typeof ToAgent> => {
+      let sender = senders.get(host);
+      if (!sender) senders.set(host, (sender = new Sender(config.redis, hostQueue(host), quietly(log, 'redis sender'))));
+      return sender;
+    };
+    const send = (host: string, message: AgentMessage): Promise<void> => senderTo(host).send(message);
+    for (const host of new Set([config.host, ...agentRows(store).map(a => a.host)])) senderTo(host);
+    teardown.add('senders', () => Promise.all([...senders.values()].map(s => s.close())));
+
+    const mailer = makeMailer(config.mail, { reportTo: config.report.to });
+    teardown.add('mail', () => mailer?.close());
+
+    let doorbell: Doorbell | null = null;
+    const desk = new StoreDesk(
+      store,
+      now,
+      {
+        vote: vote => approvals.vote(vote),
+        signFor: (...a) => approvals.signFor(...a),
+        undo: (person, id) => approvals.undo(person, id),
+        needs: i => approvals.needs(i),
+        queue: () => ({ up: senderTo(config.host).up, detail: doorbell?.failing.job ?? 'no connection' }),
+        mail: () => ({ up: doorbell?.failing.mail == null, detail: doorbell?.failing.mail ?? '' }),
+      },
+      VERSION,
+    );
+
+    const causes = loadCauses(packDirs(config));
+    const conductor = new Conductor({ store, config, now, log, causes, system: loadSystem(builtInPack(config.pack)), send });
+    teardown.add('conductor', () => conductor.stop());
+
+    const post: PostParts = { store, config, now, desk, mailer, report: week => renderedWeek(store, config, now(), week) };
+    doorbell = new Doorbell(store, now, log, {
+      job: async row => {
+        const { host, message } = row.payload as { host: string; message: AgentMessage };
+        await send(host, message);
+        if (message.name === 'execute') conductor.onSent(message.data.order.run);
+        return 'sent';
+      },
+      mail: mailCarrier(post),
+      webhook: webhookCarrier(post),
+    });
+    teardown.add('doorbell', () => doorbell!.stop());
+
+    afterCommits(store, desk, () => {
+      doorbell!.ring();
+      conductor.tick();
+    });
+
+    const intake = new Intake({ store, config, now, log, clusters: () => new Clusters(config.detect, { unit: config.scheduler.unit }), send });
+    const inbox = receive(config.redis, SERVE_QUEUE, ToServe, message => handle(message, { store, now, log, intake, conductor, send }), {
+      concurrency: 1,
+      onError: quietly(log, 'redis receiver'),
+      onRefused: (name, reason) => log.warn({ name, reason }, 'message refused'),
+    });
+    teardown.add('inbox', () => inbox.close());
+
+    const sessions = new Sessions({
+      store: {
+        get: id => sessionRow<SessionRow>(store, id),
+        put: row => putSession(store, now(), row),
+        delete: id => deleteSession(store, id),
+        deleteAll: name => deleteSessionsOf(store, name),
+      },
+      people: name => approvers().approvers.find(a => a.name === name) ?? null,
+      config,
+      now,
+    });
+    const web = await startWeb({ config, desk, sessions, now, log, extra: { report: week => weekReportOf(store, config, now(), week), notReady: () => (senderTo(config.host).up ? [] : ['redis']) } });
+    teardown.add('web', () => web.stop());
+
+    const reports = startReports(store, config, now, log);
+    teardown.add('reports', () => reports.stop());
+
+    Object.assign(verbs, controlVerbs({ store, config, now, desk, approvers, sessions, post, conductor, send }));
+    log.info({ address: web.address, version: VERSION }, 'serving');
+    doorbell.ring();
+    conductor.tick();
+    process.stdout.write('ready\n');
+    await new Promise<void>(done => (signal.aborted ? done() : signal.addEventListener('abort', () => done(), { once: true })));
+  } finally {
+    await teardown.run(log);
+  }
+}
+
+/** Work after a commit runs once per turn of the event loop, however many commits there were. */
+function afterCommits(store: Store, desk: StoreDesk, work: () => void): void {
+  let planned = false;
+  let seen = 0;
+  let told = new Map<number, number>();
+  store.onCommit = () => {
+    if (planned) return;
+    planned = true;
+    setImmediate(() => {
+      planned = false;
+      work();
+      const rows = store.all<{ id: number; updated: number }>('SELECT id, updated FROM incident WHERE updated >= ? ORDER BY updated DESC LIMIT 200', seen);
+      const fresh = rows.filter(r => told.get(r.id) !== r.updated);
+      seen = Number(rows[0]?.updated ?? seen);
+      told = new Map(rows.map(r => [r.id, r.updated]));
+      if (fresh.length) desk.changed(fresh.map(r => String(r.id)));
+    });
+  };
+}
+
+interface Handling {
+  store: Store;
+  now: () => number;
+  log: Logger;
+  intake: Intake;
+  conductor: Conductor;
+  send(host: string, message: AgentMessage): Promise<void>;
+}
+
+async function handle(message: ServeMessage, h: Handling): Promise<void> {
+  const { store, now } = h;
+  switch (message.name) {
+    case 'hello':
+      await h.send(message.data.host, { name: 'positions', data: { v: 1, sources: committedPositions(store, message.data.host) } });
+      // Whoever waited for an answer of that host asks again at once.
+      for (const i of liveIncidents(store)) if (i.host === message.data.host && i.due !== null) wake(store, now(), i.id);
+      h.conductor.tick();
+      return;
+    case 'batch':
+      return await h.intake.take(message.data);
+    case 'facts':
+      if (answerWhy(message.data.request, message.data)) return;
+      return h.conductor.onFacts(message.data);
+    case 'snapshot':
+      return store.tx(() => h.conductor.onSnapshot(message.data));
+    case 'outcome':
+      return h.conductor.onOutcome(message.data);
+    case 'verified':
+      return h.conductor.onVerified(message.data);
+    case 'health':
+      return store.tx(() => {
+        saveHealth(store, now(), message.data.host, message.data);
+        for (const s of message.data.sources)
+          if (s.kind === 'server') markBlind(store, now(), message.data.host, s.path, s.state === 'ok' || s.state === 'catching-up' ? null : s.why || s.state);
+      });
+    default:
+      message satisfies never;
+  }
+}
+
+/** Questions of the command line that wait for an agent's facts. */
+const waiting = new Map<string, (facts: Extract<ServeMessage, { name: 'facts' }>['data']) => void>();
+function answerWhy(request: string, data: Extract<ServeMessage, { name: 'facts' }>['data']): boolean {
+  const answer = waiting.get(request);
+  if (answer) answer(data);
+  return request.startsWith('why-');
+}
+
+/** The approvers file, read anew when it changed on disk is not worth the race: it is small and read each time. */
+const approversReader =
+  (config: Config): (() => Approvers) =>
+  () =>
+    loadApprovers(config.approvers);
+
+/** The key `serve` signs with for signed-in people. Made at the first start; its public half belongs in the approvers file. */
+function sessionKeyReader(config: Config): () => string {
+  const file = inState(config, 'serve', 'session.key');
+  return () => {
+    if (!existsSync(file)) {
+      mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+      writeFileSync(file, generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+    }
+    return readFileSync(file, 'utf8');
+  };
+}
+
+interface ControlParts {
+  store: Store;
+  config: Config;
+  now: () => number;
+  desk: StoreDesk;
+  approvers: () => Approvers;
+  sessions: Sessions;
+  post: PostParts;
+  conductor: Conductor;
+  send(host: string, message: AgentMessage): Promise<void>;
+}
+
+const text = (value: unknown, what: string): string => {
+  if (typeof value !== 'string' || value.length > 4096) throw new Usage(`${what}: a text`);
+  return value;
+};
+
+function controlVerbs(p: ControlParts): Record<string, Verb> {
+  const { store, now, desk } = p;
+  const person = (name: string) => {
+    const found = p.approvers().approvers.find(a => a.name === name);
+    if (!found) throw new Refused(`${name} is not in ${p.config.approvers}`);
+    return { name: found.name, uid: found.uid, roles: found.roles, since: now() };
+  };
+  return {
+    vote: body => {
+      const vote = VoteSchema.safeParse(body);
+      if (!vote.success) throw new Refused(`not a vote: ${vote.error.issues[0]?.path.join('.')}: ${vote.error.issues[0]?.message}`);
+      if (vote.data.proof !== 'key') throw new Refused('the command line votes with a key');
+      return desk.vote(vote.data as Vote);
+    },
+    undo: body => desk.undo(person(text(body.as, 'as')), text(body.id, 'id')),
+    silence: body => {
+      const who = person(text(body.as, 'as'));
+      const until = text(body.until, 'until');
+      const reason = text(body.reason, 'reason');
+      if (body.id !== undefined) return desk.silence(who, text(body.id, 'id'), until, reason);
+      const matcher = body.matcher as Record<string, string>;
+      if (!matcher || !Object.keys(matcher).length) throw new Usage('a silence needs an id or --match');
+      return store.tx(() => {
+        const id = saveSilence(store, now(), { matcher, until: Date.parse(until), author: who.name, reason });
+        record(store, now(), { actor: who.name, what: `silenced ${JSON.stringify(matcher)} until ${until}: ${reason}` });
+        return { id, matcher, until };
+      });
+    },
+    silences: () => activeSilences(store, now()).map(s => ({ ...s, until: new Date(s.until).toISOString() })),
+    'end-silence': body => {
+      const who = person(text(body.as, 'as'));
+      return store.tx(() => {
+        if (!endSilence(store, now(), text(body.silence, 'silence'))) throw new NotFound('no such silence');
+        record(store, now(), { actor: who.name, what: `ended silence ${String(body.silence)}` });
+        return { ended: true };
+      });
+    },
+    maintenance: body => {
+      const what = text(body.what, 'what');
+      store.tx(() => {
+        if (what === 'status') return;
+        const who = person(text(body.as, 'as'));
+        if (what === 'start' && !maintenance(store)) {
+          startMaintenance(store, now(), who.name, text(body.reason, 'reason'));
+          record(store, now(), { actor: who.name, what: `maintenance started: ${String(body.reason)}` });
+        } else if (what === 'stop' && endMaintenance(store, now())) {
+          record(store, now(), { actor: who.name, what: 'maintenance ended' });
+          store.run("UPDATE incident SET held = 0, due = ? WHERE held = 1", now());
+        }
+      });
+      const on = maintenance(store);
+      return on ? { on: true, since: new Date(on.started).toISOString(), author: on.author, reason: on.reason } : { on: false };
+    },
+    'sign-in': body => {
+      const name = text(body.as, 'as');
+      const url = p.sessions.issueLink(name);
+      store.tx(() => record(store, now(), { actor: name, what: 'a one-time sign-in link was made on the host' }));
+      return { url };
+    },
+    facts: async body => {
+      const host = body.host === undefined ? p.config.host : text(body.host, 'host');
+      const request = `why-${randomBytes(6).toString('hex')}`;
+      const answer = new Promise<unknown>((resolve, reject) => {
+        waiting.set(request, resolve);
+        setTimeout(() => reject(new Retry(`the agent on ${host} did not answer in time`)), 3000);
+      });
+      try {
+        await p.send(host, { name: 'probe', data: { v: 1, request, user: text(body.user, 'user'), until: now() + 3000 } });
+        return await answer;
+      } finally {
+        waiting.delete(request);
+      }
+    },
+    'send-report': body => {
+      const week = text(body.week, 'week');
+      store.tx(() => {
+        store.run('INSERT INTO outbox (key, channel, payload_json, created, due) VALUES (?,?,?,?,?)', `report-${week}-${now()}`, 'mail', JSON.stringify({ letter: 'report', week }), now(), now());
+        record(store, now(), { actor: 'operator', what: `asked for the report of ${week} by mail` });
+      });
+      return { week, origin: originOf(p.config) };
+    },
+    status: () => desk.health(),
+  };
+}

@@ -1,0 +1,199 @@
+/**
+ * Finds the lines that hold one of many literals, and counts all lines, in one pass over the bytes, sixteen at a time.
+ * Three bytes of each literal, the rarest in a row, are looked for by table (the method is "Teddy", of Hyperscan and of
+ * ripgrep's prefilter): fifty literals cost what one costs. It only says where to look; the matcher decides.
+ */
+import { block, branch, breakIf, type Code, get, i32, i8x16, loop, module, set, tee, v128, when } from './assembler.ts';
+
+/** What is used of the global that every Node has, and that the type library without a browser does not name. */
+declare global {
+  namespace WebAssembly {
+    class Module {
+      constructor(bytes: Uint8Array<ArrayBuffer>);
+    }
+    class Memory {
+      readonly buffer: ArrayBuffer;
+      constructor(pages: { initial: number; maximum: number });
+    }
+    class Instance {
+      readonly exports: Record<string, unknown>;
+      constructor(module: Module, imports: Record<string, Record<string, Memory>>);
+    }
+  }
+}
+
+/** Room for the text of one call, in bytes. A line and the newline at its end lie in it whole. */
+export const ROOM = (1 << 20) + (1 << 16) + 4096;
+
+const PAGE = 65536;
+const SCRATCH = 0;
+const TEXT = 64;
+// After the text come at least 32 readable bytes; then three numbers for each line found, which is at least four bytes long.
+const FOUND = TEXT + ROOM + 64;
+const WIDTH = 12;
+const PAGES = Math.ceil((FOUND + (ROOM / 4 + 1) * WIDTH) / PAGE);
+const BUCKETS = 8;
+
+/** How often a byte stands in logs, roughly: the smaller, the better to look for. Capitals mostly spell levels. */
+function frequency(byte: number): number {
+  const char = String.fromCharCode(byte);
+  if (char === ' ') return 16;
+  if ('WARNIGEOFDBULJ'.includes(char)) return 12;
+  if ('etaoinsr'.includes(char)) return 8;
+  if (/[a-z]/.test(char)) return 'bcdflmpu'.includes(char) ? 5 : 3;
+  if (/[A-Z]/.test(char)) return 3;
+  return /[0-9]/.test(char) ? 9 : '.:,-/[]"'.includes(char) ? 7 : 2;
+}
+
+/** Where in the literal the three rarest bytes in a row stand. */
+function rarest(literal: Uint8Array): number {
+  const cost = (at: number): number => frequency(literal[at]!) * frequency(literal[at + 1]!) * frequency(literal[at + 2]!);
+  let best = 0;
+  for (let at = 1; at + 3 <= literal.length; at++) if (cost(at) < cost(best)) best = at;
+  return best;
+}
+
+/** Six tables: for each of three bytes, which buckets its low and its high half allow. */
+function tables(buckets: readonly Uint8Array[][]): Uint8Array[] {
+  const all = Array.from({ length: 6 }, () => new Uint8Array(16));
+  buckets.forEach((literals, bucket) => {
+    for (const literal of literals) {
+      const at = rarest(literal);
+      for (let i = 0; i < 3; i++) {
+        const byte = literal[at + i]!;
+        all[i * 2]![byte & 15]! |= 1 << bucket;
+        all[i * 2 + 1]![byte >> 4]! |= 1 << bucket;
+      }
+    }
+  });
+  return all;
+}
+
+// The locals of the program below.
+const [POSITION, END, FOUND_AT, LINE_START, LINE_END, NEWLINES, CANDIDATES, LANE, AT, BEFORE, LINES] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+const MASKS = 11;
+const NUMBERS = 9;
+
+/** The buckets whose three bytes stand at each of sixteen places. */
+function masks(all: readonly Uint8Array[]): Code {
+  const half = (i: number): Code => [
+    ...[...v128.const(all[i * 2]!), ...get(POSITION), ...v128.load(i), ...v128.const(Array(16).fill(15)), ...v128.and, ...i8x16.relaxedSwizzle],
+    ...[...v128.const(all[i * 2 + 1]!), ...get(POSITION), ...v128.load(i), ...i32.const(4), ...i8x16.shiftRight, ...i8x16.relaxedSwizzle],
+    ...v128.and,
+  ];
+  return [...half(0), ...half(1), ...v128.and, ...half(2), ...v128.and];
+}
+
+const newlinesAt = (address: Code): Code => [...address, ...v128.load(0), ...v128.const(Array(16).fill(10)), ...i8x16.eq, ...i8x16.bitmask];
+/** The place after the last newline of a bit mask. */
+const afterLast = (mask: number): Code => [...get(POSITION), ...i32.const(32), ...i32.add, ...get(mask), ...i32.clz, ...i32.sub];
+
+/** The line around the candidate in LANE: its start (AT), its end, and a new entry for it without buckets. */
+const newLine: Code = [
+  ...get(LINE_START),
+  ...set(AT),
+  ...[...get(NEWLINES), ...i32.const(1), ...get(LANE), ...i32.shl, ...i32.const(1), ...i32.sub, ...i32.and, ...set(BEFORE)],
+  ...get(BEFORE),
+  ...when(afterLast(BEFORE), set(AT)),
+  ...[...get(POSITION), ...get(LANE), ...i32.add, ...set(LINE_END)],
+  ...loop(
+    [...newlinesAt(get(LINE_END)), ...tee(BEFORE), ...i32.eqz],
+    when([...get(LINE_END), ...i32.const(16), ...i32.add, ...set(LINE_END), ...branch(1)]),
+  ),
+  ...[...get(LINE_END), ...get(BEFORE), ...i32.ctz, ...i32.add, ...set(LINE_END)],
+  ...[...get(FOUND_AT), ...get(AT), ...i32.store(0), ...get(FOUND_AT), ...get(LINE_END), ...i32.store(4)],
+  ...[...get(FOUND_AT), ...i32.const(0), ...i32.store(8), ...get(FOUND_AT), ...i32.const(WIDTH), ...i32.add, ...set(FOUND_AT)],
+];
+
+const lastFound: Code = [...get(FOUND_AT), ...i32.const(WIDTH), ...i32.sub];
+/** For each candidate of the sixteen: begin a new line, or add its buckets to the line that is being read. */
+const candidates: Code = loop(
+  [...get(CANDIDATES), ...i32.ctz, ...set(LANE)],
+  [...get(POSITION), ...get(LANE), ...i32.add, ...get(LINE_END), ...i32.greaterEqualUnsigned],
+  when(newLine),
+  [...lastFound, ...lastFound, ...i32.load(8), ...get(LANE), ...i32.load8(SCRATCH), ...i32.or, ...i32.store(8)],
+  [...get(CANDIDATES), ...get(CANDIDATES), ...i32.const(1), ...i32.sub, ...i32.and, ...tee(CANDIDATES)],
+  breakIf(0),
+);
+
+function program(all: readonly Uint8Array[]): Code[] {
+  const cut = (mask: number): Code => [
+    ...[...get(mask), ...i32.const(1), ...get(END), ...get(POSITION), ...i32.sub, ...i32.shl, ...i32.const(1), ...i32.sub, ...i32.and],
+    ...set(mask),
+  ];
+  return [
+    [...i32.const(FOUND), ...set(FOUND_AT), ...get(POSITION), ...set(LINE_START)],
+    block(
+      loop(
+        [...get(POSITION), ...get(END), ...i32.greaterEqualUnsigned, ...breakIf(1)],
+        [...newlinesAt(get(POSITION)), ...set(NEWLINES)],
+        [...masks(all), ...tee(MASKS), ...v128.const(Array(16).fill(0)), ...i8x16.ne, ...i8x16.bitmask, ...set(CANDIDATES)],
+        [...get(END), ...get(POSITION), ...i32.sub, ...i32.const(16), ...i32.lessUnsigned],
+        when(cut(NEWLINES), cut(CANDIDATES)),
+        get(CANDIDATES),
+        when([...i32.const(SCRATCH), ...get(MASKS), ...v128.store(0)], candidates),
+        get(NEWLINES),
+        when(afterLast(NEWLINES), set(LINE_START), [...get(LINES), ...get(NEWLINES), ...i32.popcnt, ...i32.add, ...set(LINES)]),
+        [...get(POSITION), ...i32.const(16), ...i32.add, ...set(POSITION), ...branch(0)],
+      ),
+    ),
+    [...get(FOUND_AT), ...get(LINES)],
+  ];
+}
+
+/** Spreads the literals over eight buckets; equal ones share one. The bucket of each literal, in their order. */
+export function bucketsOf(literals: readonly string[]): number[] {
+  const distinct = [...new Set(literals)];
+  return literals.map(literal => distinct.indexOf(literal) % BUCKETS);
+}
+
+/** Compiles the search for these literals; the module may be handed to another thread. */
+export function compileSearch(literals: readonly string[]): WebAssembly.Module {
+  const buckets: Uint8Array[][] = Array.from({ length: BUCKETS }, () => []);
+  const bucket = bucketsOf(literals);
+  literals.forEach((literal, i) => {
+    buckets[bucket[i]!]!.push(new Uint8Array(Buffer.from(literal)));
+  });
+  return new WebAssembly.Module(module(program(tables(buckets)), NUMBERS, 1, PAGES));
+}
+
+/** One search with its own memory. `text` is where the bytes to be searched are put. */
+export class Search {
+  readonly text: Buffer;
+  /** Lines (newlines) in the last range. */
+  lines = 0;
+  /** Lines found in the last range. */
+  found = 0;
+  private readonly numbers: Int32Array;
+  private readonly run: (from: number, to: number) => [number, number];
+
+  constructor(compiled: WebAssembly.Module) {
+    const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });
+    this.text = Buffer.from(memory.buffer, TEXT, ROOM);
+    this.numbers = new Int32Array(memory.buffer, FOUND, Math.floor((memory.buffer.byteLength - FOUND) / 4));
+    const { exports } = new WebAssembly.Instance(compiled, { e: { memory } });
+    this.run = exports.run as (from: number, to: number) => [number, number];
+  }
+
+  /** Searches the complete lines in `text[from, to)`; the byte before `to` must be a newline. */
+  find(from: number, to: number): void {
+    if (to <= from) {
+      this.lines = this.found = 0;
+      return;
+    }
+    const [end, lines] = this.run(TEXT + from, TEXT + to);
+    this.found = (end - FOUND) / WIDTH;
+    this.lines = lines;
+  }
+
+  /** Of the n-th line found: where it starts and ends (its newline), and the buckets that may stand in it. */
+  start(n: number): number {
+    return this.numbers[n * 3]! - TEXT;
+  }
+  end(n: number): number {
+    return this.numbers[n * 3 + 1]! - TEXT;
+  }
+  buckets(n: number): number {
+    return this.numbers[n * 3 + 2]!;
+  }
+}

@@ -1,0 +1,262 @@
+/**
+ * Turns parsed lines into batches for serve: merged by key, contiguous, one under way per source. The first observation
+ * goes at once, those that follow are merged until the batch under way is acknowledged. Serve takes a batch only where
+ * its last committed one ended, so a batch that comes twice or late does no harm, and serve's word is the truth.
+ */
+import type { ParseChunk, ParsedLine, Tally } from '../incident.ts';
+import type { Batch, SourceRef } from '../messages.ts';
+
+/** What one batch may hold. */
+const MOST_TALLIES = 2000;
+const MOST_BYTES = 8 << 20;
+/** A piece so small can't bring more tallies than fit (no pattern takes a line under 17 bytes). */
+const PIECE = 32 << 10;
+const LAZY_MS = 1000;
+const RESEND_MS = 5000;
+const SAMPLE = 500;
+/** Own times of lines are believed from the year 2000 up to a minute ahead of our clock. */
+const EARLIEST = 946_684_800_000;
+const AHEAD_MS = 60_000;
+
+export interface OutboxOptions {
+  host: string;
+  parse: ParseChunk;
+  redact: (line: string) => string;
+  /** Wall milliseconds for what is reported, and steady ones for what is waited for. */
+  now: () => number;
+  steady: () => number;
+  /** What all outboxes hold together, kept up by them. */
+  spool: { batches: number; tallies: number };
+}
+
+/** When the lines of a chunk were written, as far as anybody knows. */
+export type When = { live: 'live' } | { live: 'catching-up'; from: number; to: number };
+
+export interface Draft {
+  batch: Batch;
+  sentAt: number;
+}
+
+/** What an acknowledgement means: `elsewhere` asks to read again from the committed byte. */
+export type AckVerdict = 'moved' | 'known' | 'elsewhere';
+
+export class Outbox {
+  readonly source: SourceRef;
+  /** Acknowledged by serve up to here. */
+  committed: number;
+  #options: OutboxOptions;
+  #ready: Draft[] = [];
+  #open: Draft | null = null;
+  #index: Map<string | null, Tally[]> | null = null;
+  #openedAt = 0;
+  #low = { committed: -1, times: 0 };
+
+  constructor(source: SourceRef, committed: number, options: OutboxOptions) {
+    this.source = source;
+    this.committed = committed;
+    this.#options = options;
+  }
+
+  /** Batches held. */
+  get batches(): number {
+    return this.#ready.length + (this.#open ? 1 : 0);
+  }
+  /** Everything up to here is acknowledged or held here. */
+  get end(): number {
+    return (this.#open ?? this.#ready.at(-1))?.batch.to ?? this.committed;
+  }
+  get idle(): boolean {
+    return this.#ready.length === 0 && this.#open === null;
+  }
+
+  /** Parses the complete lines in `bytes[from, to)`; byte 0 of `bytes` is byte `base` of the source. */
+  take(bytes: Buffer, from: number, to: number, base: number, when: When): void {
+    for (let at = from; at < to; ) {
+      let end = to;
+      if (to - at > PIECE) {
+        const newline = bytes.lastIndexOf(10, at + PIECE - 1);
+        end = newline >= at ? newline + 1 : bytes.indexOf(10, at + PIECE) + 1;
+      }
+      if ((this.#open?.batch.tallies.length ?? 0) > MOST_TALLIES / 4) this.#close();
+      this.#piece(bytes, at, end, base, when);
+      at = end;
+    }
+  }
+
+  #piece(bytes: Buffer, from: number, to: number, base: number, when: When): void {
+    const { parse } = this.#options;
+    this.#for(when);
+    const count = parse(bytes, from, to, this.source, line => this.#merge(line, bytes, base, when));
+    const { batch } = this.#for(when);
+    batch.lines += count.lines;
+    batch.unparsed += count.unparsed;
+    batch.bad += count.bad;
+    batch.to = base + to;
+    if (batch.to - batch.from >= MOST_BYTES) this.#close();
+  }
+
+  /** What was cut away or stepped over counts too, and the place moves on. */
+  advance(to: number, counts: { cut: number; bad: number }, when: When): void {
+    if (to <= this.end && counts.cut === 0 && counts.bad === 0) return;
+    const { batch } = this.#for(when);
+    batch.lines += counts.cut;
+    batch.cut += counts.cut;
+    batch.bad += counts.bad;
+    if (to > batch.to) batch.to = to;
+    if (batch.to - batch.from >= MOST_BYTES) this.#close();
+  }
+
+  /** What was taken last ended here: a last line had no newline, the one it was parsed with is not in the file. */
+  endAt(to: number): void {
+    const last = this.#open ?? this.#ready.at(-1);
+    if (last) last.batch.to = to;
+  }
+
+  /** The open batch of this kind; what is read live is not mixed with what was found. */
+  #for(when: When): Draft {
+    const approximate = when.live !== 'live';
+    if (this.#open && this.#open.batch.approximate !== approximate) this.#close();
+    if (!this.#open) {
+      const from = this.end;
+      this.#openedAt = this.#options.steady();
+      const { host, now } = this.#options;
+      const counts = { lines: 0, unparsed: 0, cut: 0, bad: 0 };
+      const batch = { v: 1 as const, host, source: this.source, from, to: from, ...counts, readAt: now(), approximate, tallies: [] };
+      this.#options.spool.batches++;
+      this.#open = { batch, sentAt: Number.NEGATIVE_INFINITY };
+    }
+    return this.#open;
+  }
+
+  #close(): void {
+    if (this.#open) this.#ready.push(this.#open);
+    this.#open = null;
+    this.#index = null;
+  }
+
+  #merge(line: ParsedLine, bytes: Buffer, base: number, when: When): void {
+    let { batch } = this.#for(when);
+    const [first, last, own] = this.#times(line.time, when);
+    this.#index ??= new Map();
+    let list = this.#index.get(line.user);
+    const same = list?.find(
+      t =>
+        t.event === line.event && t.ip === line.ip && t.endpoint === line.endpoint && t.selfReported === line.selfReported,
+    );
+    if (same) {
+      same.count++;
+      if (first < same.first) same.first = first;
+      if (last > same.last) same.last = last;
+      if (!own && batch.approximate) same.approximate = true;
+      return;
+    }
+    if (batch.tallies.length >= MOST_TALLIES) {
+      this.#open!.batch.to = base + line.start;
+      this.#close();
+      batch = this.#for(when).batch;
+      this.#index = new Map();
+      list = undefined;
+    }
+    const text = bytes.toString('utf8', line.start, Math.min(line.end, line.start + 4 * SAMPLE));
+    const tally: Tally = {
+      event: line.event,
+      user: line.user,
+      ip: line.ip,
+      endpoint: line.endpoint,
+      account: 'unknown',
+      count: 1,
+      first,
+      last,
+      approximate: !own && batch.approximate,
+      selfReported: line.selfReported,
+      sample: this.#options.redact(text).slice(0, SAMPLE).toWellFormed(),
+      offset: base + line.start,
+    };
+    batch.tallies.push(tally);
+    this.#options.spool.tallies++;
+    if (list) list.push(tally);
+    else this.#index.set(line.user, [tally]);
+  }
+
+  /** First and last time a line may be of, and whether that is its own word. */
+  #times(own: number | null, when: When): [number, number, boolean] {
+    const now = this.#options.now();
+    if (own !== null && own >= EARLIEST && own <= now + AHEAD_MS) return [own, own, true];
+    return when.live === 'live' ? [now, now, false] : [when.from, when.to, false];
+  }
+
+  /**
+   * The batch to send now, or null. Asking marks it as sent; the same one is answered again when it stays unanswered.
+   * @param hurry reading waits, or the source has ended: a batch without tallies does not wait either
+   */
+  next(hurry: 'hurry' | 'easy'): Draft | null {
+    const steady = this.#options.steady();
+    const first = this.#ready[0];
+    if (first) {
+      if (steady - first.sentAt < RESEND_MS) return null;
+      first.sentAt = steady;
+      return first;
+    }
+    if (!this.#open) return null;
+    const due = this.#open.batch.tallies.length > 0 || hurry === 'hurry' || steady - this.#openedAt >= LAZY_MS;
+    if (!due) return null;
+    const draft = this.#open;
+    this.#close();
+    draft.sentAt = steady;
+    return draft;
+  }
+
+  /** It could not be sent: the next `next` that comes `after` milliseconds later answers it again. */
+  unsent(after: number): void {
+    const first = this.#ready[0];
+    if (first) first.sentAt = this.#options.steady() - RESEND_MS + after;
+  }
+
+  ack(committed: number): AckVerdict {
+    if (committed === this.committed) return 'known';
+    const last = this.#ready.findIndex(draft => draft.batch.to === committed);
+    if (last >= 0) {
+      this.#gone(this.#ready.splice(0, last + 1));
+      this.committed = committed;
+      this.#low.times = 0;
+      return 'moved';
+    }
+    if (committed > this.committed) return 'elsewhere';
+    // Behind us: nearly always an answer that was long under way. Said twice, it is serve's own state that went back.
+    this.#low = { committed, times: this.#low.committed === committed ? this.#low.times + 1 : 1 };
+    return this.#low.times > 1 ? 'elsewhere' : 'known';
+  }
+
+  #gone(drafts: readonly Draft[]): void {
+    const { spool } = this.#options;
+    spool.batches -= drafts.length;
+    for (const { batch } of drafts) spool.tallies -= batch.tallies.length;
+  }
+
+  /** Everything held is let go; the source is read again from `committed`. */
+  restart(committed: number): void {
+    this.#close();
+    this.#gone(this.#ready.splice(0));
+    this.committed = committed;
+    this.#low.times = 0;
+  }
+
+  /**
+   * The bytes from `committed` to what is held can't be read any more. An empty batch spans them, so that what is held
+   * can follow. If `committed` was an old answer, serve refuses the span and says where it is: no harm is done.
+   * @returns how many bytes are spanned, or -1 when nothing is held that would need it
+   */
+  bridge(committed: number): number {
+    const held = this.#ready[0] ?? this.#open;
+    if (!held || committed >= held.batch.from) return -1;
+    const span = held.batch.from - committed;
+    const empty = { lines: 0, unparsed: 0, cut: 0, bad: 0, tallies: [] };
+    const batch = { ...held.batch, ...empty, from: committed, to: held.batch.from };
+    for (const draft of this.#ready) draft.sentAt = Number.NEGATIVE_INFINITY;
+    this.#options.spool.batches++;
+    this.#ready.unshift({ batch, sentAt: Number.NEGATIVE_INFINITY });
+    this.committed = committed;
+    this.#low.times = 0;
+    return span;
+  }
+}

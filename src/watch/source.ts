@@ -1,0 +1,154 @@
+/**
+ * One life of one file: from its first byte until it was truncated, or removed, or rotated away and read to its end.
+ * It knows by which bytes it is recognised, how far it was read, and holds what was read until serve has it.
+ */
+import type { SourceRef } from '../messages.ts';
+import { Outbox, type OutboxOptions, type When } from './batch.ts';
+import type { Disk } from './disk.ts';
+import { agrees, type Mark, markOf, parseId, TAIL, withMark } from './identity.ts';
+import { cutLines } from './lines.ts';
+import { Packed } from './packed.ts';
+import type { Known } from './position.ts';
+
+/** What a reading turn found. `changed`: the bytes before the position are not the ones that were read. */
+export type Reading = 'end' | 'more' | 'changed';
+
+export class Source {
+  /** Null while there is no complete first line. */
+  id: string | null = null;
+  fp: string | null = null;
+  /** `device-inode`s it was seen under, its own first. */
+  keys: string[];
+  /** The base name it has now; null when it has none, or nobody knows. */
+  name: string | null;
+  standing: 'live' | 'rotated' = 'live';
+  end: Known['end'] = 'open';
+  fd: number | null = null;
+  packed: Packed | null = null;
+  /** The next byte to read; what lies before it is in the outbox or acknowledged. */
+  read = 0;
+  inside: 'start' | 'line' | 'unknown' = 'unknown';
+  marks: Mark[] = [];
+  size = -1;
+  mtime = 0;
+  birth = 0;
+  /** Steady time of the last change, and whether more is known to be there. */
+  changedAt = 0;
+  more: 'yes' | 'no' = 'yes';
+  /** Bytes before this one were there when we came: their lines have no known time of arrival. */
+  caughtUp = 0;
+  since = 0;
+  pausedAt: number | null = null;
+  /** The record of this life is on disk: it may be spoken of to serve. */
+  recorded: 'yes' | 'no' = 'no';
+  outbox: Outbox | null = null;
+
+  constructor(key: string, name: string | null) {
+    this.keys = [key];
+    this.name = name;
+  }
+
+  /** The same source again, from what the checkpoint knows. */
+  static from(known: Known, ref: Omit<SourceRef, 'id'>, options: OutboxOptions): Source {
+    const source = new Source(known.keys[0] ?? parseId(known.id)?.key ?? '', null);
+    source.keys = [...known.keys];
+    source.marks = [...known.marks];
+    source.end = known.end;
+    source.mtime = known.mtime;
+    source.birth = known.birth;
+    source.since = known.at;
+    source.standing = 'rotated';
+    source.recorded = 'yes';
+    source.become(known.id, known.committed, ref, options);
+    source.read = known.committed;
+    return source;
+  }
+
+  become(id: string, committed: number, ref: Omit<SourceRef, 'id'>, options: OutboxOptions): void {
+    this.id = id;
+    this.fp = parseId(id)?.fp ?? null;
+    this.outbox = new Outbox({ id, ...ref }, committed, options);
+  }
+
+  known(now: number): Known | null {
+    if (!this.id || !this.outbox) return null;
+    const { id, marks, end, mtime, birth } = this;
+    return { id, committed: this.outbox.committed, marks, end, keys: this.keys.slice(-8), mtime, birth, at: now };
+  }
+
+  get settledUp(): boolean {
+    return this.outbox?.idle ?? true;
+  }
+
+  /** Fills `into` from `position`. */
+  async bytes(disk: Disk, into: Buffer, length: number, position: number): Promise<number> {
+    if (this.packed) return await this.packed.read(into, length, position);
+    return this.fd === null ? 0 : await disk.read(this.fd, into, length, position);
+  }
+
+  /** Reads one chunk into `buffer`, checks that it continues what was read, and hands its complete lines over. */
+  async step(disk: Disk, buffer: Buffer, maxLine: number, now: number): Promise<Reading> {
+    const mark = this.marks.find(m => m.at === this.read);
+    const before = mark?.length ?? Math.min(this.read, TAIL);
+    const room = buffer.length - 1;
+    const got = await this.bytes(disk, buffer, room, this.read - before);
+    if (got < before || (mark && !agrees(mark, buffer.subarray(0, before)))) return 'changed';
+    this.more = got === room ? 'yes' : 'no';
+    if (got === before) return 'end';
+    if (this.inside === 'unknown') this.inside = isLineStart(buffer, before) ? 'start' : 'line';
+    const base = this.read - before;
+    const from = before + (base + before === 0 ? byteOrderMark(buffer, got) : 0);
+    const cut = cutLines(buffer.subarray(0, got), from, got, this.inside, maxLine);
+    const when = this.#when();
+    for (const [start, stop] of cut.pieces) this.outbox!.take(buffer, start, stop, base, when);
+    const claim = cut.claim > from || cut.cut > 0 ? base + cut.claim : 0;
+    this.outbox!.advance(claim, cut, when);
+    this.inside = cut.inside;
+    if (cut.cursor > before) this.#moved(buffer, cut.cursor, base, now);
+    return this.more === 'yes' ? 'more' : 'end';
+  }
+
+  /** The file will not grow: what stands after its last newline is a line. */
+  async last(disk: Disk, buffer: Buffer, now: number): Promise<void> {
+    const got = await this.bytes(disk, buffer, buffer.length - 1, this.read);
+    if (got === 0 || this.inside === 'line' || !this.outbox) return;
+    buffer[got] = 10;
+    const when = this.#when();
+    this.outbox.take(buffer, 0, got + 1, this.read, when);
+    this.outbox.endAt(this.read + got);
+    // Whatever a late writer still adds is the rest of this line, which has been counted.
+    this.inside = 'line';
+    this.#moved(buffer, got, this.read, now);
+  }
+
+  #moved(buffer: Buffer, to: number, base: number, now: number): void {
+    this.read = base + to;
+    this.marks = withMark(this.marks, markOf(buffer, 0, to, this.read, now));
+  }
+
+  #when(): When {
+    if (this.read >= this.caughtUp) return { live: 'live' };
+    return { live: 'catching-up', from: Math.min(this.since || this.birth || this.mtime, this.mtime), to: this.mtime };
+  }
+
+  /** Serve stands at `committed`: read again from there. */
+  again(committed: number): void {
+    this.outbox?.restart(committed);
+    this.read = committed;
+    this.inside = 'unknown';
+    this.more = 'yes';
+  }
+
+  close(disk: Disk): void {
+    this.packed?.close();
+    this.packed = null;
+    if (this.fd !== null) disk.close(this.fd);
+    this.fd = null;
+  }
+}
+
+/** After a newline a line begins; after NUL bytes too, since a committed place inside a cut line never follows one. */
+const isLineStart = (buffer: Buffer, at: number): boolean => at === 0 || buffer[at - 1] === 10 || buffer[at - 1] === 0;
+
+const byteOrderMark = (buffer: Buffer, length: number): number =>
+  length >= 3 && buffer[0] === 0xef && buffer[1] === 0xbb && buffer[2] === 0xbf ? 3 : 0;

@@ -1,0 +1,81 @@
+/**
+ * Looks at the files of one log: the live one and its rotations, each opened safely and known by its first line.
+ * Whoever asks for a survey owns its open files and closes those it does not keep.
+ */
+import type { Disk } from './disk.ts';
+import { agrees, fingerprint, HEAD, type Mark, repeats } from './identity.ts';
+import type { Candidate, Comparison, Found } from './match.ts';
+import { Packed } from './packed.ts';
+import { isRefusal, type Opened, type Place } from './place.ts';
+import { type Sibling, siblingsOf } from './siblings.ts';
+
+export interface Surveyed extends Found {
+  name: string;
+  fd: number;
+  packed: Packed | null;
+}
+
+/** Reads the first line of an opened file. */
+export async function surveyed(disk: Disk, opened: Opened, name: string, sibling: Sibling | null): Promise<Surveyed> {
+  const packed = sibling?.packed === 'gz' ? new Packed(disk, opened.fd) : null;
+  const head = Buffer.allocUnsafe(HEAD);
+  const length = packed ? await packed.read(head, HEAD, 0) : await disk.read(opened.fd, head, HEAD, 0);
+  const fp = fingerprint(head.subarray(0, length), sibling ? 'ended' : 'growing');
+  const size = packed ? await unpackedSize(disk, opened) : opened.size;
+  return { ...opened, size, fp, name, sibling, packed };
+}
+
+/** gzip keeps the unpacked length, modulo 4 GiB, in its last four bytes. */
+async function unpackedSize(disk: Disk, opened: Opened): Promise<number> {
+  const trailer = Buffer.alloc(4);
+  if (opened.size < 18 || (await disk.read(opened.fd, trailer, 4, opened.size - 4)) < 4) return 0;
+  return trailer.readUInt32LE(0);
+}
+
+/** Opens the rotations of a place. What can't be opened is left out: it is looked for again at the next rotation. */
+export async function surveyRotations(place: Place): Promise<Surveyed[]> {
+  const names = await place.names().catch(() => []);
+  const found: Surveyed[] = [];
+  for (const sibling of siblingsOf(place.base, names)) {
+    const opened = await place.open(sibling.name);
+    if (isRefusal(opened)) continue;
+    try {
+      found.push(await surveyed(place.disk, opened, sibling.name, sibling));
+    } catch {
+      place.disk.close(opened.fd);
+    }
+  }
+  return found;
+}
+
+export function closeSurveyed(disk: Disk, file: Surveyed): void {
+  file.packed?.close();
+  disk.close(file.fd);
+}
+
+/** Does the file begin with what was read of the source? See `Comparison`. */
+export async function compareFile(disk: Disk, file: Surveyed, source: Candidate & { marks: Mark[] }): Promise<Comparison> {
+  if (source.fp === null) return 'same';
+  const newest = source.marks.at(-1);
+  if (!newest) return file.size >= source.read ? 'same' : 'other';
+  if (newest.at <= file.size || file.packed) {
+    const bytes = await bytesOf(disk, file, newest);
+    if (agrees(newest, bytes)) return repeats(bytes) ? 'again' : 'same';
+    if (bytes.length === newest.length) return 'other';
+  }
+  for (const mark of source.marks.toReversed()) {
+    if (mark.at > file.size || mark === newest) continue;
+    return agrees(mark, await bytesOf(disk, file, mark)) ? 'shorter' : 'other';
+  }
+  return 'other';
+}
+
+/** The bytes a mark speaks of, as this file has them. */
+export async function bytesOf(disk: Disk, file: Surveyed, mark: Mark): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(mark.length);
+  const from = mark.at - mark.length;
+  const got = file.packed
+    ? await file.packed.read(bytes, mark.length, from)
+    : await disk.read(file.fd, bytes, mark.length, from);
+  return bytes.subarray(0, got);
+}

@@ -1,0 +1,222 @@
+/**
+ * All logs of this host together: who reads, what is due to be sent, what an acknowledgement means. No timers: whoever
+ * owns it calls `poll`, `record` and `outgoing`, and every one of them is a plain step that a test can take too.
+ */
+import type { Batch } from '../queue/messages.ts';
+import type { OutboxOptions } from './batch.ts';
+import { Descriptors } from './descriptors.ts';
+import { nextGeneration, parseId } from './identity.ts';
+import type { Place } from './place.ts';
+import type { Checkpoint, Known, PathRecord } from './position.ts';
+import type { Source } from './source.ts';
+import { type Shared, Tail, type Turn } from './tail.ts';
+
+export interface TailerOptions extends Omit<OutboxOptions, 'spool'> {
+  checkpoint: Checkpoint;
+  maxLine: number;
+  /** Most batches held for serve; then reading pauses. */
+  spool: number;
+  /** Most files open at once. */
+  descriptors: number;
+  chunk?: number;
+  lost?: (path: string, bytes: number, why: string) => void;
+}
+
+/** What serve said of one source, when it was asked. */
+export interface Committed {
+  id: string;
+  committed: number;
+  path?: string | undefined;
+}
+
+/** Beyond these bounds reading pauses: of one source, and of all tallies in memory. */
+const BATCHES_OF_ONE = 16;
+const TALLIES = 50_000;
+
+export class Tailer {
+  readonly tails = new Map<string, Tail>();
+  readonly spool = { batches: 0, tallies: 0 };
+  readonly shared: Shared;
+  #sources = new Map<string, { source: Source; tail: Tail }>();
+  /** Sources that hold something for serve. */
+  #busy = new Set<Source>();
+  #generations = new Map<string, number>();
+  #records = new Map<string, PathRecord>();
+  #strangers: Committed[] = [];
+  #buffers: Buffer[] = [];
+
+  constructor(options: TailerOptions) {
+    const { chunk = 1 << 20, spool, descriptors, lost = () => {}, ...rest } = options;
+    const length = Math.max(chunk, 2 * options.maxLine) + 1;
+    this.shared = {
+      ...rest,
+      spool: this.spool,
+      lost,
+      descriptors: new Descriptors<Source>(descriptors, source => source.close(this.#diskOf(source))) as Descriptors,
+      borrow: () => this.#buffers.pop() ?? Buffer.allocUnsafeSlow(length),
+      giveBack: buffer => this.#buffers.push(buffer),
+      named: (source, tail) => this.#named(source, tail),
+      generation: (key, fp) => this.#generations.get(`${key}-${fp}`) ?? 0,
+      mayRead: source => this.#mayRead(source, spool),
+      strangers: { any: () => this.#strangers.length > 0, of: (files, path) => this.#claim(files, path) },
+    };
+  }
+
+  /** Positions of a valid checkpoint, before the first `watch`. */
+  restore(records: readonly PathRecord[]): void {
+    for (const record of records) {
+      this.#records.set(record.path, record);
+      for (const { id } of record.sources) this.#remember(id);
+    }
+  }
+
+  watch(place: Place): Tail {
+    const known = this.tails.get(place.path);
+    if (known) return known;
+    const tail = new Tail(place, this.shared, this.#records.get(place.path) ?? null);
+    this.#records.delete(place.path);
+    this.tails.set(place.path, tail);
+    return tail;
+  }
+
+  /** The log's owner is gone: nothing more is read, and its positions are forgotten. */
+  unwatch(path: string): void {
+    const tail = this.tails.get(path);
+    if (!tail) return;
+    for (const source of [...tail.sources, ...tail.past]) {
+      if (source.id) this.#sources.delete(source.id);
+      this.#busy.delete(source);
+      source.outbox?.restart(source.outbox.committed);
+    }
+    tail.close();
+    this.tails.delete(path);
+    this.shared.checkpoint.changed(path, () => null);
+  }
+
+  /** One look at one log. */
+  async poll(tail: Tail): Promise<Turn> {
+    const turn = await tail.poll();
+    for (const source of tail.sources) if (!source.settledUp) this.#busy.add(source);
+    return turn;
+  }
+
+  /**
+   * Before a source is first spoken of to serve, its name must be on disk: after a crash the same bytes must get the
+   * same name, and other bytes another one. One write serves all that wait.
+   */
+  async record(): Promise<void> {
+    const fresh = [...this.#busy].filter(source => source.recorded === 'no');
+    if (fresh.length === 0) return;
+    await this.shared.checkpoint.save();
+    for (const source of fresh) source.recorded = 'yes';
+  }
+
+  /** The batches to send now. Asking counts as sending: see `unsent`. */
+  outgoing(): Batch[] {
+    const out: Batch[] = [];
+    for (const source of this.#busy) {
+      if (source.settledUp) this.#busy.delete(source);
+      else if (source.recorded === 'yes') {
+        const hurry = source.pausedAt !== null || source.standing === 'rotated' || source.outbox!.batches > 1;
+        const draft = source.outbox!.next(hurry ? 'hurry' : 'easy');
+        if (draft) out.push(draft.batch);
+      }
+    }
+    return out;
+  }
+
+  /** A batch could not be handed over: it is due again after so many milliseconds. */
+  unsent(id: string, after: number): void {
+    this.#sources.get(id)?.source.outbox?.unsent(after);
+  }
+
+  /** Serve has committed so much of this source. Answers the log concerned when there may be more to do for it. */
+  ack(id: string, committed: number): Tail | null {
+    const entry = this.#sources.get(id);
+    if (!entry?.source.outbox) return null;
+    const { source, tail } = entry;
+    const verdict = source.outbox!.ack(committed);
+    if (verdict === 'known') return null;
+    if (verdict === 'elsewhere') {
+      tail.again(source, committed);
+      if (!source.settledUp) this.#busy.add(source);
+    }
+    this.shared.checkpoint.changed(tail.place.path, tail.record);
+    return tail;
+  }
+
+  /**
+   * Serve's own list of what it has committed. It corrects the checkpoint where both know a source; what only serve
+   * knows is kept until its file is met; what only we know is settled by the first acknowledgement.
+   */
+  positions(list: readonly Committed[]): void {
+    this.#strangers = [];
+    for (const entry of list) {
+      const known = this.#sources.get(entry.id);
+      const record = known ? null : this.#recordOf(entry.id);
+      if (known) {
+        const { source, tail } = known;
+        const held = source.outbox!;
+        const behind = entry.committed < held.committed;
+        if (entry.committed !== held.committed && (held.idle || behind) && (source.end === 'open' || behind))
+          tail.again(source, entry.committed);
+      } else if (record) {
+        if (entry.committed < record.committed) record.end = 'open';
+        record.committed = entry.committed;
+      } else {
+        this.#remember(entry.id);
+        this.#strangers.push(entry);
+      }
+    }
+  }
+
+  get spooled(): number {
+    return this.spool.batches;
+  }
+
+  #recordOf(id: string): Known | null {
+    for (const record of this.#records.values()) {
+      const known = record.sources.find(source => source.id === id);
+      if (known) return known;
+    }
+    return null;
+  }
+
+  #mayRead(source: Source, most: number): 'yes' | 'no' {
+    const { batches, tallies } = this.spool;
+    const own = source.outbox?.batches ?? 0;
+    return batches < most && tallies < TALLIES && own < BATCHES_OF_ONE ? 'yes' : 'no';
+  }
+
+  #named(source: Source, tail: Tail): void {
+    this.#sources.set(source.id!, { source, tail });
+    this.#remember(source.id!);
+  }
+
+  #remember(id: string): void {
+    const part = parseId(id);
+    if (!part) return;
+    const at = `${part.key}-${part.fp}`;
+    this.#generations.set(at, Math.max(this.#generations.get(at) ?? 0, nextGeneration([id], part.key, part.fp)));
+  }
+
+  #diskOf(source: Source): Place['disk'] {
+    const entry = source.id ? this.#sources.get(source.id) : null;
+    return entry?.tail.place.disk ?? [...this.tails.values()][0]!.place.disk;
+  }
+
+  /** What serve knows of these files: by inode and first line; a packed one, which has a new inode, by its first line. */
+  #claim(files: readonly { key: string; fp: string | null; packed: unknown }[], path: string): Known[] {
+    const mine = this.#strangers.filter(({ id, path: at }) => {
+      const part = parseId(id);
+      if (!part) return false;
+      return at === path || files.some(f => f.fp === part.fp && (f.key === part.key || f.packed !== null));
+    });
+    this.#strangers = this.#strangers.filter(stranger => !mine.includes(stranger));
+    const byLife = (a: Committed, b: Committed): number => (parseId(a.id)?.generation ?? 0) - (parseId(b.id)?.generation ?? 0);
+    return mine.sort(byLife).map(({ id, committed }) => {
+      const key = parseId(id)!.key;
+      return { id, committed, marks: [], end: 'open', keys: [key], mtime: 0, birth: 0, at: 0 };
+    });
+  }
+}

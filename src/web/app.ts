@@ -1,0 +1,137 @@
+/**
+ * The web console as one function from its parts to an app. Read it top to bottom: headers, host, what needs no
+ * sign-in, who is asking, where a POST came from, and then the pages and the deeds. What is not listed here is refused.
+ */
+import { Hono, type MiddlewareHandler } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { getCookie } from 'hono/cookie';
+import { NotFound, Refused, Retry } from '../incident.ts';
+import { type Ask, bareOf, type Env, type Web, type WebParts } from './ask.ts';
+import { loadAssets } from './assets.ts';
+import { deeds } from './deeds.ts';
+import { Live } from './live.ts';
+import { problemPage, signInPage } from './pages/sign-in.ts';
+import { maySee } from './rights.ts';
+import { BODY_LIMIT, cookieName, headers, hostOf, isForm, knownHost, sameOrigin, sameToken } from './security.ts';
+import type { SignedIn } from './session.ts';
+import { signingIn, signingOut } from './sign-in.ts';
+import { views } from './views.ts';
+
+export type { Extra, WebLog, WebParts } from './ask.ts';
+
+/** Makes the console. Nothing listens yet: `startWeb` does that, tests call `app.request()`. */
+export function makeApp(parts: WebParts): Hono<Env> {
+  const { config, sessions } = parts;
+  const stillSees = (id: string): boolean => {
+    const found = sessions.byId(id);
+    return found !== null && maySee(found.person, config);
+  };
+  const web: Web = { ...parts, extra: parts.extra ?? {}, assets: loadAssets(), live: new Live(parts.desk, stillSees) };
+  const app = new Hono<Env>();
+
+  app.use(accessLog(web));
+  app.use(headers(config));
+  app.onError((error, c) => answerFault(web, c, error));
+
+  app.get('/healthz', c => c.text('ok\n'));
+  app.get('/readyz', c => ((web.extra.notReady?.() ?? []).length ? c.text('not ready\n', 503) : c.text('ready\n')));
+  app.get('/public/*', c => asset(web, c));
+
+  app.use(ourHost(web));
+  app.use(ourPost(web));
+  signingIn(app, web);
+  app.use(signedIn(web));
+  app.use(ourToken(web));
+  signingOut(app, web);
+  app.use(mayLook(web));
+  views(app, web);
+  deeds(app, web);
+  app.notFound(c => c.html(problemPage(bareOf(web, c), 'There is no such page.', 'Or it is not for you.'), 404));
+  return app;
+}
+
+/** One line a request: no query, no cookie, and of a sign-in link only that it was one. */
+function accessLog({ log, now }: Web): MiddlewareHandler<Env> {
+  return async (c, next) => {
+    const start = now();
+    await next();
+    const path = c.req.path.replace(/^\/sign-in\/.*/, '/sign-in/*').slice(0, 200);
+    const from = c.env?.incoming?.socket?.remoteAddress ?? null;
+    const by = (c.get('signedIn') as SignedIn | undefined)?.person.name ?? null;
+    log.info({ method: c.req.method, path, status: c.res.status, ms: now() - start, from, by }, 'web request');
+  };
+}
+
+function asset(web: Web, c: Ask): Response {
+  const found = web.assets.get(c.req.path);
+  if (!found) return c.text('not found\n', 404);
+  return c.body(found.body, 200, {
+    'content-type': found.type,
+    'cache-control': 'public, max-age=31536000, immutable',
+  });
+}
+
+/** A page that was made to ask us under its own name (DNS rebinding) gets nothing. */
+const ourHost =
+  (web: Web): MiddlewareHandler<Env> =>
+  async (c, next) => {
+    if (knownHost(web.config, hostOf(c))) return next();
+    return c.html(problemPage(bareOf(web, c), 'Wrong address.', 'Readmit is not known by this name; `web.origin` says by which.', null), 421);
+  };
+
+const reads = (c: Ask): boolean => c.req.method === 'GET' || c.req.method === 'HEAD';
+
+/** A request that is no plain reading comes from a form of our own page and is small, or goes no further. */
+function ourPost(web: Web): MiddlewareHandler<Env> {
+  const refuse = (c: Ask, text: string) => c.html(problemPage(bareOf(web, c), 'Not accepted.', text), 403);
+  const limit = bodyLimit({
+    maxSize: BODY_LIMIT,
+    onError: c => c.html(problemPage(bareOf(web, c as Ask), 'Too large.', 'No form of ours is that long.'), 413, { connection: 'close' }),
+  });
+  return async (c, next) => {
+    if (reads(c)) return next();
+    if (c.req.method !== 'POST') return c.text('method not allowed\n', 405, { allow: 'GET, HEAD, POST' });
+    if (!sameOrigin(c, web.config)) return refuse(c, 'This request came from another site.');
+    if (!isForm(c)) return refuse(c, 'Only forms are accepted.');
+    return limit(c, async () => {
+      c.set('form', await c.req.parseBody());
+      await next();
+    });
+  };
+}
+
+/** From here on somebody is signed in. */
+const signedIn =
+  (web: Web): MiddlewareHandler<Env> =>
+  async (c, next) => {
+    const session = web.sessions.find(getCookie(c, cookieName(web.config)));
+    if (!session) return c.html(signInPage(bareOf(web, c)), 401);
+    c.set('signedIn', session);
+    return next();
+  };
+
+const ourToken =
+  (web: Web): MiddlewareHandler<Env> =>
+  async (c, next) => {
+    if (reads(c) || sameToken(c.get('form').csrf, c.get('signedIn').csrf)) return next();
+    return c.html(problemPage(bareOf(web, c), 'Not accepted.', 'The form is from another session. Open the page again and repeat it.'), 403);
+  };
+
+/** Somebody whom a mail was forwarded to may be known, and still learns nothing of incidents and plans. */
+const mayLook =
+  (web: Web): MiddlewareHandler<Env> =>
+  async (c, next) => {
+    if (maySee(c.get('signedIn').person, web.config)) return next();
+    return c.html(problemPage(bareOf(web, c), 'This is for administrators.', 'You are signed in, but none of your roles may see this.', null), 403);
+  };
+
+/** An error's class says what to answer; what it holds is shown only where it was meant for people. */
+function answerFault(web: Web, c: Ask, error: Error): Response | Promise<Response> {
+  const bare = bareOf(web, c);
+  if (error instanceof NotFound) return c.html(problemPage(bare, 'There is no such thing.', 'Or it is not for you.'), 404);
+  if (error instanceof Refused) return c.html(problemPage(bare, 'Refused.', error.message), 409);
+  if (error instanceof Retry)
+    return c.html(problemPage(bare, 'Not now.', 'Something Readmit needs does not answer. Try again in a minute.'), 503, { 'retry-after': '30' });
+  web.log.error({ error: error.message, stack: error.stack, path: c.req.routePath }, 'web request failed');
+  return c.html(problemPage(bare, 'Something went wrong here.', 'It has been written to the log. Nothing was changed unless the history says so.'), 500);
+}

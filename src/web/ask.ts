@@ -1,0 +1,76 @@
+/**
+ * What an answer is made from: the parts a console is given, what the request carries, and the frame of a page made of
+ * both. Everything that answers requests shares this and nothing else.
+ */
+import type { HttpBindings } from '@hono/node-server';
+import type { Context } from 'hono';
+import { getCookie } from 'hono/cookie';
+import type { Config } from '../config.ts';
+import type { Desk, IncidentDetail } from '../desk.ts';
+import { NotFound } from '../incident.ts';
+import type { Assets } from './assets.ts';
+import type { Live } from './live.ts';
+import type { Bare, Frame } from './pages/frame.ts';
+import type { WeekReport } from './pages/report.ts';
+import type { Sessions, SignedIn } from './session.ts';
+
+/** What a program's log has to offer; pino's has. Messages are constants, everything else is a field. */
+export interface WebLog {
+  info(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+  error(fields: Record<string, unknown>, message: string): void;
+}
+
+/** What only some installations have. */
+export interface Extra {
+  /** The report of a week (`2026-W47`; null: the last whole one), or null when there is none. */
+  report?: (week: string | null) => WeekReport | null;
+  /** What keeps us from being ready; empty when nothing does. Shown to nobody without a sign-in. */
+  notReady?: () => string[];
+}
+
+export interface WebParts {
+  config: Config;
+  desk: Desk;
+  sessions: Sessions;
+  now: () => number;
+  log: WebLog;
+  extra?: Extra;
+}
+
+/** What the parts of the app share. */
+export interface Web extends WebParts {
+  extra: Extra;
+  assets: Assets;
+  live: Live;
+}
+
+export interface Env {
+  Bindings: Partial<HttpBindings>;
+  Variables: { nonce: string; styleAttributes: boolean; signedIn: SignedIn; form: Record<string, unknown> };
+}
+export type Ask = Context<Env>;
+
+/** What a page without a signed-in person needs. */
+export const bareOf = (web: Web, c: Ask): Bare => {
+  const theme = getCookie(c, 'readmit-theme');
+  return { nonce: c.get('nonce'), asset: web.assets.url, theme: theme === 'light' || theme === 'dark' ? theme : null };
+};
+
+export const frameOf = (web: Web, c: Ask): Frame => ({
+  ...bareOf(web, c),
+  config: web.config,
+  desk: web.desk,
+  person: c.get('signedIn').person,
+  csrf: c.get('signedIn').csrf,
+  path: c.req.path,
+  now: web.now(),
+  hasReport: Boolean(web.extra.report),
+});
+
+/** The incident of exactly this id, however lenient the desk is with numbers. @throws NotFound */
+export function incidentOf(web: Web, id: string): IncidentDetail {
+  const incident = web.desk.show(id);
+  if (incident.id !== id) throw new NotFound(`no incident ${id}`);
+  return incident;
+}

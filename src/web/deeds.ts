@@ -1,0 +1,94 @@
+/**
+ * Everything a person can do on the page: approve, deny, silence, take back. A form is parsed by a schema that keeps
+ * only what it knows, so nothing else in it can matter; the desk applies the rules again.
+ */
+import type { Hono } from 'hono';
+import { z } from 'zod';
+import type { IncidentDetail } from '../desk.ts';
+import { type Decision, isEnded, Refused } from '../incident.ts';
+import { type Ask, bareOf, type Env, frameOf, incidentOf, type Web } from './ask.ts';
+import { SILENCES } from './pages/decision.ts';
+import { incidentPage } from './pages/incident.ts';
+import { type Done, moved } from './pages/notices.ts';
+import { problemPage } from './pages/sign-in.ts';
+import { mayAct, mayVote, standing } from './rights.ts';
+
+const reason = z.string().trim().max(500);
+const Vote = z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/), reason: reason.default('') });
+const Silence = z.object({ for: z.enum(Object.keys(SILENCES) as (keyof typeof SILENCES)[]), reason: reason.min(1) });
+
+export function deeds(app: Hono<Env>, web: Web): void {
+  app.post('/incidents/:id/approve', c => vote(web, c, c.req.param('id'), 'approve'));
+  app.post('/incidents/:id/deny', c => vote(web, c, c.req.param('id'), 'deny'));
+
+  app.post('/incidents/:id/silence', c => {
+    const incident = incidentOf(web, c.req.param('id'));
+    if (!mayAct(c.get('signedIn').person, web.config)) return notAllowed(web, c);
+    const form = Silence.safeParse(c.get('form'));
+    if (!form.success) return again(web, c, incident, 'A silence needs a reason and a time.');
+    if (isEnded(incident.state)) return again(web, c, incident, 'This incident has ended; there is nothing to silence.');
+    const until = new Date(web.now() + SILENCES[form.data.for] * 3_600_000).toISOString();
+    return attempt(web, c, incident, 'silenced', () => web.desk.silence(c.get('signedIn').person, incident.id, until, form.data.reason));
+  });
+
+  app.post('/incidents/:id/undo', c => {
+    const incident = incidentOf(web, c.req.param('id'));
+    if (!mayAct(c.get('signedIn').person, web.config)) return notAllowed(web, c);
+    return attempt(web, c, incident, 'undone', () => web.desk.undo(c.get('signedIn').person, incident.id));
+  });
+}
+
+function vote(web: Web, c: Ask, id: string, decision: Decision): Response | Promise<Response> {
+  const { person } = c.get('signedIn');
+  const incident = incidentOf(web, id);
+  if (!mayVote(person, incident.tier ?? 1, web.config)) return notAllowed(web, c);
+  const form = Vote.safeParse(c.get('form'));
+  if (!form.success) return again(web, c, incident, 'The form was not complete.');
+  const { digest, reason } = form.data;
+  const change = moved(incident, person, digest);
+  if (change) return c.html(incidentPage(frameOf(web, c), incident, change), 409);
+  switch (standing(person, incident, web.config, web.now())) {
+    case 'stale-sign-in':
+      return c.html(
+        incidentPage(frameOf(web, c), incident, {
+          tone: 'act',
+          title: 'Sign in again.',
+          text: 'This plan asks for a fresh sign-in. Nothing was recorded.',
+        }),
+        403,
+      );
+    case 'own':
+      return again(web, c, incident, 'This plan is for you; somebody else has to decide.');
+    case 'managed':
+      return again(web, c, incident, 'Configuration management makes this change; there is nothing to vote on.');
+    case 'key-only':
+      return again(web, c, incident, 'Votes here are signed with your own key, on the host.');
+    case 'may':
+    case 'no-role':
+    case 'voted':
+    case 'not-proposed':
+      break;
+  }
+  if (!reason && decision === 'deny') return again(web, c, incident, 'Say why you deny it.');
+  if (!reason && incident.plan?.entitlement === null)
+    return again(web, c, incident, 'Nothing shows that this access is meant to be, so approving it needs a reason.');
+  return attempt(web, c, incident, decision === 'approve' ? 'approved' : 'denied', () => web.desk.voteAs(person, id, digest, decision, reason));
+}
+
+const notAllowed = (web: Web, c: Ask): Response | Promise<Response> =>
+  c.html(problemPage(bareOf(web, c), 'Your roles do not allow this.', 'Nothing was changed.'), 403);
+
+/** The same page once more, saying why nothing happened. */
+const again = (web: Web, c: Ask, incident: IncidentDetail, text: string): Response | Promise<Response> =>
+  c.html(incidentPage(frameOf(web, c), incident, { tone: 'act', title: 'Nothing was done.', text }), 409);
+
+/** Does it and leads back to the page, so that a reload does not do it twice. */
+function attempt(web: Web, c: Ask, before: IncidentDetail, done: Done, deed: () => unknown): Response | Promise<Response> {
+  try {
+    deed();
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    return again(web, c, web.desk.show(before.id), error.message);
+  }
+  return c.redirect(`/incidents/${encodeURIComponent(before.id)}?done=${done}`, 303);
+}

@@ -1,0 +1,89 @@
+/**
+ * The decision: one obvious button whose label is the deed, and the quieter ways beside it. Where there is no button,
+ * a sentence says why. The digest of the plan that is shown goes with every vote.
+ */
+import type { IncidentDetail } from '../../desk.ts';
+import { isEnded, type State } from '../../incident.ts';
+import { counted, html, type Html } from '../html.ts';
+import { mayAct, type Standing, standing } from '../rights.ts';
+import { type Frame, token } from './frame.ts';
+import { near, sentence, stateMark } from './marks.ts';
+
+/** States in which something of ours was done that can be taken back. */
+const UNDOABLE: readonly State[] = ['verifying', 'propagating', 'not-effective', 'failed', 'resolved'];
+export const SILENCES = { '1h': 1, '4h': 4, '1d': 24, '7d': 168 } as const;
+
+export function decision(frame: Frame, incident: IncidentDetail): Html {
+  const where = standing(frame.person, incident, frame.config, frame.now);
+  const { plan } = incident;
+  return html`<section class="card decision" aria-labelledby="decide">
+<h2 id="decide">${plan && incident.state === 'proposed' ? 'Decision' : 'What happens next'}</h2>
+<div data-live="next">${incident.next && html`<p>${sentence(incident.next)}</p>`}${votes(incident, frame.now)}</div>
+<p class="changed notice act" data-changed hidden>This has moved on. <a href="/incidents/${encodeURIComponent(incident.id)}">Show it as it is now</a></p>
+${plan && decide(frame, incident, plan, where)}
+${!plan && !isEnded(incident.state) && html`<p class="faint">No change is offered here${incident.diagnosis?.advice ? ': the steps beside this are for a person' : ''}.</p>`}
+${mayAct(frame.person, frame.config) && others(frame, incident)}
+</section>`;
+}
+
+function votes(incident: IncidentDetail, now: number): Html | false {
+  const needed = incident.needs + incident.votes.filter(v => v.decision === 'approve').length;
+  if (!incident.plan || (needed === 0 && !incident.votes.length)) return false;
+  return html`<ul class="votes">${incident.votes.map(v => html`<li class="${v.decision}"><b>${v.by}</b> ${v.decision === 'approve' ? 'approved' : 'denied'} ${near(v.at, now)}</li>`)}
+${incident.state === 'proposed' && incident.needs > 0 && html`<li class="missing">${counted(incident.needs, 'vote')} of ${needed} still missing</li>`}</ul>`;
+}
+
+type Plan = NonNullable<IncidentDetail['plan']>;
+
+function decide(frame: Frame, incident: IncidentDetail, plan: Plan, where: Standing): Html | false {
+  switch (where) {
+    case 'may':
+      return forms(frame, incident, plan);
+    case 'not-proposed':
+      return html`<p>${stateMark(incident.state)}</p>`;
+    case 'no-role':
+      return html`<p class="faint">Your roles (${frame.person.roles.join(', ') || 'none'}) let you read this plan. Approving it takes one of: ${tierRoles(frame, incident)}.</p>`;
+    case 'own':
+      return html`<p class="faint">This plan is for you. Somebody else has to decide.</p>`;
+    case 'voted':
+      return html`<p class="faint">You have voted. ${incident.needs > 0 ? 'Somebody else has to approve too.' : ''}</p>`;
+    case 'managed':
+      return html`<p class="faint">Nothing to approve: configuration management makes this change.</p>`;
+    case 'key-only':
+      return html`<p class="faint">Votes here are signed with your own key, on the host:</p>
+<div class="command" data-copy><pre tabindex="0"><code>readmit approve ${incident.id} --as ${frame.person.name}</code></pre></div>`;
+    case 'stale-sign-in':
+      return html`<p>This plan asks for a fresh sign-in; yours is from ${near(frame.person.since, frame.now)}. Sign in again on the host:</p>
+<div class="command" data-copy><pre tabindex="0"><code>readmit sign-in --as ${frame.person.name}</code></pre></div>`;
+    default:
+      return where satisfies never;
+  }
+}
+
+const tierRoles = (frame: Frame, incident: IncidentDetail): string =>
+  incident.tier === 1 || incident.tier === 2 ? frame.config.policy.tiers[incident.tier].roles.join(', ') : 'none';
+
+function forms(frame: Frame, incident: IncidentDetail, plan: Plan): Html {
+  const path = `/incidents/${encodeURIComponent(incident.id)}`;
+  const seen = html`${token(frame)}<input type="hidden" name="digest" value="${plan.digest}">`;
+  const bare = plan.entitlement === null;
+  return html`<form method="post" action="${path}/approve" class="approve">${seen}
+<label>Reason${bare ? html` <span class="faint">needed: nothing shows the entitlement</span>` : html` <span class="faint">optional</span>`}
+<input name="reason" maxlength="500" autocomplete="off"${bare && html` required`}></label>
+<button class="deed">${plan.deed}</button></form>
+<details class="other"><summary>Deny</summary><form method="post" action="${path}/deny">${seen}
+<label>Reason <input name="reason" maxlength="500" required autocomplete="off"></label>
+<button class="plain">Deny this plan</button><p class="faint">Final for this plan; the same change is not offered again for ${hours(frame.config.policy.denySticky)}.</p></form></details>`;
+}
+
+const hours = (seconds: number): string => (seconds % 86_400 === 0 ? counted(seconds / 86_400, 'day') : counted(Math.round(seconds / 3600), 'hour'));
+
+function others(frame: Frame, incident: IncidentDetail): Html {
+  const path = `/incidents/${encodeURIComponent(incident.id)}`;
+  return html`${!isEnded(incident.state) && html`<details class="other"><summary>Silence</summary><form method="post" action="${path}/silence">${token(frame)}
+<label>For <select name="for">${Object.entries(SILENCES).map(([key, n]) => html`<option value="${key}">${n < 24 ? counted(n, 'hour') : counted(n / 24, 'day')}</option>`)}</select></label>
+<label>Reason <input name="reason" maxlength="500" required autocomplete="off"></label>
+<button class="plain">Silence</button><p class="faint">No mail until then. The incident stays on this page.</p></form></details>`}
+${incident.plan && UNDOABLE.includes(incident.state) && html`<details class="other"><summary>Take it back</summary><form method="post" action="${path}/undo">${token(frame)}
+<p>${incident.plan.undo}</p><button class="plain">Take back: ${incident.plan.deed}</button></form></details>`}`;
+}

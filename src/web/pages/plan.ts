@@ -1,0 +1,77 @@
+/**
+ * The plan as it would run: commands as argument lists, the diff, whom it is for, who gains and who loses access, and
+ * how it is taken back. Nothing is shortened here: what is voted on must be on the page.
+ */
+import type { IncidentDetail } from '../../desk.ts';
+import type { Step } from '../../incident.ts';
+import { counted, html, type Html } from '../html.ts';
+import { moment, personLink } from './marks.ts';
+
+type Plan = NonNullable<IncidentDetail['plan']>;
+
+export function planCard({ plan, id }: IncidentDetail): Html | false {
+  if (!plan) return false;
+  return html`<section class="card plan" aria-labelledby="plan" data-plan="${plan.digest}"><h2 id="plan">What will be done</h2>
+<p class="cause">${plan.summary}</p>
+${plan.managedBy && html`<p class="notice act">This target belongs to ${plan.managedBy}: Readmit does not change it. Export the plan with <code>readmit plan ${id} --format ${plan.managedBy === 'ansible' ? 'ansible' : 'shell'}</code>.</p>`}
+${steps(plan.full)}
+<dl class="pairs">
+${plan.subject && html`<div><dt>For</dt><dd>${personLink(plan.subject.user)}, uid ${plan.subject.uid}</dd></div>`}
+${targets(plan.full).map(([label, value]) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`)}
+<div><dt>Gains access</dt><dd>${people(plan.gains)}</dd></div>
+<div><dt>Loses access</dt><dd>${people(plan.loses)}</dd></div>
+<div><dt>Entitled by</dt><dd>${plan.entitlement ?? html`<strong>Nothing shows that this access is meant to be.</strong> Approving needs a reason.`}</dd></div>
+<div><dt>Valid until</dt><dd>${moment(plan.expires)}</dd></div>
+</dl>
+${plan.notes.length > 0 && html`<ul class="notes">${plan.notes.map(n => html`<li>${n}</li>`)}</ul>`}
+<details><summary>How it is taken back</summary><p>${plan.undo}</p>${steps(plan.undoSteps)}</details>
+<p class="faint digest">Plan ${plan.serial}, digest <code>${plan.digest}</code></p>
+</section>`;
+}
+
+/** Long lists are folded, never cut. */
+function people(names: string[]): Html {
+  if (!names.length) return html`nobody`;
+  const all = html`${names.map((n, i) => html`${i > 0 && ', '}${/^[a-z_][a-z0-9_.-]*$/i.test(n) ? personLink(n) : n}`)}`;
+  return names.length > 12 ? html`<details><summary>${counted(names.length, 'person', 'people')}</summary>${all}</details>` : all;
+}
+
+function targets(all: Step[]): [string, string][] {
+  const rows = all.flatMap((step): [string, string][] => {
+    switch (step.action) {
+      case 'group.add':
+        return [['Group', `${step.group}, gid ${step.gid}${step.until ? `, until ${step.until}` : ''}`]];
+      case 'group.remove':
+        return [['Group', `${step.group}, gid ${step.gid}`]];
+      case 'config.authorize-group':
+      case 'config.restore':
+        return [['File', step.file]];
+      case 'service.restart':
+      case 'service.start':
+        return [['Service', step.unit]];
+      default:
+        return step satisfies never;
+    }
+  });
+  return [...new Map(rows.map(row => [row.join(' '), row])).values()];
+}
+
+const steps = (all: Step[]): Html | false =>
+  all.length > 0 &&
+  html`<ol class="steps">${all.map(step => html`<li><span class="action">${step.action}</span>${'argv' in step ? command(step.argv) : diff(step.diff)}</li>`)}</ol>`;
+
+/** An argument that is not plainly one word stands in quotes, so that where it ends can be seen. */
+const argument = (word: string): string => (/^[A-Za-z0-9@%+=:,./_-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+
+export const command = (argv: Plan['full'][number] extends infer S ? (S extends { argv: infer A } ? A : never) : never): Html =>
+  html`<div class="command" data-copy><pre tabindex="0"><code>${argv.map(argument).join(' ')}</code></pre></div>`;
+
+function diff(text: string): Html {
+  const lines = text.replace(/\n$/, '').split('\n');
+  return html`<pre class="diff" tabindex="0"><code>${lines.map(line => html`<span class="${kind(line)}">${line || ' '}</span>`)}</code></pre>`;
+}
+
+const kind = (line: string): string => {
+  if (/^(---|\+\+\+|@@|diff |index )/.test(line)) return 'head';
+  return line.startsWith('+') ? 'plus' : line.startsWith('-') ? 'minus' : 'same';
+};

@@ -1,0 +1,56 @@
+/**
+ * What a signed-in person may see and decide on the page. The desk and the executor apply the same rules again; here
+ * they decide which button is shown, and that somebody without a role learns nothing.
+ */
+import type { Config } from '../config.ts';
+import type { IncidentDetail, IncidentRow, Person } from '../desk.ts';
+
+const READERS = ['administrator', 'operator', 'viewer', 'auditor'];
+
+const tierOf = (config: Config, tier: number | null) => (tier === 1 || tier === 2 ? config.policy.tiers[tier] : null);
+
+/** May this person see incidents and plans at all? */
+export function maySee(person: Person, config: Config): boolean {
+  const { tiers } = config.policy;
+  const known = new Set([...READERS, ...[tiers[1], tiers[2]].flatMap(t => [...t.roles, ...t.eachRole])]);
+  return person.roles.some(role => known.has(role));
+}
+
+/** May this person vote on plans of this tier? */
+export function mayVote(person: Person, tier: number | null, config: Config): boolean {
+  return tierOf(config, tier)?.roles.some(role => person.roles.includes(role)) ?? false;
+}
+
+/** May this person act on incidents at all (silence, take back)? Whoever may vote on something may. */
+export const mayAct = (person: Person, config: Config): boolean =>
+  mayVote(person, 1, config) || mayVote(person, 2, config);
+
+/** Does this plan wait for this person's vote? */
+export function waitsFor(person: Person, row: IncidentRow, config: Config): boolean {
+  return (
+    row.state === 'proposed' &&
+    row.needs > 0 &&
+    mayVote(person, row.tier, config) &&
+    !(row.kind === 'user' && row.key === person.name) &&
+    !row.votes.some(v => v.by === person.name)
+  );
+}
+
+/** A tier 2 plan asks for a sign-in that is younger than `web.fresh`. */
+export const needsFresh = (person: Person, tier: number | null, config: Config, now: number): boolean =>
+  tier === 2 && now - person.since > config.web.fresh * 1000;
+
+/** Why the page shows no button to this person; `may` when it does. */
+export type Standing = 'may' | 'not-proposed' | 'no-role' | 'own' | 'voted' | 'key-only' | 'managed' | 'stale-sign-in';
+
+/** Where this person stands towards the plan of this incident. */
+export function standing(person: Person, incident: IncidentDetail, config: Config, now: number): Standing {
+  const { plan } = incident;
+  if (!plan || incident.state !== 'proposed') return 'not-proposed';
+  if (plan.managedBy) return 'managed';
+  if (!mayVote(person, incident.tier, config)) return 'no-role';
+  if (plan.subject?.uid === person.uid) return 'own';
+  if (incident.votes.some(v => v.by === person.name)) return 'voted';
+  if (config.policy.proof === 'key') return 'key-only';
+  return needsFresh(person, incident.tier, config, now) ? 'stale-sign-in' : 'may';
+}

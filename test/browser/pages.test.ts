@@ -1,0 +1,209 @@
+/**
+ * Every page in a real browser: light and dark, phone and desk, checked for accessibility and pictured; then the things
+ * only a browser can show: live updates that leave the thing under the pointer alone, keys, and life without JavaScript.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import AxeBuilder from '@axe-core/playwright';
+import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type RunningWeb, startWeb } from '../../src/web/start.ts';
+import { consoleWith } from '../web/console.ts';
+
+const PICTURES = resolve(import.meta.dirname, '../../test-results/pages');
+const QUIET = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-default-apps', '--disable-sync', '--no-first-run', '--no-default-browser-check', '--disable-dev-shm-usage'];
+const SIZES = { desk: { width: 1280, height: 850 }, phone: { width: 390, height: 844 } } as const;
+const PAGES: Record<string, string> = {
+  now: '/',
+  month: '/?range=30d',
+  alice: '/incidents/41',
+  service: '/incidents/42',
+  bob: '/incidents/40',
+  probing: '/incidents/39',
+  carol: '/incidents/38',
+  hostile: '/incidents/34',
+  approvals: '/approvals',
+  people: '/people',
+  person: '/people/carol',
+  addresses: '/addresses',
+  address: '/addresses/203.0.113.77',
+  access: '/access',
+  report: '/report',
+  audit: '/audit',
+  health: '/health',
+  nothing: '/incidents/999',
+};
+const REPORT = `<!doctype html><html lang="en"><head><title>x</title><style>.r-h1{color:#1c2430}@media (prefers-color-scheme:dark){.r-h1,p{color:#e6eaef}}</style></head><body class="r"><h1 class="r-h1">4 people were let back in</h1><p style="margin:0">Median time to access: 14 min.</p></body></html>`;
+
+const profile = mkdtempSync(join(tmpdir(), 'readmit-browser-'));
+const c = consoleWith({
+  web: 'listen: "127.0.0.1:0"',
+  at: Date.now(),
+  extra: { report: week => ({ week: week ?? '2026-W47', title: 'Access report', html: REPORT, previous: '2026-W46', next: null }) },
+});
+let web: RunningWeb;
+let browser: BrowserContext;
+
+beforeAll(async () => {
+  mkdirSync(PICTURES, { recursive: true });
+  web = await startWeb(c.parts);
+  browser = await chromium.launchPersistentContext(profile, { executablePath: '/usr/bin/chromium', args: QUIET, headless: true });
+  const page = await browser.newPage();
+  await page.goto(web.address + new URL(c.sessions.issueLink('root-ann')).pathname);
+  await page.getByRole('button', { name: 'Sign in as root-ann' }).click();
+  await page.waitForURL(`${web.address}/`);
+  await page.close();
+});
+afterAll(async () => {
+  await browser?.close();
+  await web?.stop();
+  rmSync(profile, { recursive: true, force: true });
+});
+
+/** What is wrong with this page for somebody who can't see it well, and what it said on its console. */
+async function faults(page: Page): Promise<string[]> {
+  const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
+  return violations.map(v => `${v.id}: ${v.nodes.map(n => n.target.join(' ')).join(' | ')}`);
+}
+
+function listen(page: Page): string[] {
+  const said: string[] = [];
+  page.on('console', m => {
+    if (m.type() === 'error' && !/status of 4\d\d/.test(m.text())) said.push(m.text());
+  });
+  page.on('pageerror', e => said.push(e.message));
+  page.on('dialog', d => {
+    said.push(`dialog ${d.message()}`);
+    void d.dismiss();
+  });
+  return said;
+}
+
+const wide = (page: Page): Promise<number> => page.evaluate('document.documentElement.scrollWidth - innerWidth') as Promise<number>;
+
+for (const theme of ['light', 'dark'] as const)
+  for (const [size, viewport] of Object.entries(SIZES))
+    describe(`${theme}, ${size}`, () => {
+      for (const [name, path] of Object.entries(PAGES))
+        it(`${name} has no accessibility fault, no sideways scroll and no script error`, async () => {
+          const page = await browser.newPage();
+          const said = listen(page);
+          await page.setViewportSize(viewport);
+          await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
+          await page.goto(web.address + path);
+          expect(await wide(page)).toBeLessThanOrEqual(0);
+          await page.screenshot({ path: join(PICTURES, `${name}-${size}-${theme}.png`), fullPage: true });
+          for (const fold of await page.locator('main details:not([open]) > summary').all()) if (await fold.isVisible()) await fold.click();
+          expect(await faults(page)).toEqual([]);
+          expect(await wide(page)).toBeLessThanOrEqual(0);
+          expect(said).toEqual([]);
+          await page.close();
+        });
+    });
+
+describe('in a browser', () => {
+  it('holds at 320 pixels and at 4K, and shifts nothing while it loads', async () => {
+    const page = await browser.newPage();
+    for (const viewport of [
+      { width: 320, height: 640 },
+      { width: 3840, height: 2160 },
+    ]) {
+      await page.setViewportSize(viewport);
+      for (const path of ['/', '/incidents/42', '/access', '/audit', '/health']) {
+        await page.goto(web.address + path);
+        expect(await wide(page), `${path} at ${viewport.width}`).toBeLessThanOrEqual(0);
+        const shift = await page.evaluate(
+          `new Promise(done => { let sum = 0; new PerformanceObserver(l => { for (const e of l.getEntries()) sum += e.value }).observe({ type: 'layout-shift', buffered: true }); requestAnimationFrame(() => requestAnimationFrame(() => done(sum))) })`,
+        );
+        expect(shift as number, path).toBeLessThan(0.02);
+      }
+      await page.goto(`${web.address}/`);
+      await page.screenshot({ path: join(PICTURES, `now-${viewport.width}.png`) });
+    }
+    await page.close();
+  });
+
+  it('keeps counts true without a reload, and leaves what is under the pointer alone', async () => {
+    const page = await browser.newPage();
+    await page.goto(`${web.address}/`);
+    const alice = page.locator('[data-live="row-41"]');
+    const bob = page.locator('[data-live="row-40"]');
+    await expect.poll(() => c.desk.listeners()).toBeGreaterThan(0);
+    await page.mouse.move(0, 0);
+    c.desk.all.find(i => i.id === '40')!.count = 777;
+    c.desk.tellChange(['40']);
+    await expect.poll(() => bob.textContent()).toContain('777 denials');
+    await alice.hover();
+    c.desk.all.find(i => i.id === '41')!.count = 888;
+    c.desk.all.find(i => i.id === '40')!.count = 778;
+    const read = page.waitForResponse(r => r.url() === `${web.address}/` && r.request().resourceType() === 'fetch');
+    c.desk.tellChange(['40', '41']);
+    await (await read).finished();
+    expect(await alice.textContent()).toContain('52 denials');
+    await page.mouse.move(0, 0);
+    await expect.poll(() => alice.textContent(), { timeout: 10_000 }).toContain('888 denials');
+    c.desk.all.find(i => i.id === '41')!.count = 52;
+    await page.close();
+  });
+
+  it('says so when the plan on the page is no longer the plan there is, and keeps the form as it was', async () => {
+    const page = await browser.newPage();
+    const heard = page.waitForResponse(r => r.url().endsWith('/live'));
+    await page.goto(`${web.address}/incidents/41`);
+    await heard;
+    const seen = await page.locator('.approve [name=digest]').inputValue();
+    c.desk.drift('41');
+    c.desk.tellChange(['41']);
+    await page.getByText('This has moved on.').waitFor();
+    expect(await page.locator('.approve [name=digest]').inputValue()).toBe(seen);
+    await page.getByRole('button', { name: 'Add alice to claw-users' }).click();
+    await page.getByText('The plan has changed since you saw it.').waitFor();
+    expect(c.desk.deeds).toEqual([]);
+    await page.close();
+  });
+
+  it('is walked with j, k and Enter, and ? explains', async () => {
+    const page = await browser.newPage();
+    await page.goto(`${web.address}/approvals`);
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('j');
+    await page.keyboard.press('j');
+    await page.keyboard.press('k');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(`${web.address}/incidents/41`);
+    await page.close();
+  });
+
+  it('keeps the chosen theme on the next page', async () => {
+    const page = await browser.newPage();
+    await page.emulateMedia({ colorScheme: 'light' });
+    await page.goto(`${web.address}/`);
+    await page.getByRole('button', { name: 'Change between light and dark' }).click();
+    await page.goto(`${web.address}/health`);
+    expect(await page.locator('html').getAttribute('data-theme')).toBe('dark');
+    await page.getByRole('button', { name: 'Change between light and dark' }).click();
+    expect(await page.locator('html').getAttribute('data-theme')).toBe('light');
+    await page.close();
+  });
+
+  it('works without JavaScript: looks, approves, and undoes', async () => {
+    const plain = await browser.browser()?.newContext({ javaScriptEnabled: false }) ?? (await chromium.launch({ executablePath: '/usr/bin/chromium', args: QUIET }).then(b => b.newContext({ javaScriptEnabled: false })));
+    const page = await plain.newPage();
+    await page.goto(web.address + new URL(c.sessions.issueLink('root-ben')).pathname);
+    await page.getByRole('button', { name: 'Sign in as root-ben' }).click();
+    await page.getByRole('link', { name: 'alice can’t submit jobs' }).click();
+    await page.getByRole('button', { name: 'Add alice to claw-users' }).click();
+    await page.getByText('Your vote is recorded.').waitFor();
+    expect(c.desk.show('41').state).toBe('approved');
+    await page.goto(`${web.address}/access`);
+    await page.getByText('Take back', { exact: true }).nth(1).click();
+    await page.getByRole('button', { name: 'Remove carol from claw-users' }).click();
+    await page.getByText('The change is being taken back.').waitFor();
+    expect(c.desk.deeds).toEqual(['root-ben approve 41', 'root-ben undo 38']);
+    await plain.browser()?.close();
+    await plain.close().catch(() => {});
+  });
+});

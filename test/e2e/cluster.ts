@@ -1,0 +1,150 @@
+/** A practice cluster of one's own for a test: the real program, started and ended by its own process group. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { IncidentDetail, IncidentRow } from '../../src/desk.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+
+export interface Result {
+  code: number;
+  out: string;
+  err: string;
+}
+
+export const freePort = (): Promise<number> =>
+  new Promise(done => {
+    const server = createServer();
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => done(port));
+    });
+  });
+
+const command = (file: string, args: string[], env?: NodeJS.ProcessEnv): Promise<Result> =>
+  new Promise(done => {
+    execFile(file, args, { env: env ?? process.env, maxBuffer: 1 << 26, timeout: 60_000 }, (error, out, err) =>
+      done({ code: error ? (typeof error.code === 'number' ? error.code : 1) : 0, out, err }),
+    );
+  });
+
+export interface Mail {
+  to: string[];
+  subject: string;
+  text: string;
+  html: string;
+  raw: string;
+}
+
+export class Cluster {
+  readonly dir: string;
+  readonly port: number;
+  output = '';
+  #child: ChildProcess | null = null;
+
+  private constructor(dir: string, port: number) {
+    this.dir = dir;
+    this.port = port;
+  }
+
+  static async start(): Promise<Cluster> {
+    const cluster = new Cluster(mkdtempSync(join(tmpdir(), 'rdm-')), await freePort());
+    await cluster.up();
+    return cluster;
+  }
+
+  async up(): Promise<void> {
+    const child = spawn(process.execPath, [join(ROOT, 'src/main.ts'), 'demo', '--dir', this.dir, '--port', String(this.port)], {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#child = child;
+    this.output = '';
+    await new Promise<void>((ready, fail) => {
+      const timer = setTimeout(() => fail(new Error(`no ready line within 20 s:\n${this.output}`)), 20_000);
+      const take = (chunk: Buffer): void => {
+        this.output += chunk.toString();
+        if (this.output.includes(`ready http://127.0.0.1:${this.port}\n`)) {
+          clearTimeout(timer);
+          ready();
+        }
+      };
+      child.stdout!.on('data', take);
+      child.stderr!.on('data', take);
+      child.once('exit', code => {
+        clearTimeout(timer);
+        fail(new Error(`the demo ended with ${code}:\n${this.output}`));
+      });
+    });
+  }
+
+  /** SIGTERM to the process group, as the contract says. */
+  async down(): Promise<void> {
+    const child = this.#child;
+    this.#child = null;
+    if (!child || child.exitCode !== null) return;
+    const gone = new Promise<void>(done => child.once('exit', () => done()));
+    process.kill(-child.pid!, 'SIGTERM');
+    await gone;
+  }
+
+  async end(): Promise<void> {
+    await this.down();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  get group(): number {
+    return this.#child!.pid!;
+  }
+
+  /** Variables of DIR/env, as a shell would have them after sourcing it. */
+  env(): Record<string, string> {
+    return Object.fromEntries(
+      [...readFileSync(join(this.dir, 'env'), 'utf8').matchAll(/^(?:export )?([A-Z_]+)=(.*)$/gm)].map(m => [m[1]!, m[2]!.replace(/^["']|["']$/g, '')]),
+    );
+  }
+
+  as = (user: string, ...argv: string[]): Promise<Result> => command(join(this.dir, 'bin/as'), [user, ...argv]);
+  submit = (user: string): Promise<Result> => this.as(user, 'clw', 'submit', 'test.yaml');
+  practice = async (...argv: string[]): Promise<Result> => {
+    const result = await command(join(this.dir, 'bin/practice'), argv);
+    if (result.code !== 0) throw new Error(`practice ${argv.join(' ')}: ${result.out}${result.err}`);
+    return result;
+  };
+  readmit = (...argv: string[]): Promise<Result> => command(join(this.dir, 'bin/readmit'), argv, { ...process.env, READMIT_CONFIG: join(this.dir, 'readmit.yaml') });
+
+  async json<T>(...argv: string[]): Promise<T> {
+    const { out, err } = await this.readmit(...argv, '--json');
+    try {
+      return JSON.parse(out) as T;
+    } catch {
+      throw new Error(`readmit ${argv.join(' ')} --json printed no JSON: ${out}${err}`);
+    }
+  }
+  incidents = (): Promise<IncidentRow[]> => this.json('incidents');
+  show = (id: string): Promise<IncidentDetail> => this.json('show', id);
+
+  async mails(): Promise<Mail[]> {
+    const answer = await fetch(`${this.env().PRACTICE_MAILBOX}/messages`);
+    return (await answer.json()) as Mail[];
+  }
+
+  /** Waits until `look` finds something. Looks every 50 ms: waiting for the product, not sleeping for luck. */
+  async until<T>(what: string, look: () => Promise<T | null | undefined | false>, limitMs = 20_000): Promise<T> {
+    const end = performance.now() + limitMs;
+    for (;;) {
+      const found = await look();
+      if (found) return found;
+      if (performance.now() > end) {
+        const incidents = await this.incidents().catch(() => []);
+        throw new Error(`${what}: not within ${limitMs} ms\n${JSON.stringify(incidents, null, 1)}\n${this.output.slice(-4000)}`);
+      }
+      await new Promise(r => setTimeout(r, 50));
+    }
+  }
+
+  incidentOf = (what: string, test: (i: IncidentRow) => boolean, limitMs?: number): Promise<IncidentRow> =>
+    this.until(what, async () => (await this.incidents()).find(test), limitMs);
+}

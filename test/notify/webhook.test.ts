@@ -1,0 +1,64 @@
+/** The second channel, on a real HTTP server. */
+import { createServer } from 'node:http';
+import { afterEach, describe, expect, it } from 'vitest';
+import { Refused, Retry } from '../../src/incident.ts';
+import { alarmCall, callWebhook, chatText, incidentCall } from '../../src/notify/webhook.ts';
+import { ALICE, PAPER } from './an-incident.ts';
+
+const undo: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const step of undo.splice(0)) await step();
+});
+
+async function receiver(status: number, headers: Record<string, string> = {}): Promise<{ url: string; bodies: unknown[] }> {
+  const bodies: unknown[] = [];
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    bodies.push(JSON.parse(Buffer.concat(chunks).toString()));
+    response.writeHead(status, headers).end('ok');
+  });
+  await new Promise<void>(ready => server.listen(0, '127.0.0.1', ready));
+  undo.push(() => (server.closeAllConnections(), new Promise<void>(done => server.close(() => done()))));
+  return { url: `http://127.0.0.1:${(server.address() as { port: number }).port}/hooks/s3cret`, bodies };
+}
+
+it('posts what happened, the incident, its state and the link', async () => {
+  const { url, bodies } = await receiver(200);
+  await callWebhook(url, incidentCall(ALICE, PAPER));
+  expect(bodies).toEqual([
+    {
+      text: "[readmit] alice can't submit jobs: she is not in claw-users. Needs 1 vote. https://readmit.site.example/incidents/7",
+      incident: '7',
+      state: 'proposed',
+      link: 'https://readmit.site.example/incidents/7',
+    },
+  ]);
+});
+
+it.each(['<!channel>', '@everyone', '@here', '<@U123>', '[x](http://evil)', '<http://evil|click>', 'https://evil', '`code`', 'a\nb', '\u202egpj', '&lt;!channel&gt;'])('D22: %j is inert', evil => {
+  const { text } = alarmCall(evil, PAPER);
+  for (const active of [/<[!@#h]/, /@(?:everyone|here|channel|all)/, /\]\(/, /[\n`\u202e]/]) expect(text).not.toMatch(active);
+  expect(text.match(/https?:\/\//g)).toEqual(['https://']);
+  expect(chatText('&lt;')).toBe('&amp;lt;');
+});
+
+describe('when it fails', () => {
+  it.each([
+    [404, Refused],
+    [400, Refused],
+    [302, Refused],
+    [429, Retry],
+    [503, Retry],
+  ] as const)('%i', async (status, kind) => {
+    const { url } = await receiver(status, status === 302 ? { location: 'http://127.0.0.1:9/' } : {});
+    const failure = await callWebhook(url, alarmCall('x', PAPER)).catch((e: unknown) => e);
+    expect(failure).toBeInstanceOf(kind);
+    expect((failure as Error).message).not.toContain('s3cret');
+  });
+  it('a dead receiver means later, and the secret in its address is not told', async () => {
+    const failure = await callWebhook('http://127.0.0.1:9/hooks/s3cret', alarmCall('x', PAPER)).catch((e: unknown) => e);
+    expect(failure).toBeInstanceOf(Retry);
+    expect((failure as Error).message).not.toContain('s3cret');
+  });
+});
