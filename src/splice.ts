@@ -4,7 +4,17 @@
  * Whatever could mean something else than it looks like (aliases, merge keys, odd layouts) is refused by name.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { type Document, isAlias, isMap, isScalar, isSeq, type Pair, parseAllDocuments, type Scalar, type YAMLSeq } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type Pair,
+  parseAllDocuments,
+  type Scalar,
+  type YAMLSeq,
+} from 'yaml';
 import { Refused } from './incident.ts';
 
 export type SpliceReason =
@@ -58,12 +68,18 @@ const LIST = ['auth', 'authorized_groups'] as const;
  * @param file only for the head of the diff
  * @throws SpliceRefused with its named reason
  */
-export function authorizeGroup(text: string, group: string, file = 'config.yaml', path: readonly string[] = LIST): Splice {
+export function authorizeGroup(
+  text: string,
+  group: string,
+  file = 'config.yaml',
+  path: readonly string[] = LIST,
+): Splice {
   if (!GROUP.test(group)) throw new SpliceRefused('bad-name', `${JSON.stringify(group)} is no group name`);
   const doc = parseOne(text);
   const list = listAt(doc, path);
   const items = list.items.map(item => plainItem(item));
-  if (items.some(item => String(item.value) === group)) throw new SpliceRefused('already-there', `${group} is in ${path.join('.')}`);
+  if (items.some(item => String(item.value) === group))
+    throw new SpliceRefused('already-there', `${group} is in ${path.join('.')}`);
   const { index, insert, place } = list.flow ? intoFlow(text, list, items, group) : intoBlock(text, items, group);
   const after = text.slice(0, index) + insert + text.slice(index);
   checkOnlyThatChanged(text, doc, after, path, group, place);
@@ -102,7 +118,11 @@ function parseOne(text: string): Document.Parsed {
   if (!doc) throw new SpliceRefused('no-such-list', 'the file is empty');
   if (docs.length > 1) throw new SpliceRefused('multiple-documents', `${docs.length} documents in one file`);
   const [error] = doc.errors;
-  if (error) throw new SpliceRefused(error.code === 'DUPLICATE_KEY' ? 'duplicate-keys' : 'invalid-yaml', error.message.split('\n')[0]!);
+  if (error)
+    throw new SpliceRefused(
+      error.code === 'DUPLICATE_KEY' ? 'duplicate-keys' : 'invalid-yaml',
+      error.message.split('\n')[0]!,
+    );
   plainValue(doc);
   return doc;
 }
@@ -111,7 +131,8 @@ function plainValue(doc: Document.Parsed): unknown {
   try {
     return doc.toJS({ maxAliasCount: MAX_ALIASES });
   } catch (error) {
-    if (/alias/i.test((error as Error).message)) throw new SpliceRefused('alias-bomb', 'more aliases than any configuration needs');
+    if (/alias/i.test((error as Error).message))
+      throw new SpliceRefused('alias-bomb', 'more aliases than any configuration needs');
     throw new SpliceRefused('invalid-yaml', (error as Error).message.split('\n')[0]!);
   }
 }
@@ -123,7 +144,8 @@ function listAt(doc: Document.Parsed, path: readonly string[]): YAMLSeq {
     refuseIndirect(node, where);
     if (!isMap(node)) throw new SpliceRefused('no-such-list', `${where.join('.') || 'the file'} is not a mapping`);
     const pairs = node.items as Pair<unknown, unknown>[];
-    if (pairs.some(p => isAlias(p.key))) throw new SpliceRefused('alias-on-path', `an alias stands as a key in ${where.join('.') || 'the file'}`);
+    if (pairs.some(p => isAlias(p.key)))
+      throw new SpliceRefused('alias-on-path', `an alias stands as a key in ${where.join('.') || 'the file'}`);
     if (pairs.some(p => isScalar(p.key) && p.key.value === '<<'))
       throw new SpliceRefused('merge-key', `${where.join('.') || 'the file'} has a merge key (<<)`);
     const pair = pairs.find(p => isScalar(p.key) && p.key.value === key);
@@ -133,7 +155,8 @@ function listAt(doc: Document.Parsed, path: readonly string[]): YAMLSeq {
   }
   refuseIndirect(node, where);
   if (!isSeq(node)) throw new SpliceRefused('not-a-list', `${where.join('.')} is not a list`);
-  if (node.tag && node.tag !== 'tag:yaml.org,2002:seq') throw new SpliceRefused('odd-layout', `${where.join('.')} has the tag ${node.tag}`);
+  if (node.tag && node.tag !== 'tag:yaml.org,2002:seq')
+    throw new SpliceRefused('odd-layout', `${where.join('.')} has the tag ${node.tag}`);
   return node;
 }
 
@@ -148,7 +171,8 @@ function plainItem(item: unknown): Scalar & { range: [number, number, number] } 
   if (isAlias(item)) throw new SpliceRefused('alias-on-path', 'an entry of the list is an alias');
   if (!isScalar(item)) throw new SpliceRefused('odd-layout', 'an entry of the list is not a single value');
   if (item.anchor) throw new SpliceRefused('anchor-on-path', 'an entry of the list has an anchor');
-  if (item.tag || !item.range || item.range[0] === item.range[1]) throw new SpliceRefused('odd-layout', 'an entry of the list has a tag or is empty');
+  if (item.tag || !item.range || item.range[0] === item.range[1])
+    throw new SpliceRefused('odd-layout', 'an entry of the list has a tag or is empty');
   if (item.type !== 'PLAIN' && item.type !== 'QUOTE_DOUBLE' && item.type !== 'QUOTE_SINGLE')
     throw new SpliceRefused('odd-layout', 'an entry of the list is a block of text');
   return item as Scalar & { range: [number, number, number] };
@@ -178,7 +202,8 @@ function intoBlock(text: string, items: Item[], group: string): Insertion {
   if (!last) throw new SpliceRefused('odd-layout', 'the list is empty');
   const [from, to] = last.range;
   const prefix = text.slice(lineStart(text, from), from);
-  if (!/^ *-[ \t]+$/.test(prefix)) throw new SpliceRefused('odd-layout', 'the last entry does not stand on a line of its own');
+  if (!/^ *-[ \t]+$/.test(prefix))
+    throw new SpliceRefused('odd-layout', 'the last entry does not stand on a line of its own');
   if (text.slice(from, to).includes('\n')) throw new SpliceRefused('odd-layout', 'the last entry spans several lines');
   const entry = prefix + written(group, last);
   const eol = eolOf(text, to);
@@ -202,19 +227,31 @@ function intoFlow(text: string, list: YAMLSeq, items: Item[], group: string): In
   if (text.slice(from, to).includes('\n')) throw new SpliceRefused('odd-layout', 'the last entry spans several lines');
   const indent = text.slice(lineStart(text, from), from);
   if (/^[ \t]*$/.test(indent) && lineStart(text, from) > list.range![0])
-    return { index: lineStart(text, from), insert: `${indent}${written(group, last)},${eolOf(text, to)}`, place: items.length - 1 };
+    return {
+      index: lineStart(text, from),
+      insert: `${indent}${written(group, last)},${eolOf(text, to)}`,
+      place: items.length - 1,
+    };
   const before = items.at(-2);
   const gap = before ? text.slice(before.range[1], from) : ', ';
   return { index: to, insert: `${/^,[ ]?$/.test(gap) ? gap : ', '}${written(group, last)}`, place: items.length };
 }
 
 /** Reads the new text again: it must say what the old one said, with exactly this entry more. */
-function checkOnlyThatChanged(before: string, doc: Document.Parsed, after: string, path: readonly string[], group: string, place: number): void {
+function checkOnlyThatChanged(
+  before: string,
+  doc: Document.Parsed,
+  after: string,
+  path: readonly string[],
+  group: string,
+  place: number,
+): void {
   const was = plainValue(doc);
   const again = parseOne(after);
   const list = listAt(again, path);
   const added = list.items[place];
-  if (!isScalar(added) || added.value !== group) throw new SpliceRefused('odd-layout', 'the change would not read back as intended');
+  if (!isScalar(added) || added.value !== group)
+    throw new SpliceRefused('odd-layout', 'the change would not read back as intended');
   list.items.splice(place, 1);
   if (!isDeepStrictEqual(plainValue(again), was) || after.length <= before.length)
     throw new SpliceRefused('odd-layout', 'the change would change something else too');
@@ -231,7 +268,8 @@ function insertionDiff(text: string, index: number, insert: string, file: string
   let tail = 0;
   while (tail < a.length - head && tail < b.length - head && a[a.length - 1 - tail] === b[b.length - 1 - tail]) tail++;
   const from = Math.max(0, head - context);
-  const show = (mark: string, line: string): string => (line.endsWith('\n') ? mark + line : `${mark}${line}\n\\ No newline at end of file\n`);
+  const show = (mark: string, line: string): string =>
+    line.endsWith('\n') ? mark + line : `${mark}${line}\n\\ No newline at end of file\n`;
   const span = (start: number, count: number): string => `${count === 0 ? start : start + 1},${count}`;
   const below = a.slice(a.length - tail, a.length - tail + context);
   const removed = a.slice(head, a.length - tail);

@@ -46,7 +46,9 @@ export function decide(at: Layout, config: SchedulerConfig, key: string, caller:
   if (uid !== who.uid) return { kind: 'denied', user };
   const groups = effectiveGroups(at, config, caller, who, session);
   if (!groups) return { kind: 'denied', user };
-  return groups.some(g => config.authorizedGroups.includes(g)) ? { kind: 'allowed', user, groups } : { kind: 'denied', user };
+  return groups.some(g => config.authorizedGroups.includes(g))
+    ? { kind: 'allowed', user, groups }
+    : { kind: 'denied', user };
 }
 
 /** The groups that count for this request in this mode; null when they can't be had. */

@@ -19,7 +19,8 @@ export function readClientConfig(home: string): ClientConfig {
   try {
     text = readFileSync(join(home, '.claw/config.yaml'), 'utf8');
   } catch {}
-  const value = (key: string): string | null => new RegExp(`^${key}:[ \\t]*(?:"(.*)"|(\\S+))[ \\t]*$`, 'm').exec(text)?.slice(1).find(Boolean) ?? null;
+  const value = (key: string): string | null =>
+    new RegExp(`^${key}:[ \\t]*(?:"(.*)"|(\\S+))[ \\t]*$`, 'm').exec(text)?.slice(1).find(Boolean) ?? null;
   return { server: value('server'), username: value('username'), token: value('token') };
 }
 

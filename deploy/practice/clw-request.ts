@@ -46,7 +46,10 @@ function identity(client: Client): Record<string, string> {
 export function ask(client: Client, method: 'GET' | 'POST', path: string, body = ''): Promise<Answer> {
   const target = new URL(client.server);
   // The article's names and port (https://claw-head-01:8080) mean this site's scheduler, wherever it listens.
-  const site = JSON.parse(readFileSync(join(client.root, 'etc/clw.json'), 'utf8')) as { aliases: string[]; port: number };
+  const site = JSON.parse(readFileSync(join(client.root, 'etc/clw.json'), 'utf8')) as {
+    aliases: string[];
+    port: number;
+  };
   const port = site.aliases.includes(target.host) ? site.port : Number(target.port || 80);
   const host = resolveName(client.root, target.hostname).replace(/^\[|\]$/g, '');
   const proxy = proxyOf(client.env);
@@ -74,7 +77,13 @@ export function ask(client: Client, method: 'GET' | 'POST', path: string, body =
         const raw = Buffer.concat(chunks).toString('utf8');
         const badToken = /invalid_token/.test(String(response.headers['www-authenticate'] ?? ''));
         try {
-          resolve({ kind: 'answer', status: response.statusCode ?? 0, body: JSON.parse(raw) as Record<string, unknown>, raw, badToken });
+          resolve({
+            kind: 'answer',
+            status: response.statusCode ?? 0,
+            body: JSON.parse(raw) as Record<string, unknown>,
+            raw,
+            badToken,
+          });
         } catch {
           failed('EBADMSG');
         }

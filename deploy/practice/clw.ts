@@ -58,7 +58,9 @@ function refusal(path: string, answer: Ok): Stop {
     case 'clw-scheduler-denied':
       return new Stop(denialText(path, answer.badToken));
     case 'clw-auth-failed':
-      return new Stop(`clw-auth-failed: Login credential rejection for user '${client.user}'. Reset password, check LDAP.`);
+      return new Stop(
+        `clw-auth-failed: Login credential rejection for user '${client.user}'. Reset password, check LDAP.`,
+      );
     case 'clw-queue-full':
       return new Stop('clw-queue-full: No queue slots. Check clw queues.');
     default:
@@ -126,7 +128,9 @@ async function whoami(): Promise<void> {
   const exp = client.token && claimsOf(client.token)?.exp;
   say(`User: ${client.user}`);
   say(`Groups: ${Array.isArray(body.groups) ? body.groups.join(', ') : '(not accepted by the scheduler)'}`);
-  say(`Token: ${exp ? `${expired(client.token!) ? 'expired' : 'valid until'} ${new Date(exp * 1000).toISOString()}` : 'none'}`);
+  say(
+    `Token: ${exp ? `${expired(client.token!) ? 'expired' : 'valid until'} ${new Date(exp * 1000).toISOString()}` : 'none'}`,
+  );
   say(`Scheduler: ${new URL(client.server).host}, auth mode ${body.mode}`);
 }
 
@@ -138,7 +142,8 @@ const COMMANDS: Record<string, () => Promise<void> | void> = {
   },
   status: async () => {
     if (args[0]) {
-      const { id, status, user } = (await call('GET', `/api/v1/jobs/status?id=${encodeURIComponent(args[0])}`)).body as JobView;
+      const { id, status, user } = (await call('GET', `/api/v1/jobs/status?id=${encodeURIComponent(args[0])}`))
+        .body as JobView;
       return say(`ID: ${id}  Status: ${status}  User: ${user}`);
     }
     const { jobs } = (await call('GET', '/api/v1/jobs')).body as { jobs: JobView[] };
@@ -146,7 +151,9 @@ const COMMANDS: Record<string, () => Promise<void> | void> = {
     say(running.map(job => `ID: ${job.id}  Status: ${job.status}  User: ${job.user}`).join('\n') || 'No jobs running.');
   },
   list: async () => {
-    const { jobs } = (await call('GET', `/api/v1/jobs${args.includes('--all') ? '?all' : ''}`)).body as { jobs: JobView[] };
+    const { jobs } = (await call('GET', `/api/v1/jobs${args.includes('--all') ? '?all' : ''}`)).body as {
+      jobs: JobView[];
+    };
     say(jobs.map(job => `${job.id}  ${job.status}  ${job.user}`).join('\n') || 'No jobs.');
   },
   cancel: async () => {
@@ -154,7 +161,9 @@ const COMMANDS: Record<string, () => Promise<void> | void> = {
     say(body.cancelled ? `Job cancelled: ${body.id}` : `Job ${body.id} is not running: ${body.status}`);
   },
   queues: async () => {
-    const { queues } = (await call('GET', '/api/v1/queues')).body as { queues: { name: string; slots: number; running: number }[] };
+    const { queues } = (await call('GET', '/api/v1/queues')).body as {
+      queues: { name: string; slots: number; running: number }[];
+    };
     say(queues.map(q => `${q.name}  slots ${q.slots}  running ${q.running}  free ${q.slots - q.running}`).join('\n'));
   },
   validate: async () => {

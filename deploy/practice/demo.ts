@@ -6,14 +6,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { readBroken, writeBroken } from './broken.ts';
+import { endChild, startOf } from './ending.ts';
 import { layGround, layPorts, writeEnv } from './ground.ts';
-import { type Layout, layoutOf, type Ports, readPorts, REPO, socketDir } from './layout.ts';
+import { type Layout, layoutOf, type Ports, REPO, readPorts, socketDir } from './layout.ts';
 import { openMailbox } from './mailbox.ts';
+import { choosePorts, hasIpv6, isFree } from './ports.ts';
 import { openProxy } from './proxy.ts';
 import { writeReadmitYaml } from './readmit-yaml.ts';
 import { startUnits, type Units } from './units.ts';
@@ -40,53 +41,6 @@ const startUp: StartReadmit = at => {
   return spawn(command!, args, { stdio: ['ignore', 'pipe', 'inherit'], cwd: at.root });
 };
 
-// ---------------------------------------------------------------- ports
-
-const isFree = (port: number, host: string): Promise<boolean> =>
-  new Promise(resolve => {
-    const probe = createServer();
-    // No such address on this machine (IPv6 switched off) is no conflict.
-    probe.once('error', error => resolve(/EADDRNOTAVAIL|EAFNOSUPPORT/.test((error as NodeJS.ErrnoException).code ?? '')));
-    probe.listen({ port, host, ipv6Only: true }, () => probe.close(() => resolve(true)));
-  });
-
-const isFreeOnBoth = async (port: number): Promise<boolean> => (await isFree(port, '127.0.0.1')) && (await isFree(port, '::1'));
-
-const anyPort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
-
-/** The ports of last time where they are free, others where not. */
-async function choosePorts(before: Ports | null, web: number): Promise<Ports> {
-  const taken = new Set([web]);
-  const choose = async (wanted: number | undefined): Promise<number> => {
-    for (let port = wanted ?? (await anyPort()); ; port = await anyPort())
-      if (!taken.has(port) && (await isFreeOnBoth(port))) {
-        taken.add(port);
-        return port;
-      }
-  };
-  return {
-    scheduler: await choose(before?.scheduler),
-    smtp: await choose(before?.smtp),
-    mailbox: await choose(before?.mailbox),
-    proxy: await choose(before?.proxy),
-  };
-}
-
-const hasIpv6 = (): Promise<boolean> =>
-  new Promise(resolve => {
-    const probe = createServer();
-    probe.once('error', () => resolve(false));
-    probe.listen({ port: 0, host: '::1' }, () => probe.close(() => resolve(true)));
-  });
-
 // ---------------------------------------------------------------- one demo per directory
 
 /** @throws Unusable when another demo runs there */
@@ -101,7 +55,9 @@ function claim(at: Layout): void {
       const [pid = '', started] = readFileSync(at.pid, 'utf8').trim().split(' ');
       // The number alone may belong to another program by now; with its start it can't.
       if (pid && startOf(Number(pid)) === started)
-        throw new Unusable(`${at.root} is in use by a running demo (process ${pid}): stop that one, or name another directory with --dir`);
+        throw new Unusable(
+          `${at.root} is in use by a running demo (process ${pid}): stop that one, or name another directory with --dir`,
+        );
       rmSync(at.pid, { force: true });
     }
   }
@@ -115,13 +71,20 @@ function claim(at: Layout): void {
  * @param abort gives up waiting; what was started is ended
  * @throws Unusable for a directory or port in use; Error when Readmit ends before it is ready
  */
-export async function startDemo(dir: string, web: number, say: (line: string) => void, start: StartReadmit = startUp, abort?: AbortSignal): Promise<Demo> {
+export async function startDemo(
+  dir: string,
+  web: number,
+  say: (line: string) => void,
+  start: StartReadmit = startUp,
+  abort?: AbortSignal,
+): Promise<Demo> {
   const at = layoutOf(dir);
   if (!(await isFree(web, '127.0.0.1'))) throw new Unusable(`port ${web} is taken: name another one with --port`);
   claim(at);
   const undo: (() => Promise<void> | void)[] = [() => rmSync(at.pid, { force: true })];
   const stop = async (): Promise<void> => {
-    for (const step of undo.splice(0).toReversed()) await Promise.resolve(step()).catch(error => process.stderr.write(`demo: ${error.message}\n`));
+    for (const step of undo.splice(0).toReversed())
+      await Promise.resolve(step()).catch(error => process.stderr.write(`demo: ${error.message}\n`));
   };
   try {
     layGround(at);
@@ -159,7 +122,9 @@ async function startScheduler(at: Layout, units: Units, say: (line: string) => v
   writeBroken(at, broken);
   if (broken.some(b => b.cause === 'scheduler-down')) await units.systemctl('stop', 'claw-scheduler');
   else if ((await units.systemctl('start', 'claw-scheduler')).code !== 0)
-    say(`The scheduler does not start (${at.bin}/systemctl status claw-scheduler); ${at.bin}/practice heal puts it right.`);
+    say(
+      `The scheduler does not start (${at.bin}/systemctl status claw-scheduler); ${at.bin}/practice heal puts it right.`,
+    );
 }
 
 /** Passes Readmit's lines on. Its own ready line is kept back: ours comes when everything has been said. */
@@ -216,50 +181,14 @@ const welcome = (at: Layout, ports: Ports): string[] => [
   '',
 ];
 
-// ---------------------------------------------------------------- the end
-
-const GRACE_MS = 2_000;
-
-/** Asks, waits, then kills it with everything it started. */
-async function endChild(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
-  const gone = new Promise<'gone'>(resolve => child.once('exit', () => resolve('gone')));
-  const family = descendants(child.pid);
-  child.kill('SIGTERM');
-  const late = new Promise<'late'>(resolve => setTimeout(() => resolve('late'), GRACE_MS).unref());
-  if ((await Promise.race([gone, late])) === 'late') child.kill('SIGKILL');
-  for (const { pid, started } of family) if (startOf(pid) === started) killQuietly(pid);
-}
-
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {}
-}
-
-/** When a process started, in ticks; with its number that names it for good. Null when it is gone. */
-function startOf(pid: number): string | null {
-  try {
-    return readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')[19] ?? null;
-  } catch {
-    return null;
-  }
-}
-
-function descendants(root: number): { pid: number; started: string | null }[] {
-  const parents = new Map<number, number>();
-  for (const name of readdirSync('/proc').filter(n => /^\d+$/.test(n)))
-    try {
-      parents.set(Number(name), Number(readFileSync(`/proc/${name}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')[1]));
-    } catch {}
-  const family: number[] = [root];
-  for (const member of family) for (const [pid, parent] of parents) if (parent === member) family.push(pid);
-  return family.slice(1).map(pid => ({ pid, started: startOf(pid) }));
-}
-
 function removeSockets(at: Layout): void {
-  for (const dir of [socketDir(at), join(socketDir(at), 'exec')])
-    if (existsSync(dir)) for (const file of readdirSync(dir).filter(f => f.endsWith('.sock'))) rmSync(join(dir, file), { force: true });
+  const dir = socketDir(at);
+  if (dir !== at.run) rmSync(dir, { recursive: true, force: true });
+  else
+    for (const below of [dir, join(dir, 'exec')])
+      if (existsSync(below))
+        for (const file of readdirSync(below).filter(f => f.endsWith('.sock')))
+          rmSync(join(below, file), { force: true });
 }
 
 async function main(): Promise<number> {
@@ -272,7 +201,8 @@ async function main(): Promise<number> {
     throw new Unusable(`${(error as Error).message}\nusage: readmit demo [--dir DIR] [--port PORT]`);
   }
   const port = Number(values.port);
-  if (!Number.isInteger(port) || port < 1 || port > 65535) throw new Unusable(`--port ${values.port}: a number from 1 to 65535`);
+  if (!Number.isInteger(port) || port < 1 || port > 65535)
+    throw new Unusable(`--port ${values.port}: a number from 1 to 65535`);
   const abort = new AbortController();
   const told = new Promise<'told'>(resolve => {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)

@@ -2,7 +2,7 @@
  * Sets the practice cluster up in a directory, or completes one that is there: what exists keeps its content, only what is
  * missing is made. Fronts are always written anew, because they carry absolute paths of the checkout and its Node.
  */
-import { generateKeyPairSync, type KeyObject, createPrivateKey, createPublicKey, randomBytes } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PIPES_LABEL } from './access.ts';
@@ -34,8 +34,10 @@ const unlessThere = (file: string, text: () => string, mode?: number): void => {
 
 /** Makes everything that does not depend on ports. */
 export function layGround(at: Layout): void {
-  mkdirSync(at.root, { recursive: true, mode: 0o755 });
-  for (const dir of [at.run, at.proc, at.sessions, at.pipes, at.mail, join(at.root, 'var/log/journal')]) mkdirSync(dir, { recursive: true });
+  // Keys lie in it, so nobody else looks in.
+  mkdirSync(at.root, { recursive: true, mode: 0o700 });
+  for (const dir of [at.run, at.proc, at.sessions, at.pipes, at.mail, join(at.root, 'var/log/journal')])
+    mkdirSync(dir, { recursive: true });
   chmodSync(at.run, 0o700);
   const database = userDatabase(at);
   for (const name of ['passwd', 'group', 'shadow', 'gshadow'] as const)
@@ -58,7 +60,10 @@ function layDirectory(at: Layout): void {
   const group = `domain-users:*:3000:${USERS.map(u => u.name).join(',')},ldap-canary\n`;
   unlessThere(join(at.directory, 'master'), () => group);
   unlessThere(join(at.directory, 'replica'), () => group);
-  unlessThere(join(at.directory, 'passwd'), () => 'ldap-canary:*:7001:3000:directory canary:/nonexistent:/usr/sbin/nologin\n');
+  unlessThere(
+    join(at.directory, 'passwd'),
+    () => 'ldap-canary:*:7001:3000:directory canary:/nonexistent:/usr/sbin/nologin\n',
+  );
 }
 
 function layProtection(at: Layout): void {
@@ -118,11 +123,15 @@ export function layPorts(at: Layout, ports: Ports, before: Ports | null): void {
   const aliases = [`${HOST}:8080`, 'scheduler:8080'];
   put(at.client, `${JSON.stringify({ server, port: ports.scheduler, aliases })}\n`);
   const rules = join(at.firewall, 'ports');
-  if (before && existsSync(rules)) writeFileSync(rules, readFileSync(rules, 'utf8').replaceAll(`${before.scheduler}/tcp`, `${ports.scheduler}/tcp`));
+  if (before && existsSync(rules))
+    writeFileSync(rules, readFileSync(rules, 'utf8').replaceAll(`${before.scheduler}/tcp`, `${ports.scheduler}/tcp`));
   else put(rules, `22/tcp\n${ports.scheduler}/tcp\n`);
   if (before) {
     const rich = join(at.firewall, 'rich-rules');
-    writeFileSync(rich, readFileSync(rich, 'utf8').replaceAll(`port="${before.scheduler}"`, `port="${ports.scheduler}"`));
+    writeFileSync(
+      rich,
+      readFileSync(rich, 'utf8').replaceAll(`port="${before.scheduler}"`, `port="${ports.scheduler}"`),
+    );
   }
   put(at.ports, `${JSON.stringify(ports)}\n`);
   logPeopleIn(at, server);
@@ -161,9 +170,16 @@ export const shellWord = (text: string): string => `'${text.replaceAll("'", "'\\
 function writeFronts(at: Layout): void {
   mkdirSync(at.bin, { recursive: true });
   const fronts = join(import.meta.dirname, 'bin');
-  const words: Record<string, string> = { '@ROOT@': at.root, '@NODE@': process.execPath, '@CODE@': import.meta.dirname, '@REPO@': REPO };
+  const words: Record<string, string> = {
+    '@ROOT@': at.root,
+    '@NODE@': process.execPath,
+    '@CODE@': import.meta.dirname,
+    '@REPO@': REPO,
+  };
   for (const name of readdirSync(fronts)) {
-    const text = readFileSync(join(fronts, name), 'utf8').replace(/@(ROOT|NODE|CODE|REPO)@/g, word => shellWord(words[word]!));
+    const text = readFileSync(join(fronts, name), 'utf8').replace(/@(ROOT|NODE|CODE|REPO)@/g, word =>
+      shellWord(words[word]!),
+    );
     writeFileSync(join(at.bin, name), text, { mode: 0o755 });
     chmodSync(join(at.bin, name), 0o755);
   }

@@ -4,8 +4,8 @@
  * what was running when the scheduler ended has failed.
  */
 import { readFileSync, renameSync } from 'node:fs';
-import { type Layout, put } from './layout.ts';
 import type { Job } from './job-file.ts';
+import { type Layout, put } from './layout.ts';
 
 export interface JobRecord {
   id: string;
@@ -59,7 +59,10 @@ export class Jobs {
     this.#records.push(record);
     const seconds = word === 'sleep' ? Number(rest[0]) || 0 : 0;
     const ms = Math.min(seconds * 1000 + 5, 2 ** 31 - 1);
-    this.#timers.set(record.id, setTimeout(() => this.#end(record, 'COMPLETED'), ms));
+    this.#timers.set(
+      record.id,
+      setTimeout(() => this.#end(record, 'COMPLETED'), ms),
+    );
     this.#save();
     return record;
   }

@@ -2,7 +2,7 @@
  * Where everything of a practice cluster lies below its directory. The one list of paths: the scheduler, the client,
  * the causes and the set-up all take theirs from here.
  */
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
@@ -97,7 +97,8 @@ export function socketDir(at: Layout): string {
   try {
     const dir = readFileSync(remembered, 'utf8').trim();
     mkdirSync(dir, { recursive: true, mode: 0o700 });
-    return dir;
+    // Between two runs somebody else may have made a directory of that name.
+    if (statSync(dir).uid === process.getuid?.()) return dir;
   } catch {}
   const runtime = process.env.XDG_RUNTIME_DIR;
   const base = runtime && runtime.length < 60 ? runtime : tmpdir();

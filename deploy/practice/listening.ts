@@ -13,7 +13,9 @@ type Family = '127.0.0.1' | '::1';
 function open(at: Layout, port: number): Record<Family, boolean> {
   const rules = (file: string): string[] => readFileSync(join(at.firewall, file), 'utf8').split(/\s*\n\s*/);
   const let4 = rules('ports').includes(`${port}/tcp`);
-  const reject6 = rules('rich-rules').some(r => r.includes('family="ipv6"') && r.includes(`port="${port}"`) && /(reject|drop)/.test(r));
+  const reject6 = rules('rich-rules').some(
+    r => r.includes('family="ipv6"') && r.includes(`port="${port}"`) && /(reject|drop)/.test(r),
+  );
   return { '127.0.0.1': let4, '::1': let4 && !reject6 };
 }
 
@@ -35,7 +37,8 @@ export async function listenBehindFirewall(at: Layout, port: number, answer: Req
     new Promise((resolve, reject) => {
       const server = createServer({ keepAliveTimeout: 5_000, requestTimeout: 10_000 }, answer);
       server.once('error', error => {
-        const without6 = family === '::1' && /EADDRNOTAVAIL|EAFNOSUPPORT/.test((error as NodeJS.ErrnoException).code ?? '');
+        const without6 =
+          family === '::1' && /EADDRNOTAVAIL|EAFNOSUPPORT/.test((error as NodeJS.ErrnoException).code ?? '');
         if (without6) resolve();
         else reject(error);
       });
@@ -53,7 +56,10 @@ export async function listenBehindFirewall(at: Layout, port: number, answer: Req
         await shut(server);
       }
     }
-    writeFileSync(join(at.run, 'firewall-applied'), readFileSync(join(at.firewall, 'ports'), 'utf8') + readFileSync(join(at.firewall, 'rich-rules'), 'utf8'));
+    writeFileSync(
+      join(at.run, 'firewall-applied'),
+      readFileSync(join(at.firewall, 'ports'), 'utf8') + readFileSync(join(at.firewall, 'rich-rules'), 'utf8'),
+    );
   };
   await apply();
   return {

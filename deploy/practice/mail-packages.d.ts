@@ -4,6 +4,7 @@
 declare module 'smtp-server' {
   import type { Server } from 'node:net';
   import type { Readable } from 'node:stream';
+
   interface Session {
     envelope: { mailFrom: { address: string } | false; rcptTo: { address: string }[] };
   }

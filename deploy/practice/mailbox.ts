@@ -7,6 +7,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { simpleParser } from 'mailparser';
 import { SMTPServer } from 'smtp-server';
+import { inert } from './html.ts';
 
 interface Message {
   id: number;
@@ -37,9 +38,14 @@ class Store {
   }
 
   async load(): Promise<void> {
-    for (const file of readdirSync(this.#dir).filter(f => f.endsWith('.eml')).sort()) {
+    for (const file of readdirSync(this.#dir)
+      .filter(f => f.endsWith('.eml'))
+      .sort()) {
       const id = Number.parseInt(file, 10);
-      const envelope = JSON.parse(readFileSync(join(this.#dir, file.replace('.eml', '.json')), 'utf8')) as { from: string; to: string[] };
+      const envelope = JSON.parse(readFileSync(join(this.#dir, file.replace('.eml', '.json')), 'utf8')) as {
+        from: string;
+        to: string[];
+      };
       this.#messages.push(await read(id, readFileSync(join(this.#dir, file)), envelope));
       this.#last = id;
     }
@@ -112,10 +118,16 @@ export async function openMailbox(dir: string, smtpPort: number, httpPort: numbe
   const http = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://mailbox');
     const reply = answer(store, request.method ?? 'GET', pathname);
-    response.writeHead(reply.status, { 'content-type': reply.type, 'content-security-policy': POLICY, 'x-content-type-options': 'nosniff' });
+    response.writeHead(reply.status, {
+      'content-type': reply.type,
+      'content-security-policy': POLICY,
+      'x-content-type-options': 'nosniff',
+    });
     response.end(reply.body);
   });
-  await new Promise<void>((resolve, reject) => http.once('error', reject).listen(httpPort, '127.0.0.1', () => resolve()));
+  await new Promise<void>((resolve, reject) =>
+    http.once('error', reject).listen(httpPort, '127.0.0.1', () => resolve()),
+  );
   return {
     close: async () => {
       http.closeAllConnections();
@@ -134,30 +146,37 @@ interface Reply {
 
 /** Mails are shown as they would look, but nothing in them runs or is fetched from elsewhere. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self'; frame-ancestors 'self'";
-const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-const escape = (text: string): string => text.replace(/[&<>"']/g, c => ENTITIES[c]!);
 
 function answer(store: Store, method: string, path: string): Reply {
   if (path === '/messages' && method === 'DELETE') {
     store.clear();
     return { status: 200, type: 'application/json', body: '[]' };
   }
-  if (method !== 'GET' && method !== 'HEAD') return { status: 405, type: 'text/plain', body: 'GET or DELETE /messages' };
+  if (method !== 'GET' && method !== 'HEAD')
+    return { status: 405, type: 'text/plain', body: 'GET or DELETE /messages' };
   if (path === '/messages') return { status: 200, type: 'application/json', body: JSON.stringify(store.all()) };
   if (path === '/') return { status: 200, type: 'text/html; charset=utf-8', body: listPage(store.all()) };
   const found = /^\/(html|text|raw)\/(\d+)$/.exec(path);
   const message = found && store.all().find(m => m.id === Number(found[2]));
   if (!found || !message) return { status: 404, type: 'text/plain', body: 'not found' };
-  if (found[1] === 'html') return { status: 200, type: 'text/html; charset=utf-8', body: message.html ?? `<pre>${escape(message.text)}</pre>` };
+  if (found[1] === 'html')
+    return {
+      status: 200,
+      type: 'text/html; charset=utf-8',
+      body: message.html ?? `<pre>${inert(message.text)}</pre>`,
+    };
   return { status: 200, type: 'text/plain; charset=utf-8', body: found[1] === 'raw' ? message.raw : message.text };
 }
 
 function listPage(messages: Message[]): string {
-  const rows = messages.toReversed().map(
-    m =>
-      `<article><h2><a href="/html/${m.id}">${escape(m.subject)}</a></h2><p>${escape(m.date)} · from ${escape(m.from)} · to ${escape(m.to.join(', '))} · ` +
-      `<a href="/text/${m.id}">text</a> · <a href="/raw/${m.id}">source</a></p></article>`,
-  );
-  const style = 'body{font:16px system-ui;margin:3rem auto;max-width:50rem}h2{font-size:1.1rem;margin:1.5rem 0 0}p{margin:.2rem 0;color:#555}';
+  const rows = messages
+    .toReversed()
+    .map(
+      m =>
+        `<article><h2><a href="/html/${m.id}">${inert(m.subject)}</a></h2><p>${inert(m.date)} · from ${inert(m.from)} · to ${inert(m.to.join(', '))} · ` +
+        `<a href="/text/${m.id}">text</a> · <a href="/raw/${m.id}">source</a></p></article>`,
+    );
+  const style =
+    'body{font:16px system-ui;margin:3rem auto;max-width:50rem}h2{font-size:1.1rem;margin:1.5rem 0 0}p{margin:.2rem 0;color:#555}';
   return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Practice mailbox</title><style>${style}</style><h1>Practice mailbox</h1>${rows.join('') || '<p>No mail yet.</p>'}</html>`;
 }

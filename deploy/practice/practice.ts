@@ -104,7 +104,9 @@ async function breakIt(at: Layout, name: string, user: string | undefined, extra
 async function heal(at: Layout, name?: string, user?: string): Promise<Broken[]> {
   if (name) causeOf(name);
   if (user) groundOf(at, user);
-  const chosen = readBroken(at).filter(b => (!name || b.cause === name) && (!user || b.user === null || b.user === user));
+  const chosen = readBroken(at).filter(
+    b => (!name || b.cause === name) && (!user || b.user === null || b.user === user),
+  );
   for (const b of chosen.toReversed()) {
     await causeOf(b.cause).heal(groundOf(at, b.user), b.before);
     writeBroken(
@@ -124,7 +126,8 @@ function status(at: Layout, json: boolean): string {
     holds: CAUSES[b.cause]?.holds?.(groundOf(at, b.user)) ?? true,
   }));
   if (json) return JSON.stringify({ broken: rows });
-  const line = (r: (typeof rows)[number]): string => `${r.cause}${r.user ? ` ${r.user}` : ''}  since ${r.since}${r.holds ? '' : '  (mended meanwhile)'}`;
+  const line = (r: (typeof rows)[number]): string =>
+    `${r.cause}${r.user ? ` ${r.user}` : ''}  since ${r.since}${r.holds ? '' : '  (mended meanwhile)'}`;
   return rows.map(line).join('\n') || 'Nothing is broken.';
 }
 
@@ -137,7 +140,9 @@ async function run(at: Layout, verb: string | undefined, args: string[]): Promis
     }
     case 'heal': {
       const healed = await locked(at, () => heal(at, args[0], args[1]));
-      return healed.length ? `Healed: ${healed.map(b => [b.cause, b.user].filter(Boolean).join(' ')).join(', ')}` : 'Nothing was broken.';
+      return healed.length
+        ? `Healed: ${healed.map(b => [b.cause, b.user].filter(Boolean).join(' ')).join(', ')}`
+        : 'Nothing was broken.';
     }
     case 'status':
       return status(at, args.includes('--json'));

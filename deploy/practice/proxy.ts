@@ -17,7 +17,14 @@ export async function openProxy(port: number, schedulerPort: number): Promise<{ 
       return;
     }
     const { authorization: _, ...headers } = incoming.headers;
-    const onward = httpRequest({ host, port: schedulerPort, path: url.pathname + url.search, method: incoming.method, agent: false, headers: { ...headers, via: '1.1 proxy' } });
+    const onward = httpRequest({
+      host,
+      port: schedulerPort,
+      path: url.pathname + url.search,
+      method: incoming.method,
+      agent: false,
+      headers: { ...headers, via: '1.1 proxy' },
+    });
     onward.on('response', response => {
       outgoing.writeHead(response.statusCode ?? 502, response.headers);
       response.pipe(outgoing);

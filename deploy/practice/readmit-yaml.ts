@@ -89,7 +89,8 @@ export function writeReadmitYaml(at: Layout, web: number, ports: Ports, ipv6: bo
     if (doc.getIn(path) === value) continue;
     // Mail that somebody sends elsewhere is theirs, and so is a page on another address.
     if (path[0] === 'mail' && doc.getIn(['mail', 'host']) !== '127.0.0.1') continue;
-    if (isScalar(node) && node.range) source = source.slice(0, node.range[0]) + text(value) + source.slice(node.range[1]);
+    if (isScalar(node) && node.range)
+      source = source.slice(0, node.range[0]) + text(value) + source.slice(node.range[1]);
     else {
       doc.setIn(path, value);
       source = doc.toString();

@@ -36,7 +36,8 @@ export function readSchedulerConfig(file: string): SchedulerConfig {
   if (!Array.isArray(groups) || groups.some(g => typeof g !== 'string'))
     throw new Error(`${file}: auth.authorized_groups must be a list of group names`);
   const slots = read(['queue', 'slots']) ?? 8;
-  if (!Number.isInteger(slots) || (slots as number) < 1) throw new Error(`${file}: queue.slots must be a number from 1 on`);
+  if (!Number.isInteger(slots) || (slots as number) < 1)
+    throw new Error(`${file}: queue.slots must be a number from 1 on`);
   return { mode, authorizedGroups: groups as string[], slots: slots as number };
 }
 

@@ -93,13 +93,20 @@ const accountRejected = (user: string): Reply => ({
 });
 
 /** Runs `then` for a caller who may; everybody else is logged (the article's line) and refused (the article's body). */
-function authorized(s: Scheduler, r: Request, endpoint: string, then: (user: string, groups: string[]) => Reply): Reply {
+function authorized(
+  s: Scheduler,
+  r: Request,
+  endpoint: string,
+  then: (user: string, groups: string[]) => Reply,
+): Reply {
   const verdict = decide(s.at, s.config, s.key, r.caller, clock(s.at));
   if (verdict.kind === 'allowed') return then(verdict.user, verdict.groups);
   if (verdict.kind === 'rejected-account') return accountRejected(verdict.user);
   s.log.denied(r.address, verdict.user, endpoint);
   const headers: Record<string, string> =
-    verdict.kind === 'bad-token' ? { 'www-authenticate': `Bearer error="invalid_token", error_description="${verdict.why}"` } : {};
+    verdict.kind === 'bad-token'
+      ? { 'www-authenticate': `Bearer error="invalid_token", error_description="${verdict.why}"` }
+      : {};
   return {
     status: 403,
     headers,
@@ -120,7 +127,9 @@ function info(s: Scheduler, r: Request): Reply {
       authorized_groups: s.config.authorizedGroups,
       started: s.started,
       jobs: { running: s.jobs.running, waiting: 0, slots: s.jobs.slots },
-      ...(who ? { user: who.name, groups: effectiveGroups(s.at, s.config, r.caller, who) ?? [], exp: claimsOf(token!)!.exp } : {}),
+      ...(who
+        ? { user: who.name, groups: effectiveGroups(s.at, s.config, r.caller, who) ?? [], exp: claimsOf(token!)!.exp }
+        : {}),
     },
   };
 }
@@ -132,12 +141,18 @@ function login(s: Scheduler, r: Request): Reply {
     name = String(JSON.parse(r.body).username ?? '');
   } catch {}
   const who = account(s.at, name);
-  if (!who || who.uid < 1000 || accountExpired(s.at, name, Date.now())) return accountRejected(name.replace(/[^\w.@-]/g, '?').slice(0, 64));
+  if (!who || who.uid < 1000 || accountExpired(s.at, name, Date.now()))
+    return accountRejected(name.replace(/[^\w.@-]/g, '?').slice(0, 64));
   const exp = Math.floor(clock(s.at) / 1000) + TOKEN_SECONDS;
   return { status: 200, body: { token: issue({ user: name, groups: groupsIn(s.at.group, who), exp }, s.key) } };
 }
 
-const shown = ({ id, status, user, output }: { id: string; status: string; user: string; output: string }) => ({ id, status, user, output });
+const shown = ({ id, status, user, output }: { id: string; status: string; user: string; output: string }) => ({
+  id,
+  status,
+  user,
+  output,
+});
 const isAdmin = (groups: string[]): boolean => groups.includes('claw-admins');
 const noJob = (id: string): Reply => ({ status: 404, body: { error: 'clw-job-unknown', message: `No job ${id}` } });
 
@@ -151,7 +166,12 @@ function submit(s: Scheduler, r: Request): Reply {
   });
 }
 
-function ownJob(s: Scheduler, r: Request, endpoint: string, then: (job: NonNullable<ReturnType<Jobs['find']>>) => Reply): Reply {
+function ownJob(
+  s: Scheduler,
+  r: Request,
+  endpoint: string,
+  then: (job: NonNullable<ReturnType<Jobs['find']>>) => Reply,
+): Reply {
   return authorized(s, r, endpoint, (user, groups) => {
     const id = r.url.searchParams.get('id') ?? '';
     const job = s.jobs.find(id);
@@ -193,7 +213,11 @@ function signIn(s: Scheduler, r: Request): Reply {
   const result = login(s, { ...r, body: JSON.stringify({ username: name }) });
   if (result.status !== 200) return page({ kind: 'denied', user: name });
   const { token } = result.body as { token: string };
-  return { status: 303, body: '', headers: { location: '/', 'set-cookie': `claw_token=${token}; HttpOnly; SameSite=Strict; Path=/` } };
+  return {
+    status: 303,
+    body: '',
+    headers: { location: '/', 'set-cookie': `claw_token=${token}; HttpOnly; SameSite=Strict; Path=/` },
+  };
 }
 
 ENDPOINTS['GET /'] = webUi;
@@ -262,7 +286,9 @@ async function main(dir: string): Promise<void> {
   // Standard input is held open by whoever started us: when that process is gone, however it went, so are we.
   process.stdin.on('end', stop).resume();
   process.stdout.write('listening\n');
-  process.stderr.write(`claw-scheduler: mode ${config.mode}, authorized groups ${config.authorizedGroups.join(', ')}\n`);
+  process.stderr.write(
+    `claw-scheduler: mode ${config.mode}, authorized groups ${config.authorizedGroups.join(', ')}\n`,
+  );
 }
 
 await main(process.argv[2]!);

@@ -14,7 +14,6 @@ export interface ServerLog {
 }
 
 /** Names come from tokens that anybody may forge: what would break the line is shown as `?`. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must go
 const printable = (text: string): string => text.replace(/[\u0000-\u001f\u007f]/g, '?').slice(0, 256);
 
 export function openServerLog(path: string): ServerLog {

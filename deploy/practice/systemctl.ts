@@ -14,8 +14,12 @@ export function systemctl(at: Layout, verb: string, unit = 'claw-scheduler'): Pr
     socket.on('data', chunk => {
       text += chunk;
     });
-    socket.on('error', () => reject(new Error(`no practice cluster is running in ${at.root}: start it with readmit demo --dir ${at.root}`)));
-    socket.on('end', () => (text ? resolve(JSON.parse(text) as UnitReply) : reject(new Error('the practice cluster has ended'))));
+    socket.on('error', () =>
+      reject(new Error(`no practice cluster is running in ${at.root}: start it with readmit demo --dir ${at.root}`)),
+    );
+    socket.on('end', () =>
+      text ? resolve(JSON.parse(text) as UnitReply) : reject(new Error('the practice cluster has ended')),
+    );
   });
 }
 

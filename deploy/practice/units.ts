@@ -4,7 +4,16 @@
  * A scheduler that ends by itself stays down, as the real one does.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { controlSocket, type Layout, put } from './layout.ts';
@@ -76,7 +85,8 @@ abstract class Unit {
     const now = Date.now();
     if (active === 'active') this.#entered = now;
     const sub = { active: 'running', inactive: 'dead', failed: 'failed', activating: 'start' }[active];
-    const monotonic = this.#entered === null ? 0 : Math.round((this.#entered - (Date.now() - performanceSinceBoot())) * 1000);
+    const monotonic =
+      this.#entered === null ? 0 : Math.round((this.#entered - (Date.now() - performanceSinceBoot())) * 1000);
     const rows = {
       Id: `${this.name}.service`,
       Names: `${this.name}.service`,
@@ -98,7 +108,12 @@ abstract class Unit {
       NRestarts: 0,
     };
     const file = join(this.at.units, this.name);
-    put(`${file}.new`, Object.entries(rows).map(([k, v]) => `${k}=${v}\n`).join(''));
+    put(
+      `${file}.new`,
+      Object.entries(rows)
+        .map(([k, v]) => `${k}=${v}\n`)
+        .join(''),
+    );
     renameSync(`${file}.new`, file);
   }
 

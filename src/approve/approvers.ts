@@ -11,7 +11,10 @@ import { Usage } from '../incident.ts';
 
 const key = z
   .string()
-  .refine(text => /^[A-Za-z0-9+/]{43}=$/.test(text) && Buffer.from(text, 'base64').length === 32, 'a raw ed25519 public key: 32 bytes in base64');
+  .refine(
+    text => /^[A-Za-z0-9+/]{43}=$/.test(text) && Buffer.from(text, 'base64').length === 32,
+    'a raw ed25519 public key: 32 bytes in base64',
+  );
 const name = z.string().regex(/^[a-z_][a-z0-9_.-]{0,31}$/i, 'a name of letters, digits, _ . -');
 
 const Approver = z.strictObject({
@@ -42,8 +45,12 @@ export function loadApprovers(file: string, uid: number = process.getuid?.() ?? 
 /** Only root and we ourselves may own it, and nobody else may write it or swap it in its directory. */
 function readGuarded(file: string, uid: number): string {
   const guard = (what: string, stat: Stats): void => {
-    if (stat.uid !== 0 && stat.uid !== uid) throw new Usage(`${what}: belongs to uid ${stat.uid}; it must belong to root`);
-    if (stat.mode & 0o022) throw new Usage(`${what}: group or others may write to it (mode ${(stat.mode & 0o7777).toString(8)}); chmod go-w ${what}`);
+    if (stat.uid !== 0 && stat.uid !== uid)
+      throw new Usage(`${what}: belongs to uid ${stat.uid}; it must belong to root`);
+    if (stat.mode & 0o022)
+      throw new Usage(
+        `${what}: group or others may write to it (mode ${(stat.mode & 0o7777).toString(8)}); chmod go-w ${what}`,
+      );
   };
   let fd: number;
   try {
@@ -52,7 +59,9 @@ function readGuarded(file: string, uid: number): string {
   } catch (error) {
     if (error instanceof Usage) throw error;
     const { code } = error as NodeJS.ErrnoException;
-    throw new Usage(`${file}: ${code === 'ENOENT' ? 'no such file: it names who may approve' : code === 'ELOOP' ? 'is a link' : code}`);
+    throw new Usage(
+      `${file}: ${code === 'ENOENT' ? 'no such file: it names who may approve' : code === 'ELOOP' ? 'is a link' : code}`,
+    );
   }
   try {
     const stat = fstatSync(fd);
@@ -87,9 +96,13 @@ export function parseApprovers(text: string, file: string): Approvers {
   };
   if (!parsed.success)
     throw new Usage(
-      parsed.error.issues.map(i => `${file}:${lineOf(i.path)}: ${i.path.join('.') || '(top)'}: ${i.message}`).join('\n'),
+      parsed.error.issues
+        .map(i => `${file}:${lineOf(i.path)}: ${i.path.join('.') || '(top)'}: ${i.message}`)
+        .join('\n'),
     );
-  faults.push(...doubles(parsed.data).map(({ path, message }) => `${file}:${lineOf(path)}: ${path.join('.')}: ${message}`));
+  faults.push(
+    ...doubles(parsed.data).map(({ path, message }) => `${file}:${lineOf(path)}: ${path.join('.')}: ${message}`),
+  );
   if (faults.length) throw new Usage(faults.join('\n'));
   return parsed.data;
 }
@@ -102,11 +115,12 @@ function doubles({ approvers, session }: Approvers): { path: PropertyKey[]; mess
     if (seen.has(id)) found.push({ path, message: `${message} ${seen.get(id)} already` });
     else seen.set(id, owner);
   };
-  approvers.forEach((a, n) => {
+  for (const [n, a] of approvers.entries()) {
     once(`name ${a.name}`, `entry ${n + 1}`, ['approvers', n, 'name'], `${a.name} is`);
     once(`uid ${a.uid}`, a.name, ['approvers', n, 'uid'], `uid ${a.uid} is`);
-    a.keys.forEach((k, m) => once(`key ${k}`, a.name, ['approvers', n, 'keys', m], 'this key belongs to'));
-  });
-  session.keys.forEach((k, m) => once(`key ${k}`, 'the session', ['session', 'keys', m], 'this key belongs to'));
+    for (const [m, k] of a.keys.entries()) once(`key ${k}`, a.name, ['approvers', n, 'keys', m], 'this key belongs to');
+  }
+  for (const [m, k] of session.keys.entries())
+    once(`key ${k}`, 'the session', ['session', 'keys', m], 'this key belongs to');
   return found;
 }

@@ -46,7 +46,13 @@ const refused = (rule: PolicyRule, message: string): Refusal => ({ kind: 'refuse
  * Are these votes enough for this plan? One vote that is not in order refuses all of them: whoever brought it is not to
  * be trusted with the rest. A deny is final for this serial.
  */
-export function judge(plan: VotedPlan, votes: readonly Vote[], approvers: Approvers, policy: Policy, now: number): Verdict {
+export function judge(
+  plan: VotedPlan,
+  votes: readonly Vote[],
+  approvers: Approvers,
+  policy: Policy,
+  now: number,
+): Verdict {
   if (plan.tier !== 1 && plan.tier !== 2) return refused('no-tier', `tier ${plan.tier} is nothing to vote on`);
   if (expired(plan, now)) return refused('plan-expired', `the plan expired at ${plan.expires}`);
   const by: Approver[] = [];
@@ -54,7 +60,8 @@ export function judge(plan: VotedPlan, votes: readonly Vote[], approvers: Approv
   for (const vote of votes) {
     const verdict = inOrder(plan, vote, seen, approvers, policy, now);
     if (verdict.kind === 'refused') return verdict;
-    if (vote.decision === 'deny') return refused('denied', `${vote.by} denied this plan; that is final for serial ${plan.serial}`);
+    if (vote.decision === 'deny')
+      return refused('denied', `${vote.by} denied this plan; that is final for serial ${plan.serial}`);
     seen.push(vote);
     by.push(verdict.approver);
   }
@@ -65,7 +72,14 @@ export function judge(plan: VotedPlan, votes: readonly Vote[], approvers: Approv
  * May this vote be stored beside those that are there? The verdict is what the votes come to with it: `enough` or
  * `needs`; a deny that is in order comes back as `needs` with zero votes.
  */
-export function mayVote(plan: VotedPlan, vote: Vote, earlier: readonly Vote[], approvers: Approvers, policy: Policy, now: number): Verdict {
+export function mayVote(
+  plan: VotedPlan,
+  vote: Vote,
+  earlier: readonly Vote[],
+  approvers: Approvers,
+  policy: Policy,
+  now: number,
+): Verdict {
   if (vote.decision === 'approve') return judge(plan, [...earlier, vote], approvers, policy, now);
   const before = judge(plan, earlier, approvers, policy, now);
   if (before.kind === 'refused') return before;
@@ -74,7 +88,12 @@ export function mayVote(plan: VotedPlan, vote: Vote, earlier: readonly Vote[], a
 }
 
 /** A sign-in older than `freshSeconds` is not good enough for tier 2. Times are epoch milliseconds. */
-export function needsFresh(tier: Tier, since: number, now: number, freshSeconds: number): 'fresh-enough' | 'sign-in-again' {
+export function needsFresh(
+  tier: Tier,
+  since: number,
+  now: number,
+  freshSeconds: number,
+): 'fresh-enough' | 'sign-in-again' {
   if (tier < 2) return 'fresh-enough';
   const age = now - since;
   return age >= 0 && age <= freshSeconds * 1000 ? 'fresh-enough' : 'sign-in-again';
@@ -91,8 +110,10 @@ function inOrder(
 ): { kind: 'valid'; approver: Approver } | Refusal {
   if (expired(plan, now)) return refused('plan-expired', `the plan expired at ${plan.expires}`);
   if (vote.host !== plan.host) return refused('other-host', `the vote is for host ${vote.host}, this is ${plan.host}`);
-  if (vote.incident !== plan.incident) return refused('other-incident', `the vote is for incident ${vote.incident}, this is ${plan.incident}`);
-  if (vote.serial !== plan.serial) return refused('other-serial', `the vote is for serial ${vote.serial} of the plan, this is serial ${plan.serial}`);
+  if (vote.incident !== plan.incident)
+    return refused('other-incident', `the vote is for incident ${vote.incident}, this is ${plan.incident}`);
+  if (vote.serial !== plan.serial)
+    return refused('other-serial', `the vote is for serial ${vote.serial} of the plan, this is serial ${plan.serial}`);
   if (vote.digest !== plan.digest) return refused('other-digest', 'the vote is for another plan than this one');
   const verdict = verifyVote(vote, approvers, policy, now);
   if (verdict.kind === 'refused') return verdict;
@@ -103,9 +124,13 @@ function inOrder(
     return refused('own-plan', `${approver.name} is the person concerned and can't vote on it`);
   const { roles, eachRole } = policy.tiers[plan.tier as 1 | 2];
   if (!approver.roles.some(role => roles.includes(role) || eachRole.includes(role)))
-    return refused('no-role', `${approver.name} has none of the roles that may vote on tier ${plan.tier}: ${roles.join(', ')}`);
+    return refused(
+      'no-role',
+      `${approver.name} has none of the roles that may vote on tier ${plan.tier}: ${roles.join(', ')}`,
+    );
   if (earlier.some(v => v.id === vote.id)) return refused('duplicate-vote', `vote ${vote.id} is there already`);
-  if (earlier.some(v => v.uid === vote.uid || v.by === vote.by)) return refused('voted-twice', `${vote.by} has voted already`);
+  if (earlier.some(v => v.uid === vote.uid || v.by === vote.by))
+    return refused('voted-twice', `${vote.by} has voted already`);
   return { kind: 'valid', approver };
 }
 

@@ -46,13 +46,28 @@ export function makeVote(input: {
   const { host, incident, serial, digest } = plan;
   const expires = new Date(Math.min(Date.parse(plan.expires), now + lifetimeMs)).toISOString();
   const issued = new Date(now).toISOString();
-  return { v: 1, id, host, incident, serial, digest, decision, by: by.name, uid: by.uid, issued, expires, reason, proof };
+  return {
+    v: 1,
+    id,
+    host,
+    incident,
+    serial,
+    digest,
+    decision,
+    by: by.name,
+    uid: by.uid,
+    issued,
+    expires,
+    reason,
+    proof,
+  };
 }
 
 /** Signs with a PEM (PKCS#8) ed25519 private key. @throws TypeError for any other kind of key */
 export function signVote(unsigned: UnsignedVote, privateKeyPem: string | KeyObject): Vote {
   const key = typeof privateKeyPem === 'string' ? createPrivateKey(privateKeyPem) : privateKeyPem;
-  if (key.asymmetricKeyType !== 'ed25519') throw new TypeError(`an ed25519 key is needed, this is ${key.asymmetricKeyType}`);
+  if (key.asymmetricKeyType !== 'ed25519')
+    throw new TypeError(`an ed25519 key is needed, this is ${key.asymmetricKeyType}`);
   const { signature: _, ...rest } = unsigned as Vote;
   return { ...rest, signature: sign(null, voteBytes(rest), key).toString('base64') };
 }
@@ -68,25 +83,38 @@ export function publicKeyOf(pem: string | KeyObject): string {
  * Is this vote what it says: from a known approver with that uid, signed by the key its proof asks for, and in time?
  * A `session` vote counts only where the site's policy says so; a `key` vote only with the person's own key.
  */
-export function verifyVote(vote: Vote, approvers: Approvers, policy: Pick<Config['policy'], 'proof' | 'planLifetime'>, now: number): VoteVerdict {
+export function verifyVote(
+  vote: Vote,
+  approvers: Approvers,
+  policy: Pick<Config['policy'], 'proof' | 'planLifetime'>,
+  now: number,
+): VoteVerdict {
   const signed = verifySignature(vote, approvers, policy);
   if (signed.kind === 'refused') return signed;
   const refused = (rule: VoteRule, message: string): VoteVerdict => ({ kind: 'refused', rule, message });
   const issued = Date.parse(vote.issued);
   const expires = Date.parse(vote.expires);
-  if (!Number.isFinite(issued) || !Number.isFinite(expires)) return refused('bad-time', `the vote of ${vote.by} has no valid time`);
-  if (issued > now + CLOCK_SKEW_MS) return refused('not-yet-valid', `the vote of ${vote.by} was issued in the future (${vote.issued})`);
+  if (!Number.isFinite(issued) || !Number.isFinite(expires))
+    return refused('bad-time', `the vote of ${vote.by} has no valid time`);
+  if (issued > now + CLOCK_SKEW_MS)
+    return refused('not-yet-valid', `the vote of ${vote.by} was issued in the future (${vote.issued})`);
   if (expires <= now) return refused('vote-expired', `the vote of ${vote.by} expired at ${vote.expires}`);
-  if (expires - issued > policy.planLifetime * 1000 + 1000) return refused('lives-too-long', `the vote of ${vote.by} outlives any plan`);
+  if (expires - issued > policy.planLifetime * 1000 + 1000)
+    return refused('lives-too-long', `the vote of ${vote.by} outlives any plan`);
   return signed;
 }
 
 /** The part that does not depend on the time: who, and whose key. */
-export function verifySignature(vote: Vote, approvers: Approvers, policy: Pick<Config['policy'], 'proof'>): VoteVerdict {
+export function verifySignature(
+  vote: Vote,
+  approvers: Approvers,
+  policy: Pick<Config['policy'], 'proof'>,
+): VoteVerdict {
   const refused = (rule: VoteRule, message: string): VoteVerdict => ({ kind: 'refused', rule, message });
   const approver = approvers.approvers.find(a => a.name === vote.by);
   if (!approver) return refused('unknown-approver', `${vote.by} is not in the approvers file`);
-  if (approver.uid !== vote.uid) return refused('uid-mismatch', `${vote.by} has uid ${approver.uid}, the vote says ${vote.uid}`);
+  if (approver.uid !== vote.uid)
+    return refused('uid-mismatch', `${vote.by} has uid ${approver.uid}, the vote says ${vote.uid}`);
   if (vote.proof === 'session' && policy.proof !== 'session')
     return refused('session-not-allowed', 'votes signed by the page do not count here (policy.proof: key)');
   const keys = vote.proof === 'session' ? approvers.session.keys : approver.keys;
@@ -98,4 +126,7 @@ export function verifySignature(vote: Vote, approvers: Approvers, policy: Pick<C
 }
 
 const publicKey = (raw: string): KeyObject =>
-  createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(raw, 'base64').toString('base64url') }, format: 'jwk' });
+  createPublicKey({
+    key: { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(raw, 'base64').toString('base64url') },
+    format: 'jwk',
+  });

@@ -90,6 +90,7 @@ export class Clusters {
   private readonly sketch = new Sketch();
   private folded = 0;
   private clock = 0;
+  private forgot = 0;
 
   /**
    * @param options.unit the key of service incidents, usually the scheduler's unit
@@ -142,6 +143,9 @@ export class Clusters {
 
   /** Drops what was quiet for longer than its window. `observe` does it too. */
   forget(now: number): void {
+    // What is a little too old does no harm: the counts have windows of their own.
+    if (now < this.forgot + this.limits.window * 100) return;
+    this.forgot = now;
     const before = now - this.limits.window * 1000;
     const old = (cluster: { last: number }): boolean => cluster.last < before;
     this.known.prune(old);

@@ -38,6 +38,8 @@ export class NamesSeen<T> {
   private readonly seen = new Map<string, { at: number; value: T }>();
   private readonly length: number;
   private readonly most: number;
+  /** No name here was last seen before this. */
+  private oldest = Number.POSITIVE_INFINITY;
 
   constructor(length: number, most: number) {
     this.length = length;
@@ -47,18 +49,13 @@ export class NamesSeen<T> {
   add(name: string, value: T, now: number): void {
     this.seen.delete(name);
     this.seen.set(name, { at: now, value });
-    for (const [oldest, { at }] of this.seen) {
-      if (at >= now - this.length && this.seen.size <= this.most) break;
-      this.seen.delete(oldest);
-    }
+    this.oldest = Math.min(this.oldest, now);
+    this.prune(now);
   }
 
   /** How many there are now. */
   size(now: number): number {
-    for (const [oldest, { at }] of this.seen) {
-      if (at >= now - this.length) break;
-      this.seen.delete(oldest);
-    }
+    this.prune(now);
     return this.seen.size;
   }
 
@@ -66,5 +63,15 @@ export class NamesSeen<T> {
     let n = 0;
     for (const { value } of this.seen.values()) if (test(value)) n++;
     return n;
+  }
+
+  private prune(now: number): void {
+    if (this.oldest >= now - this.length && this.seen.size <= this.most) return;
+    for (const [name, { at }] of this.seen) {
+      this.oldest = at;
+      if (at >= now - this.length && this.seen.size <= this.most) return;
+      this.seen.delete(name);
+    }
+    this.oldest = Number.POSITIVE_INFINITY;
   }
 }

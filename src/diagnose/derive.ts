@@ -16,6 +16,7 @@ export const DERIVED = [
   'config.loaded-standard',
   'container.root',
   'groups.lag',
+  'queue.full',
   'scheduler.clock',
   'session.stale',
   'token.expired',
@@ -146,6 +147,10 @@ const RULES: Record<Derived, (facts: FactSet, settings: Settings) => Conclusion>
     if (file.some(g => !nss.includes(g))) return { value: 'nss', from };
     if (facts.value('access.mode') === 'ldap' && nss.includes(group) && member === false) return { value: 'directory', from };
     return { value: 'none', from };
+  },
+  'queue.full': facts => {
+    const free = facts.value('queue.free');
+    return { value: typeof free === 'number' ? free <= 0 : undefined, from: ['queue.free'] };
   },
   'scheduler.clock': facts => {
     const skew = facts.value('scheduler.date-skew');

@@ -40,15 +40,20 @@ export function diagnose(input: DiagnoseInput): Diagnosis {
     evidence: first ? evidenceOf(first.conditions, facts) : [],
     ruledOut,
     unknown: unknowns(input.facts, open),
-    remedy: first ? remedyOf(first.cause, say) : { kind: 'none', why: 'no known cause holds; somebody has to look at the facts' },
+    remedy: first ? withOthers(remedyOf(first.cause, say), first.cause, others, facts, say) : { kind: 'none', why: 'no known cause holds; somebody has to look at the facts' },
   };
 }
 
-/** The remedy a cause asks for, its texts filled in: also for the causes in `also`, when a plan has to mend more than one. */
-export function remedyFor(name: string, input: DiagnoseInput): Remedy | null {
-  const cause = input.causes.find(c => c.name === name);
-  const facts = new FactSet(input.facts);
-  return cause ? remedyOf(cause, text => fill(text, input, facts)) : null;
+/**
+ * A configuration mended for somebody who also lacks the group would not let them in, so what else holds and can be
+ * mended is mended in the same plan. Never while the service itself is the matter, never for a whole service, and
+ * never for somebody whom the site's own list leaves out: they'd come in on the back of another change.
+ */
+function withOthers(remedy: Remedy, first: Cause, others: { cause: Cause }[], facts: FactSet, say: (text: string) => string): Remedy {
+  const kind = facts.value('denial.kind');
+  if (remedy.kind !== 'plan' || first.first || kind === 'service' || kind === 'address' || facts.value('entitlement.listed') === false) return remedy;
+  const more = others.map(o => remedyOf(o.cause, say)).flatMap(r => (r.kind === 'plan' ? r.actions : []));
+  return { ...remedy, actions: [...remedy.actions, ...more] };
 }
 
 function find(cause: Cause, facts: FactSet): Finding {

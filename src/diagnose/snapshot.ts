@@ -3,7 +3,7 @@
  * Small and cheap, because it is taken often. A group that could not be asked is left out, not reported as empty.
  */
 import { sha256 } from '../digest.ts';
-import type { Snapshot } from '../queue/messages.ts';
+import type { Snapshot } from '../messages.ts';
 import { type Ground, messageOf } from './ground.ts';
 import { membersOf } from './accounts.ts';
 import { findGroups, localUsers } from './lookup.ts';

@@ -11,6 +11,8 @@ import type { Config } from '../config.ts';
  * a name that isn't plainly a name is code run as root.
  */
 export const NAME = /^[a-z_][a-z0-9_.-]{0,31}$/;
+/** Group names may have capitals; they are also on the root-owned list before they are ever used. */
+export const GROUP_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/;
 
 export interface Person {
   name: string;
@@ -39,7 +41,8 @@ export interface ShadowFacts {
 }
 
 const DAY_MS = 86_400_000;
-const number = (text: string | undefined): number | null => (text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : null);
+const number = (text: string | undefined): number | null =>
+  text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : null;
 
 function* rows(text: string, name: string): Generator<string[]> {
   for (const line of text.split('\n')) if (line.startsWith(`${name}:`)) yield line.split(':');
@@ -71,7 +74,14 @@ export function shadowIn(shadow: string, user: string, now: number, source: stri
   const hash = row[1]!;
   const password = hash === '' ? 'empty' : /^[!*]/.test(hash) ? 'locked' : old ? 'expired' : 'usable';
   const expires = ends === null ? null : new Date(ends * DAY_MS).toISOString().slice(0, 10);
-  return { user, entry: 'there', password, account: ends !== null && ends <= today ? 'expired' : 'valid', expires, source };
+  return {
+    user,
+    entry: 'there',
+    password,
+    account: ends !== null && ends <= today ? 'expired' : 'valid',
+    expires,
+    source,
+  };
 }
 
 /** Looks people and groups up. Unreadable files throw: who can't be looked up is not acted on. */
@@ -87,12 +97,16 @@ export class Accounts {
   /** From the passwd file, then through NSS; null when neither knows the name. */
   async person(name: string): Promise<Person | null> {
     if (!NAME.test(name)) return null;
-    return personIn(readFileSync(this.#paths.passwd, 'utf8'), name) ?? personIn(await this.#getent('passwd', name), name);
+    return (
+      personIn(readFileSync(this.#paths.passwd, 'utf8'), name) ?? personIn(await this.#getent('passwd', name), name)
+    );
   }
 
   async group(name: string): Promise<Group | null> {
-    if (!NAME.test(name)) return null;
-    return groupIn(readFileSync(this.#paths.group, 'utf8'), name) ?? groupIn(await this.#getent('group', name), name, 'nss');
+    if (!GROUP_NAME.test(name)) return null;
+    return (
+      groupIn(readFileSync(this.#paths.group, 'utf8'), name) ?? groupIn(await this.#getent('group', name), name, 'nss')
+    );
   }
 
   /** Every group the person is in, by the local files and by NSS together. */

@@ -12,21 +12,21 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
   readSync,
   renameSync,
   writeSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { canonical, chainDigest, sha256 } from '../digest.ts';
 import { type AuditEntry, Retry } from '../incident.ts';
+import { auditFiles, entryOf, GENESIS, TORN } from './chain.ts';
+import { withoutSecrets } from './redact.ts';
 
-/** What `previous` is in the very first entry. */
-export const GENESIS = '0'.repeat(64);
+export { type AuditVerdict, auditFiles, entryOf, verifyAudit } from './chain.ts';
+
 /** A file that has grown past this is put aside before the next entry. */
 const ROTATE_BYTES = 4 << 20;
-const TORN = 'audit.torn-line';
 
 /** The audit file can't be written: nothing may be done. */
 export class AuditUnwritable extends Retry {
@@ -60,7 +60,8 @@ export class Audit {
     this.#guard(() => {
       mkdirSync(dirname(this.file), { recursive: true, mode: 0o700 });
       const isNew = !existsSync(this.file);
-      const flags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+      const flags =
+        constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
       const fd = openSync(this.file, flags, 0o600);
       this.#fd = fd;
       if (!fstatSync(fd).isFile()) throw new Error('not a regular file');
@@ -82,7 +83,11 @@ export class Audit {
     for (const file of auditFiles(this.file).slice(-2).reverse()) {
       const bytes = readFileSync(file);
       // Canonical entries: `what` is the last key.
-      for (let at = bytes.lastIndexOf(`"what":"${what}"}`); at >= 0; at = at > 0 ? bytes.lastIndexOf(`"what":"${what}"}`, at - 1) : -1) {
+      for (
+        let at = bytes.lastIndexOf(`"what":"${what}"}`);
+        at >= 0;
+        at = at > 0 ? bytes.lastIndexOf(`"what":"${what}"}`, at - 1) : -1
+      ) {
         const entry = entryOf(bytes.toString('utf8', bytes.lastIndexOf(10, at) + 1, bytes.indexOf(10, at)));
         if (entry?.what === what) return entry;
       }
@@ -126,7 +131,9 @@ export class Audit {
       this.#size = 0;
       if (error instanceof AuditUnwritable) throw error;
       const { code, message } = error as NodeJS.ErrnoException;
-      throw new AuditUnwritable(`the audit file ${this.file} can't be written (${code ?? message}); without it nothing is done`);
+      throw new AuditUnwritable(
+        `the audit file ${this.file} can't be written (${code ?? message}); without it nothing is done`,
+      );
     }
   }
 
@@ -154,7 +161,13 @@ export class Audit {
   }
 
   #account(torn: Buffer): void {
-    this.#write({ actor: 'readmit-exec', plan: null, what: TORN, before: { bytes: torn.length, sha256: sha256(torn) }, after: null });
+    this.#write({
+      actor: 'readmit-exec',
+      plan: null,
+      what: TORN,
+      before: { bytes: torn.length, sha256: sha256(torn) },
+      after: null,
+    });
   }
 
   #endOfOlderFile(): { seq: number; digest: string } | null {
@@ -180,63 +193,6 @@ export class Audit {
   }
 }
 
-/** The audit file and those put aside, oldest first. */
-export function auditFiles(file: string): string[] {
-  const name = basename(file);
-  const aside = existsSync(dirname(file)) ? readdirSync(dirname(file)) : [];
-  const old = aside.filter(f => f.startsWith(`${name}.`) && /^\d{12}$/.test(f.slice(name.length + 1))).sort();
-  return [...old.map(f => join(dirname(file), f)), ...(existsSync(file) ? [file] : [])];
-}
-
-export type AuditVerdict =
-  | { ok: true; entries: number; head: string; seq: number }
-  | { ok: false; firstBad: number; seq: number; file: string; line: number; why: string };
-
-/**
- * Walks the whole chain. `files` oldest first, as `auditFiles` lists them. `firstBad` counts entries from 0 over all
- * files; `seq` is the number that entry should have had.
- */
-export function verifyAudit(files: readonly string[]): AuditVerdict {
-  let head = { seq: 0, digest: GENESIS };
-  let entries = 0;
-  let torn: { text: Buffer; file: string; line: number } | null = null;
-  const bad = (file: string, line: number, why: string): AuditVerdict => ({ ok: false, firstBad: entries, seq: head.seq + 1, file, line, why });
-  for (const file of files) {
-    const lines = splitLines(readFileSync(file));
-    for (const [n, raw] of lines.entries()) {
-      const entry = entryOf(raw.toString('utf8'));
-      if (!entry) {
-        if (torn) return bad(torn.file, torn.line, 'the line is not an entry');
-        torn = { text: raw, file, line: n + 1 };
-        continue;
-      }
-      if (torn && !accountsFor(entry, torn.text)) return bad(torn.file, torn.line, 'the line is not an entry, or was changed');
-      torn = null;
-      // The oldest file at hand may not be the first there ever was.
-      if (entries === 0 && entry.seq > 1) head = { seq: entry.seq - 1, digest: entry.previous };
-      if (entry.seq !== head.seq + 1) return bad(file, n + 1, `seq is ${entry.seq}, not ${head.seq + 1}`);
-      if (entry.previous !== head.digest) return bad(file, n + 1, 'previous is not the digest of the entry before');
-      head = { seq: entry.seq, digest: entry.digest };
-      entries++;
-    }
-  }
-  if (torn) return bad(torn.file, torn.line, 'the last line is not an entry');
-  return { ok: true, entries, head: head.digest, seq: head.seq };
-}
-
-const accountsFor = (entry: AuditEntry, torn: Buffer): boolean =>
-  entry.what === TORN && (entry.before as { sha256?: string } | null)?.sha256 === sha256(torn);
-
-/** The entry in one line; null when the line isn't exactly what we would have written, its own digest included. */
-export function entryOf(line: string): AuditEntry | null {
-  try {
-    const entry = JSON.parse(line) as AuditEntry;
-    return canonical(entry) === line && entry.digest === chainDigest(entry) && Number.isSafeInteger(entry.seq) ? entry : null;
-  } catch {
-    return null;
-  }
-}
-
 function lastHead(lines: string[]): { seq: number; digest: string } | null {
   for (const line of lines.slice(-2).reverse()) {
     const entry = entryOf(line);
@@ -244,17 +200,6 @@ function lastHead(lines: string[]): { seq: number; digest: string } | null {
   }
   if (lines.length > 1) throw new Error('damaged at its end: `readmit audit verify` says where');
   return null;
-}
-
-function splitLines(bytes: Buffer): Buffer[] {
-  const lines: Buffer[] = [];
-  let from = 0;
-  for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, from)) {
-    lines.push(bytes.subarray(from, end));
-    from = end + 1;
-  }
-  if (from < bytes.length) lines.push(bytes.subarray(from));
-  return lines;
 }
 
 function readAll(fd: number): Buffer {
@@ -276,20 +221,4 @@ export function syncDirectory(dir: string): void {
   } finally {
     closeSync(fd);
   }
-}
-
-/** Tokens and passwords that a tool's output or a person's reason may carry; control characters made visible. */
-export function redact(text: string): string {
-  return text
-    .replace(/eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*\.?[A-Za-z0-9_-]*/g, '[token]')
-    .replace(/\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi, '$1 [secret]')
-    .replace(/\b(password|passwd|secret|token|api[_-]?key)(\s*[=:]\s*)\S+/gi, '$1$2[secret]')
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, c => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}
-
-function withoutSecrets(value: unknown): unknown {
-  if (typeof value === 'string') return redact(value);
-  if (Array.isArray(value)) return value.map(withoutSecrets);
-  if (value && typeof value === 'object') return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, withoutSecrets(v)]));
-  return value;
 }

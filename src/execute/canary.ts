@@ -11,7 +11,7 @@ import type { Config } from '../config.ts';
 import { Usage } from '../incident.ts';
 import type { CanaryResult } from '../messages.ts';
 import type { Accounts, Person } from './accounts.ts';
-import { redact } from './audit.ts';
+import { redact } from './redact.ts';
 
 const argv = z.array(z.string().min(1)).min(1).max(16);
 const words = z.array(z.string().regex(/^[A-Z][A-Z_]*$/));
@@ -21,7 +21,13 @@ const CanarySpec = z.strictObject({
   limit: z.number().int().positive().default(1000),
   steps: z.strictObject({
     submit: z.strictObject({ argv, expect: z.string() }),
-    status: z.strictObject({ argv, expect: z.string(), accept: words.min(1), wait: words.default([]), within: z.number().positive().default(15) }),
+    status: z.strictObject({
+      argv,
+      expect: z.string(),
+      accept: words.min(1),
+      wait: words.default([]),
+      within: z.number().positive().default(15),
+    }),
     list: z.strictObject({ argv, expect: z.string() }),
   }),
 });
@@ -51,7 +57,8 @@ export async function canaryPerson(user: string, config: Config, accounts: Accou
   if (name === null) return 'verify.account names no canary account';
   const person = await accounts.person(name);
   if (!person) return `${JSON.stringify(name)} is no user of this host`;
-  if (person.uid === 0 || person.uid < config.watch.minUid) return `${name} has uid ${person.uid}; the canary never runs as a system account`;
+  if (person.uid === 0 || person.uid < config.watch.minUid)
+    return `${name} has uid ${person.uid}; the canary never runs as a system account`;
   return config.policy.denyUsers.includes(name) ? `${name} is in policy.denyUsers` : person;
 }
 
@@ -62,9 +69,18 @@ export async function runCanary(
   ground: { run: RunCommand; sleep: (ms: number) => Promise<void>; submits: number; timeoutMs: number },
 ): Promise<CanaryResult> {
   const latencies: number[] = [];
-  const result = (passed: boolean, detail: string): CanaryResult => ({ user: person.name, ran: true, passed, detail: detail.slice(0, 1000), latencies });
+  const result = (passed: boolean, detail: string): CanaryResult => ({
+    user: person.name,
+    ran: true,
+    passed,
+    detail: detail.slice(0, 1000),
+    latencies,
+  });
   const as = async (argv: string[], fields: Fields): Promise<CommandResult> =>
-    await ground.run([...asUser(person), ...argv.map(word => filled(word, fields))], { timeoutMs: ground.timeoutMs, maxBytes: 1 << 16 });
+    await ground.run([...asUser(person), ...argv.map(word => filled(word, fields))], {
+      timeoutMs: ground.timeoutMs,
+      maxBytes: 1 << 16,
+    });
   const { submit, status, list } = canary.steps;
   try {
     let id: string | null = null;
@@ -73,7 +89,11 @@ export async function runCanary(
       latencies.push(Math.round(said.ms));
       const fields = understood(said, submit.expect, {});
       if (!fields?.id) return result(false, `submit ${n} of ${ground.submits}: ${complaint(said)}`);
-      if (said.ms > canary.limit) return result(false, `submit ${n} of ${ground.submits} took ${Math.round(said.ms)} ms, more than ${canary.limit}`);
+      if (said.ms > canary.limit)
+        return result(
+          false,
+          `submit ${n} of ${ground.submits} took ${Math.round(said.ms)} ms, more than ${canary.limit}`,
+        );
       id = fields.id;
     }
     const known: Fields = { user: person.name, ...(id === null ? {} : { id }) };
@@ -82,7 +102,8 @@ export async function runCanary(
       if (wrong) return result(false, wrong);
     }
     const listed = await as(list.argv, known);
-    if (listed.code !== 0 || (id !== null && !understood(listed, list.expect, known))) return result(false, `list: ${complaint(listed)}`);
+    if (listed.code !== 0 || (id !== null && !understood(listed, list.expect, known)))
+      return result(false, `list: ${complaint(listed)}`);
     return result(true, `${ground.submits} submitted, status and list as expected`);
   } catch (error) {
     return { ...result(false, (error as Error).message), ran: latencies.length > 0 };
@@ -112,7 +133,16 @@ async function untilAccepted(
  * A program started with the person's own identity and groups, taken anew from the database as a new login would; `env`
  * because runuser leaves the variables as they are. No shell: the person's profile is not run by us.
  */
-const asUser = ({ name, home }: Person): string[] => ['runuser', '-u', name, '--', 'env', `HOME=${home}`, `USER=${name}`, `LOGNAME=${name}`];
+const asUser = ({ name, home }: Person): string[] => [
+  'runuser',
+  '-u',
+  name,
+  '--',
+  'env',
+  `HOME=${home}`,
+  `USER=${name}`,
+  `LOGNAME=${name}`,
+];
 
 /** Puts the fields into one word of an argv. @throws Usage for a field that isn't known here */
 function filled(word: string, fields: Fields): string {
@@ -128,7 +158,8 @@ function understood(said: CommandResult, template: string, known: Fields): Field
   if (said.code !== 0) return null;
   for (const line of said.stdout.split('\n')) {
     const fields = matchLine(line.trimEnd(), template);
-    if (fields && Object.entries(known).every(([name, value]) => !(name in fields) || fields[name] === value)) return fields;
+    if (fields && Object.entries(known).every(([name, value]) => !(name in fields) || fields[name] === value))
+      return fields;
   }
   return null;
 }
@@ -155,6 +186,10 @@ export function matchLine(line: string, template: string): Fields | null {
 /** What the program said, in one safe line. */
 function complaint(said: CommandResult): string {
   const text = `${said.stderr}\n${said.stdout}`.trim().split('\n')[0] ?? '';
-  const how = said.timedOut ? 'no answer in time' : said.code === 0 ? 'unexpected answer' : `exit ${said.code ?? said.signal}`;
+  const how = said.timedOut
+    ? 'no answer in time'
+    : said.code === 0
+      ? 'unexpected answer'
+      : `exit ${said.code ?? said.signal}`;
   return `${how}: ${redact(text).slice(0, 300)}`;
 }

@@ -7,7 +7,7 @@ import type { Config } from '../config.ts';
 import { planDigest } from '../digest.ts';
 import type { Tier } from '../incident.ts';
 import type { Order } from '../messages.ts';
-import { type Group, NAME, type Person } from './accounts.ts';
+import { GROUP_NAME, type Group, NAME, type Person } from './accounts.ts';
 
 export type OrderStep = Order['steps'][number];
 export type GroupStep = Extract<OrderStep, { action: 'group.add' | 'group.remove' }>;
@@ -49,7 +49,20 @@ const refused = (rule: OrderRule, message: string): Refusal => ({ result: 'refus
 const stale = (rule: OrderRule, message: string): Refusal => ({ result: 'stale', rule, message });
 
 /** Groups that are as good as root on a Linux machine, whatever a configuration says of them. */
-const ROOT_LIKE = ['root', 'wheel', 'sudo', 'adm', 'admin', 'shadow', 'disk', 'kmem', 'docker', 'lxd', 'libvirt', 'systemd-journal'];
+const ROOT_LIKE = [
+  'root',
+  'wheel',
+  'sudo',
+  'adm',
+  'admin',
+  'shadow',
+  'disk',
+  'kmem',
+  'docker',
+  'lxd',
+  'libvirt',
+  'systemd-journal',
+];
 
 /** The argv each verb makes by itself. What the order says is only compared with it, never run. */
 export function argvOf(step: GroupStep | ServiceStep): string[] {
@@ -88,28 +101,37 @@ function first<T>(items: readonly T[], check: (item: T) => Refusal | null): Refu
 
 function checkPlace(order: Order, config: Config): Refusal | null {
   if (!config.executor.enabled) return refused('disabled', 'this host only observes (executor.enabled: false)');
-  if (order.host !== config.host) return refused('other-host', `the order is for ${order.host}, this is ${config.host}`);
+  if (order.host !== config.host)
+    return refused('other-host', `the order is for ${order.host}, this is ${config.host}`);
   const { manager } = config.policy;
-  return manager === null ? null : refused('managed', `${manager} owns the targets here: the plan is exported, never run`);
+  return manager === null
+    ? null
+    : refused('managed', `${manager} owns the targets here: the plan is exported, never run`);
 }
 
 function checkDigest(order: Order): Refusal | null {
-  return planDigest(order) === order.digest ? null : refused('digest-mismatch', 'the digest is not that of the plan in the order');
+  return planDigest(order) === order.digest
+    ? null
+    : refused('digest-mismatch', 'the digest is not that of the plan in the order');
 }
 
 /** The tier is what the verbs ask for, at least: a restart can't be ordered as a small thing. */
 function checkTier(order: Order): Refusal | null {
   const least: Tier = order.steps.every(s => s.action === 'group.add' || s.action === 'group.remove') ? 1 : 2;
-  return order.tier >= least ? null : refused('tier-too-low', `these steps are tier ${least}, the order says ${order.tier}`);
+  return order.tier >= least
+    ? null
+    : refused('tier-too-low', `these steps are tier ${least}, the order says ${order.tier}`);
 }
 
 /** A file is only ever put back as an undo, and an undo only takes back what the plan did. */
 function checkUndo(order: Order): Refusal | null {
-  if (order.steps.some(s => s.action === 'config.restore')) return refused('verb-not-allowed', 'config.restore is an undo, not a plan');
+  if (order.steps.some(s => s.action === 'config.restore'))
+    return refused('verb-not-allowed', 'config.restore is an undo, not a plan');
   for (const undo of order.undo) {
     // A restart may follow where the plan is about the service's own configuration; never after a mere group change.
     const restart = undo.action === 'service.restart' && order.steps.some(s => s.action === 'config.authorize-group');
-    if (!restart && !order.steps.some(step => isInverse(undo, step))) return refused('undo-not-inverse', `${undo.action} takes back nothing that this plan does`);
+    if (!restart && !order.steps.some(step => isInverse(undo, step)))
+      return refused('undo-not-inverse', `${undo.action} takes back nothing that this plan does`);
   }
   return null;
 }
@@ -119,10 +141,15 @@ export function isInverse(undo: OrderStep, step: OrderStep): boolean {
     return undo.user === step.user && undo.uid === step.uid && undo.group === step.group && undo.gid === step.gid;
   if (undo.action === 'config.restore' && step.action === 'config.authorize-group') {
     const hashes = [step.before, step.after];
-    const same = undo.file === step.file && undo.group === step.group && undo.at === step.at && undo.insert === step.insert;
+    const same =
+      undo.file === step.file && undo.group === step.group && undo.at === step.at && undo.insert === step.insert;
     return same && undo.before !== undo.after && hashes.includes(undo.before) && hashes.includes(undo.after);
   }
-  return undo.action === 'service.restart' && (step.action === 'service.restart' || step.action === 'service.start') && undo.unit === step.unit;
+  return (
+    undo.action === 'service.restart' &&
+    (step.action === 'service.restart' || step.action === 'service.start') &&
+    undo.unit === step.unit
+  );
 }
 
 function checkStep(step: OrderStep, order: Order, config: Config): Refusal | null {
@@ -137,12 +164,15 @@ function checkStep(step: OrderStep, order: Order, config: Config): Refusal | nul
     case 'service.start':
       return checkUnit(step, config) ?? checkArgv(step, config);
     default:
-      return refused('verb-not-allowed', `${JSON.stringify((step satisfies never as OrderStep).action)} is not in the list of verbs`);
+      return refused(
+        'verb-not-allowed',
+        `${JSON.stringify((step satisfies never as OrderStep).action)} is not in the list of verbs`,
+      );
   }
 }
 
 function checkGroupName(group: string, config: Config): Refusal | null {
-  if (!NAME.test(group)) return refused('bad-name', `${JSON.stringify(group)} is no group name`);
+  if (!GROUP_NAME.test(group)) return refused('bad-name', `${JSON.stringify(group)} is no group name`);
   if (ROOT_LIKE.includes(group) || config.scheduler.elevatedGroups.includes(group))
     return refused('elevated-group', `${group} gives more than ordinary access; nobody is ever put into it`);
   if (!config.policy.groups.includes(group)) return refused('group-not-allowed', `${group} is not in policy.groups`);
@@ -162,7 +192,8 @@ function checkGroupStep(step: GroupStep, order: Order, config: Config): Refusal 
 }
 
 function checkConfigStep(step: ConfigStep, config: Config): Refusal | null {
-  if (!config.policy.files.includes(step.file)) return refused('file-not-allowed', `${JSON.stringify(step.file)} is not in policy.files`);
+  if (!config.policy.files.includes(step.file))
+    return refused('file-not-allowed', `${JSON.stringify(step.file)} is not in policy.files`);
   return checkGroupName(step.group, config);
 }
 
@@ -175,7 +206,10 @@ function checkUnit(step: ServiceStep, config: Config): Refusal | null {
 /** The order may name the program bare or where this host has it; every other word must be ours. */
 function checkArgv(step: GroupStep | ServiceStep, config: Config): Refusal | null {
   const own = argvOf(step);
-  const differs = refused('argv-differs', `${step.action} runs ${own.join(' ')}, the order says ${JSON.stringify(step.argv.join(' '))}`);
+  const differs = refused(
+    'argv-differs',
+    `${step.action} runs ${own.join(' ')}, the order says ${JSON.stringify(step.argv.join(' '))}`,
+  );
   if (step.argv.length !== own.length || step.argv.some((word, n) => n > 0 && word !== own[n])) return differs;
   if (step.argv[0] === own[0]) return null;
   try {
@@ -197,17 +231,25 @@ export function checkPerson(
   purpose: 'giving' | 'taking-back',
 ): Refusal | null {
   if (!person) return stale('no-such-user', `${step.user} does not exist on this host any more`);
-  if (person.uid !== step.uid) return stale('uid-moved', `${step.user} has uid ${person.uid} now, the plan was for ${step.uid}`);
+  if (person.uid !== step.uid)
+    return stale('uid-moved', `${step.user} has uid ${person.uid} now, the plan was for ${step.uid}`);
   if (person.uid < config.watch.minUid || person.uid === 0)
-    return refused('uid-too-small', `${step.user} has uid ${person.uid}; nobody below ${config.watch.minUid} is ever changed`);
+    return refused(
+      'uid-too-small',
+      `${step.user} has uid ${person.uid}; nobody below ${config.watch.minUid} is ever changed`,
+    );
   if (purpose === 'taking-back') return null;
   if (config.policy.denyUsers.includes(step.user)) return refused('user-denied', `${step.user} is in policy.denyUsers`);
   const elevated = [...config.scheduler.elevatedGroups, 'root', 'wheel', 'sudo'].find(group => groups.has(group));
-  return elevated ? refused('user-elevated', `${step.user} is in ${elevated}; such people are not changed by Readmit`) : null;
+  return elevated
+    ? refused('user-elevated', `${step.user} is in ${elevated}; such people are not changed by Readmit`)
+    : null;
 }
 
 export function checkGroup(step: GroupStep, group: Group | null): Refusal | null {
   if (!group) return refused('no-such-group', `the group ${step.group} does not exist on this host`);
   if (group.gid === 0) return refused('elevated-group', `${step.group} has gid 0`);
-  return group.gid === step.gid ? null : stale('gid-moved', `${step.group} has gid ${group.gid} now, the plan was for ${step.gid}`);
+  return group.gid === step.gid
+    ? null
+    : stale('gid-moved', `${step.group} has gid ${group.gid} now, the plan was for ${step.gid}`);
 }

@@ -31,8 +31,16 @@ export interface Answers {
  * @throws Refused when it says no to the request as such; Retry when it can't be reached, is too slow, or goes away
  */
 export function orderExecutor(socketPath: string, request: Order, options?: OrderOptions): Promise<Outcome>;
-export function orderExecutor<R extends Request>(socketPath: string, request: R, options?: OrderOptions): Promise<Answers[R['kind']]>;
-export async function orderExecutor(socketPath: string, request: Request, options: OrderOptions = {}): Promise<Answers[keyof Answers]> {
+export function orderExecutor<R extends Request>(
+  socketPath: string,
+  request: R,
+  options?: OrderOptions,
+): Promise<Answers[R['kind']]>;
+export async function orderExecutor(
+  socketPath: string,
+  request: Request,
+  options: OrderOptions = {},
+): Promise<Answers[keyof Answers]> {
   const { timeoutMs = 600_000, onStarted, signal } = options;
   let proof: string | null = null;
   const answer = new Promise<Answers[keyof Answers]>((resolve, reject) => {
@@ -42,9 +50,18 @@ export async function orderExecutor(socketPath: string, request: Request, option
       socket.destroy();
       reject(error);
     };
-    const timer = setTimeout(() => fail(new Retry(`the executor did not answer within ${timeoutMs / 1000} s`)), timeoutMs);
+    const timer = setTimeout(
+      () => fail(new Retry(`the executor did not answer within ${timeoutMs / 1000} s`)),
+      timeoutMs,
+    );
     signal?.addEventListener('abort', () => fail(new Retry('given up')), { once: true });
-    socket.on('error', error => fail(new Retry(`the executor can't be reached at ${socketPath}: ${(error as NodeJS.ErrnoException).code ?? error.message}`)));
+    socket.on('error', error =>
+      fail(
+        new Retry(
+          `the executor can't be reached at ${socketPath}: ${(error as NodeJS.ErrnoException).code ?? error.message}`,
+        ),
+      ),
+    );
     socket.on('close', () => fail(new Retry('the executor went away without an answer')));
     eachLine(socket, fail, line => {
       if (proof === null) {

@@ -63,10 +63,13 @@ export class Ledger {
     const umask = process.umask(0o077);
     try {
       this.#db = new DatabaseSync(file);
-      this.#db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
+      this.#db.exec(
+        'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON',
+      );
       this.#db.exec(`BEGIN EXCLUSIVE; ${SCHEMA} COMMIT`);
     } catch (error) {
-      if (/locked|busy/i.test((error as Error).message)) throw new Refused(`another executor is running: it holds ${file}`);
+      if (/locked|busy/i.test((error as Error).message))
+        throw new Refused(`another executor is running: it holds ${file}`);
       throw error;
     } finally {
       process.umask(umask);
@@ -85,14 +88,19 @@ export class Ledger {
   /** Runs of one plan, oldest first. */
   runsOf(plan: { incident: string; serial: number; digest: string }, what: What): LedgerRun[] {
     return this.#db
-      .prepare('SELECT * FROM runs WHERE incident = ? AND serial = ? AND digest = ? AND what = ? ORDER BY started, rowid')
+      .prepare(
+        'SELECT * FROM runs WHERE incident = ? AND serial = ? AND digest = ? AND what = ? ORDER BY started, rowid',
+      )
       .all(plan.incident, plan.serial, plan.digest, what)
       .map(row => this.#runOf(row));
   }
 
   /** Runs whose end isn't recorded: a crash lies between their intent and their outcome. */
   open(): LedgerRun[] {
-    return this.#db.prepare('SELECT * FROM runs WHERE outcome IS NULL ORDER BY rowid').all().map(row => this.#runOf(row));
+    return this.#db
+      .prepare('SELECT * FROM runs WHERE outcome IS NULL ORDER BY rowid')
+      .all()
+      .map(row => this.#runOf(row));
   }
 
   /** The run that used a vote, or null. */
@@ -105,7 +113,12 @@ export class Ledger {
    * earlier attempt did stays recorded.
    * @throws when a vote was used by another run
    */
-  claim(order: Order, steps: { step: OrderStep; progress: Progress }[], votes: { id: string; hash: string }[], started: string): void {
+  claim(
+    order: Order,
+    steps: { step: OrderStep; progress: Progress }[],
+    votes: { id: string; hash: string }[],
+    started: string,
+  ): void {
     this.#inTransaction(() => {
       this.#db
         .prepare(
@@ -117,7 +130,8 @@ export class Ledger {
         `INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, NULL)
          ON CONFLICT (run, what, n) DO UPDATE SET progress = excluded.progress WHERE progress <> 'done'`,
       );
-      steps.forEach(({ step, progress }, n) => add.run(order.run, order.what, n, JSON.stringify(step), step.action, targetOf(step), progress));
+      for (const [n, { step, progress }] of steps.entries())
+        add.run(order.run, order.what, n, JSON.stringify(step), step.action, targetOf(step), progress);
       if (order.what === 'undo') return;
       for (const { id, hash } of votes) {
         const owner = this.usedBy(id);
@@ -132,19 +146,23 @@ export class Ledger {
     this.#inTransaction(() => {
       const begun = this.#db.prepare(`SELECT 1 FROM steps WHERE run = ? AND what = ? AND ${BEGUN}`).get(run, what);
       if (begun) return;
-      for (const table of ['runs', 'steps']) this.#db.prepare(`DELETE FROM ${table} WHERE run = ? AND what = ?`).run(run, what);
+      for (const table of ['runs', 'steps'])
+        this.#db.prepare(`DELETE FROM ${table} WHERE run = ? AND what = ?`).run(run, what);
       if (what === 'plan') this.#db.prepare('DELETE FROM votes WHERE run = ?').run(run);
     });
   }
 
   progress(run: string, what: What, n: number, progress: Progress, at?: number): void {
-    this.#db.prepare('UPDATE steps SET progress = ?, at = coalesce(?, at) WHERE run = ? AND what = ? AND n = ?').run(progress, at ?? null, run, what, n);
+    this.#db
+      .prepare('UPDATE steps SET progress = ?, at = coalesce(?, at) WHERE run = ? AND what = ? AND n = ?')
+      .run(progress, at ?? null, run, what, n);
   }
 
   /** Marks what a run of this plan changed as taken back: from then on it is nobody's change of ours. */
   takenBack(plan: { incident: string; serial: number; digest: string }, which: (step: OrderStep) => boolean): void {
     for (const { run, steps } of this.runsOf(plan, 'plan'))
-      for (const { n, step, progress } of steps) if (progress === 'done' && which(step)) this.progress(run, 'plan', n, 'undone');
+      for (const { n, step, progress } of steps)
+        if (progress === 'done' && which(step)) this.progress(run, 'plan', n, 'undone');
   }
 
   finish(run: string, what: What, outcome: Outcome): void {
@@ -152,16 +170,25 @@ export class Ledger {
   }
 
   /** Steps of these actions begun after `since`; later times count too, so a clock set back gives nothing away. */
-  begunSince(actions: readonly OrderStep['action'][], since: number, target?: string): { count: number; last: number | null } {
+  begunSince(
+    actions: readonly OrderStep['action'][],
+    since: number,
+    target?: string,
+  ): { count: number; last: number | null } {
     const marks = actions.map(() => '?').join(', ');
     const row = this.#db
-      .prepare(`SELECT count(*) AS count, max(at) AS last FROM steps WHERE action IN (${marks}) AND at > ? AND ${BEGUN} AND (? IS NULL OR target = ?)`)
+      .prepare(
+        `SELECT count(*) AS count, max(at) AS last FROM steps WHERE action IN (${marks}) AND at > ? AND ${BEGUN} AND (? IS NULL OR target = ?)`,
+      )
       .get(...actions, since, target ?? null, target ?? null)!;
     return { count: row.count as number, last: row.last as number | null };
   }
 
   note(key: string, value?: string): string | null {
-    if (value !== undefined) this.#db.prepare('INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value').run(key, value);
+    if (value !== undefined)
+      this.#db
+        .prepare('INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value')
+        .run(key, value);
     return (this.#db.prepare('SELECT value FROM meta WHERE key = ?').get(key)?.value as string | undefined) ?? null;
   }
 
@@ -181,8 +208,16 @@ export class Ledger {
     const steps = this.#db
       .prepare('SELECT n, step, progress, at FROM steps WHERE run = ? AND what = ? ORDER BY n')
       .all(run!, what!)
-      .map(s => ({ n: s.n as number, step: JSON.parse(s.step as string) as OrderStep, progress: s.progress as Progress, at: s.at as number | null }));
-    const votes = this.#db.prepare('SELECT id, hash FROM votes WHERE run = ? ORDER BY rowid').all(run!) as { id: string; hash: string }[];
+      .map(s => ({
+        n: s.n as number,
+        step: JSON.parse(s.step as string) as OrderStep,
+        progress: s.progress as Progress,
+        at: s.at as number | null,
+      }));
+    const votes = this.#db.prepare('SELECT id, hash FROM votes WHERE run = ? ORDER BY rowid').all(run!) as {
+      id: string;
+      hash: string;
+    }[];
     return {
       run: run as string,
       what: what as What,

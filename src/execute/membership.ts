@@ -6,8 +6,8 @@
 import type { CommandResult, RunCommand } from '../command.ts';
 import type { Config } from '../config.ts';
 import type { Accounts } from './accounts.ts';
-import { redact } from './audit.ts';
 import { argvOf, checkGroup, checkPerson, type GroupStep } from './checks.ts';
+import { redact } from './redact.ts';
 
 /** What a look at the world says of a step. `state` is what is read, for the audit. */
 export type Look =
@@ -32,17 +32,28 @@ const ATTEMPTS = 3;
 const BACKOFF_MS = 250;
 const LOCKED = 10;
 
-export async function lookAtMembership(step: GroupStep, ground: Ground, purpose: 'giving' | 'taking-back'): Promise<Look> {
+export async function lookAtMembership(
+  step: GroupStep,
+  ground: Ground,
+  purpose: 'giving' | 'taking-back',
+): Promise<Look> {
   const { accounts, config } = ground;
   const [person, group] = await Promise.all([accounts.person(step.user), accounts.group(step.group)]);
   const groups = person ? await accounts.groupsOf(person) : new Set<string>();
-  const state = person ? `${step.user} (uid ${person.uid}): ${[...groups].sort().join(' ')}` : `${step.user}: no such user`;
+  const state = person
+    ? `${step.user} (uid ${person.uid}): ${[...groups].sort().join(' ')}`
+    : `${step.user}: no such user`;
   const refusal = checkPerson(step, person, groups, config, purpose) ?? checkGroup(step, group);
   if (refusal) return { kind: refusal.result, rule: refusal.rule, why: refusal.message, state };
   if (step.action === 'group.add') return { kind: groups.has(step.group) ? 'already' : 'todo', state };
   if (accounts.listedLocally(step.user, step.group)) return { kind: 'todo', state };
   if (!groups.has(step.group)) return { kind: 'already', state };
-  return { kind: 'refused', rule: 'not-local', why: `${step.user} is in ${step.group}, but not through the local group file`, state };
+  return {
+    kind: 'refused',
+    rule: 'not-local',
+    why: `${step.user} is in ${step.group}, but not through the local group file`,
+    state,
+  };
 }
 
 export async function changeMembership(step: GroupStep, ground: Ground): Promise<Deed> {
@@ -54,7 +65,8 @@ export async function changeMembership(step: GroupStep, ground: Ground): Promise
     } catch (error) {
       return { result: 'failed', note: `usermod could not be started: ${(error as Error).message}` };
     }
-    if (await isEffective(step, ground)) return { result: 'done', note: result.code === 0 ? '' : `${ended(result)}, but the change is there` };
+    if (await isEffective(step, ground))
+      return { result: 'done', note: result.code === 0 ? '' : `${ended(result)}, but the change is there` };
     if (result.code === LOCKED && attempt < ATTEMPTS) {
       await sleep(BACKOFF_MS * 2 ** attempt);
       continue;
@@ -73,9 +85,11 @@ export async function isEffective(step: GroupStep, { accounts }: Pick<Ground, 'a
 
 async function whyNot(step: GroupStep, result: CommandResult, attempt: number, { accounts }: Ground): Promise<string> {
   if (result.timedOut) return `${ended(result)}; ${step.user} was not changed`;
-  if (result.code === LOCKED) return `the group file is locked by another program (tried ${attempt} times); its lock was left alone`;
+  if (result.code === LOCKED)
+    return `the group file is locked by another program (tried ${attempt} times); its lock was left alone`;
   const local = (await accounts.group(step.group))?.where === 'local';
-  if (result.code === 0 && !local) return `not effective: the group ${step.group} isn't local; it has to be changed in the directory`;
+  if (result.code === 0 && !local)
+    return `not effective: the group ${step.group} isn't local; it has to be changed in the directory`;
   return result.code === 0 ? `not effective: usermod reported success and changed nothing` : ended(result);
 }
 

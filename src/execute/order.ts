@@ -77,6 +77,7 @@ export function parseRequest(body: unknown): Request {
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const version = (body as { v?: unknown }).v;
-  if (version !== 1) throw new Refused(`unknown-version: this executor speaks version 1, the order says ${JSON.stringify(version)}`);
+  if (version !== 1)
+    throw new Refused(`unknown-version: this executor speaks version 1, the order says ${JSON.stringify(version)}`);
   throw new Refused(`bad-request: ${issue!.path.join('.') || '(top)'}: ${issue!.message}`);
 }

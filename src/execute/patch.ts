@@ -52,7 +52,9 @@ export function readPatchable(file: string, uid: number = process.getuid?.() ?? 
     fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new Refused(`unsafe-file: ${file}: ${code === 'ELOOP' ? 'is a link' : code === 'ENOENT' ? 'does not exist' : code}`);
+    throw new Refused(
+      `unsafe-file: ${file}: ${code === 'ELOOP' ? 'is a link' : code === 'ENOENT' ? 'does not exist' : code}`,
+    );
   }
   try {
     const stat = fstatSync(fd);
@@ -81,7 +83,10 @@ export function readPatchable(file: string, uid: number = process.getuid?.() ?? 
  */
 export function patched(step: ConfigStep, now: FileNow): Buffer {
   if (step.action === 'config.restore') return Buffer.from(removeInserted(textOf(now.bytes), step.at, step.insert));
-  const candidates = [authorizeGroup(textOf(now.bytes), step.group, step.file), authorizeGroup(textOf(now.bytes), step.group)];
+  const candidates = [
+    authorizeGroup(textOf(now.bytes), step.group, step.file),
+    authorizeGroup(textOf(now.bytes), step.group),
+  ];
   const own = candidates.find(splice => splice.diff === step.diff);
   if (!own || own.at !== step.at || own.insert !== step.insert || sha256(own.after) !== step.after)
     throw new Refused('splice-differs: the change made here is not the one that was approved');
@@ -107,7 +112,8 @@ export async function replaceFile(
     });
     await copyAttributes(file, temporary, options.run);
     syncFile(temporary);
-    if (readPatchable(file).hash !== now.hash) throw new Refused(`changed-meanwhile: ${file} was changed by someone else just now`);
+    if (readPatchable(file).hash !== now.hash)
+      throw new Refused(`changed-meanwhile: ${file} was changed by someone else just now`);
     renameSync(temporary, file);
     syncDirectory(dirname(file));
     return backup;
@@ -140,7 +146,11 @@ export function removeStaleTemporaries(files: readonly string[]): string[] {
   return removed;
 }
 
-function keepCopy(file: string, now: FileNow, { backups, keep, stamp }: { backups: string; keep: number; stamp: string }): string {
+function keepCopy(
+  file: string,
+  now: FileNow,
+  { backups, keep, stamp }: { backups: string; keep: number; stamp: string },
+): string {
   mkdirSync(backups, { recursive: true, mode: 0o700 });
   // The path's digest keeps two files of the same name apart.
   const start = `${basename(file)}.${sha256(file).slice(0, 8)}.`;
@@ -175,6 +185,8 @@ function syncFile(path: string): void {
 /** ACLs, extended attributes and SELinux context. Node can't; `cp` can. Best effort: a file system may have none. */
 async function copyAttributes(from: string, to: string, run: RunCommand): Promise<void> {
   try {
-    await run(['cp', '--attributes-only', '--preserve=all', '--no-preserve=timestamps,links', '--', from, to], { timeoutMs: 5000 });
+    await run(['cp', '--attributes-only', '--preserve=all', '--no-preserve=timestamps,links', '--', from, to], {
+      timeoutMs: 5000,
+    });
   } catch {}
 }

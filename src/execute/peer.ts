@@ -39,7 +39,8 @@ export function whoIs(dir: string, nonce: string, proof: string, agentUid: numbe
   }
   const why = unsafe(home);
   if (why) return stranger(`the socket's directory: ${why}`, stat.uid);
-  if (!stat.isFile() || stat.nlink !== 1 || stat.size !== 0) return stranger('what was created is not a new, empty, regular file', stat.uid);
+  if (!stat.isFile() || stat.nlink !== 1 || stat.size !== 0)
+    return stranger('what was created is not a new, empty, regular file', stat.uid);
   const wanted = agentUid ?? home.uid;
   return stat.uid === wanted ? { kind: 'agent' } : stranger(`uid ${stat.uid} is not the agent's (${wanted})`, stat.uid);
 }
@@ -50,7 +51,10 @@ export async function clearStaleSocket(path: string): Promise<void> {
   if (!stat) return;
   if (!stat.isSocket()) throw new Usage(`${path}: is there and is not a socket`);
   const answered = await new Promise<boolean>(resolve => {
-    const socket = connect(path, () => (socket.destroy(), resolve(true)));
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve(true);
+    });
     socket.on('error', () => resolve(false));
   });
   if (answered) throw new Refused(`another executor answers on ${path}`);

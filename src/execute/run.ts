@@ -1,54 +1,20 @@
 /**
  * The run of one order: checks, votes, the look at the world, the intent on disk, the act, the look back, the outcome.
- * Read `run` from top to bottom: every way out before the intent leaves the world as it was.
+ * Read `runOrder` from top to bottom: every way out before the intent leaves the world as it was.
  */
-import type { Config } from '../config.ts';
-import { sha256, voteBytes } from '../digest.ts';
-import { type Outcome, Refused, type Vote } from '../incident.ts';
+import { type Outcome, Refused } from '../incident.ts';
 import type { Order } from '../messages.ts';
-import { type Audit, AuditUnwritable } from './audit.ts';
-import { checkOrder, type ConfigStep, isInverse, type OrderStep } from './checks.ts';
-import type { Ledger, LedgerRun, Progress } from './ledger.ts';
-import type { Ground, Look } from './membership.ts';
-import { act, happened, look, type Purpose } from './steps.ts';
+import { AuditUnwritable } from './audit.ts';
+import { type ConfigStep, checkOrder, isInverse, type OrderStep } from './checks.ts';
+import type { LedgerRun, Progress } from './ledger.ts';
+import { checkLimits } from './limits.ts';
+import { readPatchable } from './patch.ts';
+import { ACTOR, brief, briefVote, hashOf, nameOf } from './record.ts';
+import { recover, votesAfter } from './recovery.ts';
+import { type Looked, NotRun, type Room } from './room.ts';
+import { act, look, type Purpose } from './steps.ts';
+import { ownChanges } from './undo.ts';
 
-/** What the votes come to; the rules are the same ones `serve` asks (approve/policy.ts), joined in roles/exec.ts. */
-export type VotesVerdict = { kind: 'enough' } | { kind: 'needs'; votes: number } | { kind: 'refused'; rule: string; message: string };
-
-export interface Room extends Ground {
-  config: Config;
-  audit: Audit;
-  ledger: Ledger;
-  now: () => number;
-  judge: (order: Order, now: number) => VotesVerdict;
-  /** Where copies of patched files are kept. */
-  backups: string;
-}
-
-const ACTOR = 'readmit-exec';
-const HOUR_MS = 3_600_000;
-const GRANTS = ['group.add', 'config.authorize-group'] as const;
-/** Votes issued before this don't count: the ledger that knew whether they were used is gone. */
-const VOTES_AFTER = 'votes-after';
-
-/** A way out before anything was changed. */
-class NotRun extends Error {
-  override name = 'NotRun';
-  readonly result: 'refused' | 'stale';
-  readonly rule: string;
-  readonly looks: Looked[];
-  constructor(result: 'refused' | 'stale', rule: string, message: string, looks: Looked[] = []) {
-    super(message);
-    this.result = result;
-    this.rule = rule;
-    this.looks = looks;
-  }
-}
-
-interface Looked {
-  step: OrderStep;
-  look: Look;
-}
 type Report = Outcome['steps'][number];
 
 /**
@@ -64,6 +30,7 @@ export async function runOrder(order: Order, room: Room, onStarted: (started: st
     const refusal = checkOrder(order, room.config);
     if (refusal) throw new NotRun(refusal.result, refusal.rule, refusal.message);
     const steps = order.what === 'plan' ? checkVotes(order, room) : ownChanges(order, room);
+    checkAssumed(order, room);
     const looked = await lookAtAll(steps, order, room);
     if (looked.every(({ look }) => look.kind === 'already')) return nothingToDo(order, looked, room);
     checkLimits(order, looked, room);
@@ -89,47 +56,41 @@ function earlierOutcome(order: Order, { ledger }: Room): Outcome | null {
 const mayTryAgain = ({ steps }: LedgerRun): boolean =>
   steps.some(s => s.progress === 'not-done') && steps.every(s => ['not-done', 'done', 'already'].includes(s.progress));
 
-function checkVotes(order: Order, { ledger, judge, now }: Room): OrderStep[] {
+/** Enough, in order, and never used before. @throws NotRun */
+function checkVotes(order: Order, room: Room): OrderStep[] {
+  const { ledger, judge, now } = room;
   const verdict = judge(order, now());
   if (verdict.kind === 'refused') throw new NotRun('refused', verdict.rule, verdict.message);
   if (verdict.kind === 'needs') throw new NotRun('refused', 'not-enough-votes', `${verdict.votes} more needed`);
-  const after = ledger.note(VOTES_AFTER);
+  const after = votesAfter(room);
   for (const vote of order.votes) {
     const run = ledger.usedBy(vote.id);
-    if (run !== null && run !== order.run) throw new NotRun('refused', 'vote-used', `the vote of ${vote.by} was used by run ${run}`);
+    if (run !== null && run !== order.run)
+      throw new NotRun('refused', 'vote-used', `the vote of ${vote.by} was used by run ${run}`);
     if (after !== null && Date.parse(vote.issued) <= Date.parse(after))
-      throw new NotRun('refused', 'vote-before-ledger', `the vote of ${vote.by} is older than the executor's memory; vote again`);
+      throw new NotRun(
+        'refused',
+        'vote-before-ledger',
+        `the vote of ${vote.by} is older than the executor's memory; vote again`,
+      );
   }
-  const other = ledger.runsOf(order, 'plan').find(r => r.run !== order.run && r.steps.some(s => s.progress !== 'not-done'));
+  const other = ledger
+    .runsOf(order, 'plan')
+    .find(r => r.run !== order.run && r.steps.some(s => s.progress !== 'not-done'));
   if (other) throw new NotRun('refused', 'already-run', `this plan was run already, as ${other.run}`);
   return order.steps;
 }
 
-/**
- * The undo steps that take back what a run of this very plan changed, under the votes it ran with. No new vote is
- * needed, so nothing but our own change may be touched.
- */
-function ownChanges(order: Order, { ledger }: Room): OrderStep[] {
-  const ran = ledger.runsOf(order, 'plan').filter(r => r.steps.some(s => s.progress === 'done')).at(-1);
-  if (!ran) throw new NotRun('refused', 'not-our-change', 'no run of this plan changed anything, so there is nothing to take back');
-  const same = ran.votes.length > 0 && ran.votes.every(v => order.votes.some(o => o.id === v.id && hashOf(o) === v.hash));
-  if (!same || order.votes.length !== ran.votes.length)
-    throw new NotRun('refused', 'other-votes', 'these are not the votes the change was made under');
-  const steps = order.undo.flatMap((undo): OrderStep[] => {
-    if (undo.action === 'service.restart' || undo.action === 'service.start') return [undo];
-    const own = ran.steps.find(s => s.progress === 'done' && isInverse(undo, s.step));
-    if (!own) return [];
-    // However the plan wrote its hashes: the way back is from what we made to what was there before.
-    return own.step.action === 'config.authorize-group' ? [{ ...(undo as ConfigStep), before: own.step.after, after: own.step.before }] : [undo];
-  });
-  // A restart takes nothing back by itself; it only follows what does.
-  if (!steps.some(s => s.action === 'group.remove' || s.action === 'config.restore'))
-    throw new NotRun('refused', 'not-our-change', 'what this would take back was not changed by this plan');
-  return steps;
-}
-
-const hashOf = (vote: Vote): string => sha256(Buffer.concat([voteBytes(vote), Buffer.from(vote.signature)]));
 const purposeOf = (order: Order): Purpose => (order.what === 'undo' ? 'taking-back' : 'giving');
+
+/** A restart is approved for the configuration that was shown. Steps that change the file name its hash themselves. */
+function checkAssumed({ assumes, steps, what }: Order, { config }: Room): void {
+  const assumed = assumes['config.hash'];
+  if (what === 'undo' || typeof assumed !== 'string' || steps.some(s => s.action === 'config.authorize-group')) return;
+  const now = readPatchable(config.scheduler.config).hash;
+  if (now !== assumed)
+    throw new NotRun('stale', 'file-changed', `${config.scheduler.config} is not the file the plan was made for`);
+}
 
 async function lookAtAll(steps: OrderStep[], order: Order, room: Room): Promise<Looked[]> {
   const looked: Looked[] = [];
@@ -143,35 +104,32 @@ async function lookAtAll(steps: OrderStep[], order: Order, room: Room): Promise<
   return looked;
 }
 
-/** Grants an hour and the time between restarts. Taking back is never held up by them. */
-function checkLimits(order: Order, looked: Looked[], { config, ledger, now }: Room): void {
-  if (order.what === 'undo') return;
-  const todo = looked.filter(l => l.look.kind === 'todo').map(l => l.step);
-  const asked = todo.filter(s => (GRANTS as readonly string[]).includes(s.action)).length;
-  const { count } = ledger.begunSince(GRANTS, now() - HOUR_MS);
-  if (asked > 0 && count + asked > config.policy.grantsPerHour)
-    throw new NotRun('refused', 'grants-per-hour', `${count} grants within the hour, ${config.policy.grantsPerHour} are allowed; the executor stops until it is over`);
-  for (const step of todo) {
-    if (step.action !== 'service.restart' && step.action !== 'service.start') continue;
-    const { last } = ledger.begunSince([step.action], now() - config.policy.restartInterval * 1000, step.unit);
-    if (last !== null)
-      throw new NotRun('refused', 'restart-interval', `${step.unit}: ${step.action} at ${new Date(last).toISOString()}; one in ${config.policy.restartInterval} s is allowed`);
-  }
-}
-
 /** Takes run and votes in the ledger and puts the intent into the audit file. After this, the act may begin. */
 function declare(order: Order, looked: Looked[], room: Room): string {
   const { audit, ledger, now } = room;
   const started = new Date(now()).toISOString();
-  const steps = looked.map(({ step, look }) => ({ step, progress: (look.kind === 'already' ? 'already' : 'waiting') as Progress }));
-  ledger.claim(order, steps, order.votes.map(v => ({ id: v.id, hash: hashOf(v) })), started);
+  const steps = looked.map(({ step, look }) => ({
+    step,
+    progress: (look.kind === 'already' ? 'already' : 'waiting') as Progress,
+  }));
+  ledger.claim(
+    order,
+    steps,
+    order.votes.map(v => ({ id: v.id, hash: hashOf(v) })),
+    started,
+  );
   try {
     audit.append({
       actor: order.votes.map(v => v.by).join(', '),
       plan: order.digest,
       what: 'run.intent',
       before: { states: looked.map(l => l.look.state) },
-      after: { ...nameOf(order), subject: order.subject, steps: looked.map(l => brief(l.step)), votes: order.votes.map(briefVote) },
+      after: {
+        ...nameOf(order),
+        subject: order.subject,
+        steps: looked.map(l => brief(l.step)),
+        votes: order.votes.map(briefVote),
+      },
     });
   } catch (error) {
     ledger.release(order.run, order.what);
@@ -199,7 +157,12 @@ async function carryOut(order: Order, looked: Looked[], room: Room): Promise<Out
       ledger.progress(order.run, order.what, n, 'started', now());
       const deed = await act(step, room, { backups: room.backups, stamp: stampOf(room) });
       ledger.progress(order.run, order.what, n, deed.result);
-      reports.push({ action: step.action, result: deed.result, before: seen.state, after: (await look(step, room, 'taking-back')).state });
+      reports.push({
+        action: step.action,
+        result: deed.result,
+        before: seen.state,
+        after: (await look(step, room, 'taking-back')).state,
+      });
       if (deed.note) notes.push(deed.note);
       if (deed.result === 'done') {
         if (order.what === 'undo') ledger.takenBack(order, planStep => isInverse(step, planStep));
@@ -213,18 +176,46 @@ async function carryOut(order: Order, looked: Looked[], room: Room): Promise<Out
 }
 
 /** The service did not come up with the changed file: the file as it was, at once, and the service again. */
-async function putConfigBack(order: Order, earlier: Looked[], failed: OrderStep, room: Room, reports: Report[], notes: string[]): Promise<void> {
+async function putConfigBack(
+  order: Order,
+  earlier: Looked[],
+  failed: OrderStep,
+  room: Room,
+  reports: Report[],
+  notes: string[],
+): Promise<void> {
   if (failed.action !== 'service.restart' && failed.action !== 'service.start') return;
   for (const [n, { step }] of [...earlier.entries()].reverse()) {
     if (step.action !== 'config.authorize-group' || reports[n]?.result !== 'done') continue;
     const back: ConfigStep = { ...step, action: 'config.restore', before: step.after, after: step.before };
-    room.audit.append({ actor: ACTOR, plan: order.digest, what: 'rollback.intent', before: null, after: { ...nameOf(order), step: brief(back) } });
+    room.audit.append({
+      actor: ACTOR,
+      plan: order.digest,
+      what: 'rollback.intent',
+      before: null,
+      after: { ...nameOf(order), step: brief(back) },
+    });
     const restored = await act(back, room, { backups: room.backups, stamp: stampOf(room) });
-    const again = await act({ ...failed, action: 'service.restart' }, room, { backups: room.backups, stamp: stampOf(room) });
+    const again = await act({ ...failed, action: 'service.restart' }, room, {
+      backups: room.backups,
+      stamp: stampOf(room),
+    });
     if (restored.result === 'done') room.ledger.progress(order.run, order.what, n, 'undone');
-    reports.push({ action: back.action, result: restored.result, before: step.after, after: (await look(back, room, 'taking-back')).state });
-    reports.push({ action: 'service.restart', result: again.result, before: 'after the restore', after: again.note || 'active' });
-    notes.push(restored.result === 'done' ? `${step.file} was put back` : `${step.file} could NOT be put back: ${restored.note}`);
+    reports.push({
+      action: back.action,
+      result: restored.result,
+      before: step.after,
+      after: (await look(back, room, 'taking-back')).state,
+    });
+    reports.push({
+      action: 'service.restart',
+      result: again.result,
+      before: 'after the restore',
+      after: again.note || 'active',
+    });
+    notes.push(
+      restored.result === 'done' ? `${step.file} was put back` : `${step.file} could NOT be put back: ${restored.note}`,
+    );
   }
 }
 
@@ -236,7 +227,12 @@ function end(order: Order, outcome: Outcome, { audit, ledger }: Room): Outcome {
       plan: order.digest,
       what: 'run.outcome',
       before: { states: outcome.steps.map(s => s.before) },
-      after: { ...nameOf(order), result: outcome.result, detail: outcome.detail, states: outcome.steps.map(s => s.after) },
+      after: {
+        ...nameOf(order),
+        result: outcome.result,
+        detail: outcome.detail,
+        states: outcome.steps.map(s => s.after),
+      },
     });
     ledger.finish(order.run, order.what, outcome);
     return outcome;
@@ -247,7 +243,12 @@ function end(order: Order, outcome: Outcome, { audit, ledger }: Room): Outcome {
 
 function nothingToDo(order: Order, looked: Looked[], room: Room): Outcome {
   declare(order, looked, room);
-  const steps = looked.map(({ step, look }) => ({ action: step.action, result: 'already', before: look.state, after: look.state }));
+  const steps = looked.map(({ step, look }) => ({
+    action: step.action,
+    result: 'already',
+    before: look.state,
+    after: look.state,
+  }));
   return end(order, { result: 'already', detail: 'already satisfied: nothing was run', steps }, room);
 }
 
@@ -285,72 +286,17 @@ function notRun(order: Order, error: unknown, { audit }: Room): Outcome {
   } catch (cause) {
     if (why.rule !== 'no-audit') detail += ` (not recorded: ${(cause as Error).message})`;
   }
-  const steps = why.looks.map(l => ({ action: l.step.action, result: why.result, before: l.look.state, after: l.look.state }));
+  const steps = why.looks.map(l => ({
+    action: l.step.action,
+    result: why.result,
+    before: l.look.state,
+    after: l.look.state,
+  }));
   return { result: why.result, detail: detail.slice(0, 4096), steps };
 }
 
-/** Closes runs that a crash left open, by observing the state. Each end goes into the audit file first. */
-export async function recover(room: Room): Promise<void> {
-  for (const run of room.ledger.open()) {
-    const ends: { n: number; progress: Progress }[] = [];
-    for (const step of run.steps) {
-      const progress = step.progress === 'waiting' ? 'not-done' : step.progress === 'started' ? await happened(step, room) : step.progress;
-      ends.push({ n: step.n, progress });
-    }
-    const outcome = recovered(run, ends.map(e => e.progress));
-    room.audit.append({
-      actor: ACTOR,
-      plan: run.digest,
-      what: 'run.recovered',
-      before: { ...nameOf(run), started: run.started, steps: run.steps.map(s => brief(s.step)) },
-      after: { result: outcome.result, detail: outcome.detail, steps: ends.map(e => e.progress) },
-    });
-    for (const { n, progress } of ends) {
-      room.ledger.progress(run.run, run.what, n, progress);
-      if (run.what === 'undo' && progress === 'done') room.ledger.takenBack(run, step => isInverse(run.steps[n]!.step, step));
-    }
-    room.ledger.finish(run.run, run.what, outcome);
-  }
-}
-
-function recovered(run: LedgerRun, ends: Progress[]): Outcome {
-  const steps = run.steps.map(({ step }, n) => ({ action: step.action, result: ends[n]!, before: '', after: 'observed after a crash' }));
-  const all = (...allowed: Progress[]): boolean => ends.every(e => allowed.includes(e));
-  const words = ends.join(', ');
-  if (all('already')) return { result: 'already', detail: 'already satisfied: nothing was run', steps };
-  if (all('done', 'already')) return { result: 'done', detail: 'done: observed after the executor was interrupted', steps };
-  if (ends.includes('unknown')) return { result: 'unknown', detail: `interrupted; what came of it could not be observed (${words})`, steps };
-  return { result: 'failed', detail: `not done: the executor was interrupted (${words}); the order may be sent again`, steps };
-}
-
-/**
- * An audit file that tells of a run the ledger has never heard of means that the ledger was lost or is an old copy: what
- * was voted until now can't be told from what was used.
- */
-export function distrustOldVotes({ audit, ledger, now }: Pick<Room, 'audit' | 'ledger' | 'now'>): void {
-  const intent = audit.newest('run.intent');
-  const named = intent?.after as { run?: string; what?: Order['what'] } | null | undefined;
-  if (!named?.run || !named.what || ledger.find(named.run, named.what)) return;
-  if (ledger.note('distrusted') === intent!.digest) return;
-  const after = new Date(now()).toISOString();
-  audit.append({ actor: ACTOR, plan: null, what: 'ledger.lost', before: { newestRun: named.run }, after: { votesAfter: after } });
-  ledger.note(VOTES_AFTER, after);
-  ledger.note('distrusted', intent!.digest);
-}
-
-export const grantsThisHour = ({ ledger, now }: Pick<Room, 'ledger' | 'now'>): number => ledger.begunSince(GRANTS, now() - HOUR_MS).count;
-
-const nameOf = ({ run, what, incident, serial }: Pick<Order, 'run' | 'what' | 'incident' | 'serial'>) => ({ run, what, incident, serial });
-const stampOf = ({ audit, now }: Room): string => `${String(audit.head.seq).padStart(12, '0')}-${new Date(now()).toISOString().replace(/[:.]/g, '')}`;
-
-/** A step as the audit keeps it: all of it but the diff, whose context may hold a neighbour's secret. */
-function brief(step: OrderStep): Record<string, unknown> {
-  if (!('diff' in step)) return { ...step };
-  const { diff: _, ...rest } = step;
-  return rest;
-}
-
-const briefVote = ({ id, by, uid, decision, issued, proof, reason }: Vote) => ({ id, by, uid, decision, issued, proof, reason });
+const stampOf = ({ audit, now }: Room): string =>
+  `${String(audit.head.seq).padStart(12, '0')}-${new Date(now()).toISOString().replace(/[:.]/g, '')}`;
 
 function summaryOf(order: Order, looked: Looked[]): string {
   const done = looked.filter(l => l.look.kind === 'todo').map(l => l.step.action);

@@ -17,7 +17,9 @@ export async function lookAtService(step: ServiceStep, { config, run }: Pick<Gro
   const state = `${step.unit}: ${active}`;
   if (step.action === 'service.start') return { kind: active === 'active' ? 'already' : 'todo', state };
   const fault = step.unit === config.scheduler.unit ? configFault(config.scheduler.config) : null;
-  return fault ? { kind: 'refused', rule: 'config-invalid', why: `${step.unit} would not come back: ${fault}`, state } : { kind: 'todo', state };
+  return fault
+    ? { kind: 'refused', rule: 'config-invalid', why: `${step.unit} would not come back: ${fault}`, state }
+    : { kind: 'todo', state };
 }
 
 export async function changeService(step: ServiceStep, { config, run, sleep }: Ground): Promise<Deed> {
@@ -30,7 +32,9 @@ export async function changeService(step: ServiceStep, { config, run, sleep }: G
   }
   const state = await settled(step.unit, run, sleep, result.code === 0 ? limit : 0);
   if (result.code !== 0) return { result: 'failed', note: `${ended(result)}; the unit is ${state}` };
-  return state === 'active' ? { result: 'done', note: '' } : { result: 'failed', note: `the unit is ${state} after ${step.action}` };
+  return state === 'active'
+    ? { result: 'done', note: '' }
+    : { result: 'failed', note: `the unit is ${state} after ${step.action}` };
 }
 
 /** The word `systemctl is-active` says; `unknown` when it says nothing. */

@@ -94,7 +94,13 @@ function serveOne(socket: Socket, door: Door): void {
   send(socket, { v: 1, nonce });
 }
 
-async function takeLine(line: string, nonce: string, socket: Socket, door: Door, drop: (why: string, uid?: number | null) => void): Promise<void> {
+async function takeLine(
+  line: string,
+  nonce: string,
+  socket: Socket,
+  door: Door,
+  drop: (why: string, uid?: number | null) => void,
+): Promise<void> {
   let body: unknown;
   try {
     const opened = openLine(line);

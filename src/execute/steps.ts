@@ -2,13 +2,14 @@
  * One step, whatever its verb: look at the world, do it, and say after a crash whether it happened.
  * The only place that knows which file implements which verb.
  */
-import type { LedgerStep, Progress } from './ledger.ts';
+
+import { sha256 } from '../digest.ts';
+import { Refused } from '../incident.ts';
 import type { ConfigStep, OrderStep } from './checks.ts';
+import type { LedgerStep, Progress } from './ledger.ts';
 import { changeMembership, type Deed, type Ground, isEffective, type Look, lookAtMembership } from './membership.ts';
 import { patched, readPatchable, replaceFile } from './patch.ts';
 import { activeSince, changeService, lookAtService } from './service.ts';
-import { sha256 } from '../digest.ts';
-import { Refused } from '../incident.ts';
 
 export type Purpose = 'giving' | 'taking-back';
 
@@ -47,7 +48,10 @@ export async function act(step: OrderStep, ground: Ground, files: { backups: str
 }
 
 /** After a crash between start and end of a step: did it happen? */
-export async function happened({ step, at }: LedgerStep, ground: Ground): Promise<Extract<Progress, 'done' | 'not-done' | 'unknown'>> {
+export async function happened(
+  { step, at }: LedgerStep,
+  ground: Ground,
+): Promise<Extract<Progress, 'done' | 'not-done' | 'unknown'>> {
   try {
     switch (step.action) {
       case 'group.add':
@@ -79,22 +83,34 @@ function lookAtConfig(step: ConfigStep): Look {
     const now = readPatchable(step.file);
     state = `${step.file} sha256 ${now.hash}`;
     if (now.hash === step.after) return { kind: 'already', state };
-    if (now.hash !== step.before) return { kind: 'stale', rule: 'file-changed', why: `${step.file} is not the file the plan was made for`, state };
+    if (now.hash !== step.before)
+      return { kind: 'stale', rule: 'file-changed', why: `${step.file} is not the file the plan was made for`, state };
     patched(step, now);
     return { kind: 'todo', state };
   } catch (error) {
-    if (error instanceof Refused) return { kind: 'refused', rule: error.message.split(':')[0]!, why: error.message, state };
+    if (error instanceof Refused)
+      return { kind: 'refused', rule: error.message.split(':')[0]!, why: error.message, state };
     throw error;
   }
 }
 
-async function changeConfig(step: ConfigStep, ground: Ground, files: { backups: string; stamp: string }): Promise<Deed> {
+async function changeConfig(
+  step: ConfigStep,
+  ground: Ground,
+  files: { backups: string; stamp: string },
+): Promise<Deed> {
   try {
     const now = readPatchable(step.file);
-    if (now.hash !== step.before) return { result: 'failed', note: `${step.file} was changed by someone else just now` };
+    if (now.hash !== step.before)
+      return { result: 'failed', note: `${step.file} was changed by someone else just now` };
     const bytes = patched(step, now);
-    if (sha256(bytes) !== step.after) return { result: 'failed', note: `${step.file} would not become what was approved` };
-    const backup = await replaceFile(step.file, now, bytes, { ...files, keep: ground.config.executor.backups, run: ground.run });
+    if (sha256(bytes) !== step.after)
+      return { result: 'failed', note: `${step.file} would not become what was approved` };
+    const backup = await replaceFile(step.file, now, bytes, {
+      ...files,
+      keep: ground.config.executor.backups,
+      run: ground.run,
+    });
     const read = readPatchable(step.file);
     if (read.hash !== step.after) return { result: 'failed', note: `${step.file} is not what was written` };
     return { result: 'done', note: `the file before is kept as ${backup}` };

@@ -4,8 +4,9 @@
  * `reportCss` under its own content policy).
  */
 import { type Markup, markup, trusted } from '../markup.ts';
+import { auditPages, chain } from './audit-pages.ts';
 import { bucketsOf, denialsChart, layersOf, stackOf, timeToAccessChart } from './charts.ts';
-import { auditPages, chain, firstPage, periodLine, type Section, summary } from './sections.ts';
+import { firstPage, periodLine, type Section, summary } from './first-page.ts';
 import type { Pages } from './text.ts';
 import type { WeekReport } from './week.ts';
 import { dayName, duration } from './words.ts';
@@ -35,6 +36,8 @@ const STYLES = {
   td: `padding:7px 14px 7px 0;${FONT};font-size:14px;line-height:20px;color:#1c2430;text-align:left;vertical-align:top;border-bottom:1px solid #e3e7ec`,
   number: 'text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap',
   whole: 'white-space:nowrap',
+  card: 'margin:0 0 20px',
+  key: 'vertical-align:top;font-weight:normal;border-bottom:1px solid #e3e7ec',
   label: `padding:3px 12px 3px 0;${FONT};font-size:13px;line-height:18px;color:#5b6675;white-space:nowrap`,
   figure: `padding:3px 10px 3px 0;${FONT};font-size:13px;line-height:18px;color:#1c2430;text-align:right;white-space:nowrap`,
   legend: `margin:6px 0 0;${FONT};font-size:13px;line-height:20px;color:#5b6675`,
@@ -43,7 +46,7 @@ const STYLES = {
 } as const;
 type Name = keyof typeof STYLES;
 
-const DARK = `@media (prefers-color-scheme:dark){.r-document{background:#14181d}.r-report,.r-h1,.r-h2,.r-lead,.r-say,.r-td,.r-figure{color:#e6eaef}.r-period,.r-th,.r-label,.r-legend{color:#a3adb8}.r-td{border-color:#2b323a}.r-th{border-color:#47515c}.r-link{color:#7db8f0}.r-report svg text{fill:#a3adb8}.r-report svg .value{fill:#e6eaef}.r-report svg .grid{stroke:#2b323a}}`;
+const DARK = `@media (prefers-color-scheme:dark){.r-document{background:#14181d}.r-report,.r-h1,.r-h2,.r-lead,.r-say,.r-td,.r-figure{color:#e6eaef}.r-period,.r-th,.r-label,.r-legend{color:#a3adb8}.r-td{border-color:#2b323a}.r-th{border-color:#47515c}.r-key{border-color:#2b323a}.r-link{color:#7db8f0}.r-report svg text{fill:#a3adb8}.r-report svg .value{fill:#e6eaef}.r-report svg .grid{stroke:#2b323a}}`;
 
 /** The style sheet of `document` and `fragment`. */
 export const reportCss = `${Object.entries(STYLES)
@@ -76,6 +79,16 @@ function tableHtml({ head, rows, numbers = [] }: NonNullable<Section['table']>, 
 <tbody>${rows.map(row => markup`<tr>${row.map((c, i) => markup`<td${cell(i, 'td', c)}>${c}</td>`)}</tr>\n`)}</tbody>
 </table></div>`;
 }
+
+/** One small table per row, for what has too many columns to lie side by side. */
+const cardsHtml = ({ head, rows }: NonNullable<Section['table']>, dress: Dress): Markup =>
+  markup`${rows.map(
+    row =>
+      markup`<table${look(dress, 'table', 'card')}>${row.map(
+        (c, i) =>
+          markup`<tr><th scope="row" width="180"${look(dress, 'th', 'key')}>${head[i]}</th><td${look(dress, 'td')}>${c}</td></tr>\n`,
+      )}</table>`,
+  )}`;
 
 /** Bars of table cells: what every mail program can show. */
 function barTable(
@@ -141,7 +154,7 @@ function chartHtml(section: Section, report: WeekReport, { dress, pictures }: Ht
 
 const sectionHtml = (section: Section, report: WeekReport, options: HtmlOptions): Markup => markup`
 <section><h2${look(options.dress, 'h2')}>${section.title}</h2>
-${section.say.map(s => markup`<p${look(options.dress, 'say')}>${s}</p>\n`)}${section.table ? tableHtml(section.table, options.dress) : null}${chartHtml(section, report, options)}</section>`;
+${section.say.map(s => markup`<p${look(options.dress, 'say')}>${s}</p>\n`)}${section.table ? (section.table.head.length > 9 ? cardsHtml : tableHtml)(section.table, options.dress) : null}${chartHtml(section, report, options)}</section>`;
 
 export function renderHtml(report: WeekReport, options: HtmlOptions): string {
   const { dress, pages = 'all', link } = options;
@@ -154,7 +167,7 @@ ${link ? markup`<p${look(dress, 'say')}><a href="${link}"${look(dress, 'link')}>
   const head = markup`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>${report.title}${report.week ? ` ${report.week}` : ''}</title>`;
   if (dress === 'document')
-    return markup`${head}<style>${trusted(reportCss)}.r-document{margin:0 auto;padding:32px 20px 64px;max-width:960px;background:#ffffff}</style></head>
+    return markup`${head}<style>${trusted(`.r-document{margin:0 auto;padding:32px 20px 64px;max-width:960px;background:#ffffff}\n${reportCss}`)}</style></head>
 <body class="r-document">${body}</body></html>
 `.text;
   return markup`${head}</head>

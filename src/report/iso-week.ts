@@ -40,8 +40,8 @@ export function wallClock(instant: number, timezone: string): number {
 }
 
 /**
- * The first instant at which the wall clock shows that time. Where the clock jumps over it, the instant of the jump;
- * where it shows it twice, the earlier.
+ * The first instant at which the wall clock shows that time. Where the clock jumps over it, the instant
+ * at which it would have shown it without the jump (of a midnight: the jump itself); where it shows it twice, the earlier.
  */
 export function instantOf(wall: number, timezone: string): number {
   const before = wallClock(wall - DAY, timezone) - (wall - DAY);

@@ -5,7 +5,7 @@
  */
 import { createTask, parse, schedule, validate } from 'node-cron';
 import { Usage } from '../incident.ts';
-import { daysBetween, instantOf, isoWeek, previousWeek, weekRange } from './iso-week.ts';
+import { instantOf, isoWeek, previousWeek, wallClock, weekRange } from './iso-week.ts';
 
 const DAY = 86_400_000;
 const HOUR = 3_600_000;
@@ -45,18 +45,21 @@ export function sendTime(week: string, cron: string, timezone: string): number |
   checkCron(cron);
   const { second, minute, hour } = parse(cron);
   const from = Date.parse(weekRange(week, timezone).to);
-  const task = createTask(cron, () => {}, { timezone });
+  // node-cron decides what matches, asked about the time on the wall: so one that the clock jumps over counts too.
+  const wall = createTask(cron, () => {}, { timezone: 'UTC' });
   try {
-    // node-cron decides what matches; only the instants worth asking about are made here.
-    for (const day of daysBetween(from, from + 366 * DAY, timezone))
+    const first = Math.floor(wallClock(from, timezone) / DAY) * DAY;
+    for (let day = first; day < first + 366 * DAY; day += DAY)
       for (const h of hour)
         for (const m of minute) {
-          const at = instantOf(Date.parse(`${day}T00:00:00Z`) + (h * 3600 + m * 60 + second[0]!) * 1000, timezone);
-          if (at >= from && task.match(new Date(at))) return at;
+          const shown = day + (h * 3600 + m * 60 + second[0]!) * 1000;
+          if (!wall.match(new Date(shown))) continue;
+          const at = instantOf(shown, timezone);
+          if (at >= from) return at;
         }
     return null;
   } finally {
-    task.destroy();
+    void wall.destroy();
   }
 }
 

@@ -1,7 +1,8 @@
 /** The report as plain text, for terminals and for mail programs that show nothing else. Bars are rows of `#`. */
 import { visible } from '../visible.ts';
+import { auditPages, chain } from './audit-pages.ts';
 import { bucketsOf } from './charts.ts';
-import { auditPages, chain, firstPage, periodLine, type Section, summary } from './sections.ts';
+import { firstPage, periodLine, type Section, summary } from './first-page.ts';
 import type { WeekReport } from './week.ts';
 import { causeName, dayName, duration } from './words.ts';
 

@@ -3,12 +3,11 @@
  * counted again from the raw rows; what happened after the period changes nothing in it.
  */
 import type { State } from '../incident.ts';
+import { type Exception, exceptionsOf } from './exceptions.ts';
 import {
   type Cause,
   causesOf,
-  type Exception,
   type Expiring,
-  exceptionsOf,
   expiringOf,
   type OwnDenial,
   ownDenialsOf,

@@ -16,6 +16,7 @@ import { type Logger, quietly } from '../log.ts';
 import { type AgentMessage, type CanaryResult, type Order, type ServeMessage, type Snapshot, ToAgent, type ToServe } from '../messages.ts';
 import { hostQueue, receive, Sender, SERVE_QUEUE } from '../queue/queues.ts';
 import { letsIn } from '../remedy/access-model.ts';
+import { drift } from '../remedy/assumptions.ts';
 import { loadPacks } from '../rules/pack.ts';
 import { makeParser } from '../rules/parser.ts';
 import { makeFeed } from './feed.ts';
@@ -177,11 +178,21 @@ class Work {
   async #execute(order: Extract<Job, { name: 'execute' }>['data']['order']): Promise<void> {
     const { config, send, now, executor, log } = this.#p;
     let started = new Date(now()).toISOString();
-    const outcome = await executor.run(order, at => {
-      started = at;
-    });
+    // An undo is of our own change, and a run that was begun is the executor's to judge: only a first look can be stale.
+    const moved = order.what === 'plan' ? await this.#moved(order) : null;
+    const outcome: Outcome = moved
+      ? { result: 'stale', detail: moved, steps: [] }
+      : await executor.run(order, at => {
+          started = at;
+        });
     log.info({ run: order.run, result: outcome.result }, 'order carried out');
     await send({ name: 'outcome', data: { v: 1, host: config.host, run: order.run, incident: order.incident, started, outcome } });
+  }
+
+  /** What moved since the plan was made, in words. Asked only of what the plan rests on, so that a click is not kept waiting. */
+  async #moved(order: Order): Promise<string | null> {
+    const facts = await collect(order.subject?.user ?? null, this.#p.ground, []);
+    return drift(order, facts);
   }
 
   /** State and access of everybody concerned; the canary only for those whom the access model lets in. */

@@ -357,7 +357,7 @@ export class Conductor {
         facts: message.facts,
         canary: message.canary,
         alive: message.alive,
-        newDenials: denialsSince(store, users.slice(0, 300), since),
+        ...denialsSince(store, users.filter(Boolean).slice(0, 300), since),
         since,
         now: at,
         config,

@@ -5,13 +5,17 @@
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { connect } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Config, inState } from '../config.ts';
 import { NotFound, Refused, Retry, Usage } from '../incident.ts';
 
 export type Verb = (body: Record<string, unknown>) => unknown;
 
-export const controlSocket = (config: Config): string => inState(config, 'serve', 'control.sock');
+/** Where it lies; beside Redis's socket when the state directory's path is too long for one (108 bytes). */
+export function controlSocket(config: Config): string {
+  const path = inState(config, 'serve', 'control.sock');
+  return Buffer.byteLength(path) < 104 || !config.redis.socket ? path : join(dirname(config.redis.socket), 'control.sock');
+}
 
 const STATUS = { Refused: 409, NotFound: 404, Usage: 400, Retry: 503 } as const;
 

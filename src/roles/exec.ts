@@ -12,10 +12,13 @@ import { Accounts, NAME } from '../execute/accounts.ts';
 import { Audit } from '../execute/audit.ts';
 import { canaryPerson, loadCanary, runCanary } from '../execute/canary.ts';
 import { Ledger } from '../execute/ledger.ts';
+import { grantsThisHour } from '../execute/limits.ts';
 import type { Reply, Request } from '../execute/order.ts';
 import { removeStaleTemporaries } from '../execute/patch.ts';
 import { clearStaleSocket, prepareDirectory } from '../execute/peer.ts';
-import { distrustOldVotes, grantsThisHour, recover, type Room, runOrder } from '../execute/run.ts';
+import { distrustOldVotes, recover } from '../execute/recovery.ts';
+import type { Room } from '../execute/room.ts';
+import { runOrder } from '../execute/run.ts';
 import { openDoor } from '../execute/socket.ts';
 import { type Outcome, Refused } from '../incident.ts';
 import type { CanaryResult, Order } from '../messages.ts';
@@ -48,7 +51,7 @@ export async function runExec(config: Config, options: ExecOptions = {}): Promis
   try {
     const problem = await settle(room);
     if (problem) complain('executor.not-ready', problem);
-    const queue = inTurn();
+    const queues = { runs: inTurn(), canaries: inTurn() };
     const gone = Promise.withResolvers<void>();
     let timer: NodeJS.Timeout | undefined;
     const present = (connections: number): void => {
@@ -61,7 +64,8 @@ export async function runExec(config: Config, options: ExecOptions = {}): Promis
       await clearStaleSocket(config.executor.socket);
     }
     const dropped = auditDrops(room);
-    const answer = (request: Request, reply: (reply: Reply) => void): Promise<void> => answerOne(request, reply, room, queue);
+    const answer = (request: Request, reply: (reply: Reply) => void): Promise<void> =>
+      answerOne(request, reply, room, queues);
     const { socket: path, agentUid } = config.executor;
     const close = await openDoor({ path, agentUid, answer, dropped, present }, fd);
     present(0);
@@ -70,7 +74,7 @@ export async function runExec(config: Config, options: ExecOptions = {}): Promis
     options.onListening?.();
     await gone.promise;
     clearTimeout(timer);
-    await queue(async () => {});
+    await queues.runs(async () => {});
     close();
   } finally {
     room.audit.close();
@@ -93,7 +97,8 @@ function openRoom(config: Config, now: () => number): Room {
     sleep: ms => sleep(ms),
     backups: inState(config, 'exec', 'backups'),
     // Looked up again for every order: a right that was taken away counts from then on.
-    judge: (order: Order, at: number) => judge({ ...order, expires: null }, order.votes, loadApprovers(config.approvers), config.policy, at),
+    judge: (order: Order, at: number) =>
+      judge({ ...order, expires: null }, order.votes, loadApprovers(config.approvers), config.policy, at),
   };
 }
 
@@ -103,7 +108,14 @@ async function settle(room: Room): Promise<string | null> {
     room.audit.open();
     distrustOldVotes(room);
     const removed = removeStaleTemporaries(room.config.policy.files);
-    if (removed.length > 0) room.audit.append({ actor: 'readmit-exec', plan: null, what: 'temporaries.removed', before: { removed }, after: null });
+    if (removed.length > 0)
+      room.audit.append({
+        actor: 'readmit-exec',
+        plan: null,
+        what: 'temporaries.removed',
+        before: { removed },
+        after: null,
+      });
     await recover(room);
     return null;
   } catch (error) {
@@ -111,19 +123,22 @@ async function settle(room: Room): Promise<string | null> {
   }
 }
 
-async function answerOne(request: Request, reply: (reply: Reply) => void, room: Room, queue: ReturnType<typeof inTurn>): Promise<void> {
+type Queues = Record<'runs' | 'canaries', ReturnType<typeof inTurn>>;
+
+async function answerOne(request: Request, reply: (reply: Reply) => void, room: Room, queues: Queues): Promise<void> {
   switch (request.kind) {
     case 'run': {
-      const outcome = await queue<Outcome>(() => runOrder(request, room, started => reply({ started })));
+      const outcome = await queues.runs<Outcome>(() => runOrder(request, room, started => reply({ started })));
       if (outcome.result === 'refused') complain('order.refused', outcome.detail);
       return reply({ outcome });
     }
     case 'shadow': {
-      if (!NAME.test(request.user) || !(await room.accounts.person(request.user))) throw new Refused(`no-such-user: ${JSON.stringify(request.user)}`);
+      if (!NAME.test(request.user) || !(await room.accounts.person(request.user)))
+        throw new Refused(`no-such-user: ${JSON.stringify(request.user)}`);
       return reply({ shadow: room.accounts.shadow(request.user, room.now()) });
     }
     case 'canary':
-      return reply({ canary: await queue(() => canaryRound(request.user, room)) });
+      return reply({ canary: await queues.canaries(() => canaryRound(request.user, room)) });
     case 'status':
       return reply({ status: await statusOf(room) });
     default:
@@ -137,8 +152,19 @@ async function canaryRound(user: string, room: Room): Promise<CanaryResult> {
   const person = await canaryPerson(user, config, accounts);
   if (typeof person === 'string') return { user, ran: false, passed: false, detail: person, latencies: [] };
   const canary = loadCanary(config, SHIPPED_RULES);
-  audit.append({ actor: 'readmit-exec', plan: null, what: 'canary', before: null, after: { user: person.name, uid: person.uid, submits: config.verify.submits } });
-  return await runCanary(person, canary, { run, sleep: room.sleep, submits: config.verify.submits, timeoutMs: config.executor.timeout * 1000 });
+  audit.append({
+    actor: 'readmit-exec',
+    plan: null,
+    what: 'canary',
+    before: null,
+    after: { user: person.name, uid: person.uid, submits: config.verify.submits },
+  });
+  return await runCanary(person, canary, {
+    run,
+    sleep: room.sleep,
+    submits: config.verify.submits,
+    timeoutMs: config.executor.timeout * 1000,
+  });
 }
 
 async function statusOf(room: Room): Promise<Extract<Reply, { status: unknown }>['status']> {
@@ -184,7 +210,13 @@ function auditDrops({ audit, now }: Room): (why: string, uid: number | null) => 
     complain('peer.dropped', why);
     if (seen > DROPS_PER_MINUTE) return;
     try {
-      audit.append({ actor: uid === null ? 'unknown' : `uid ${uid}`, plan: null, what: 'peer.dropped', before: null, after: { why, inThisMinute: seen } });
+      audit.append({
+        actor: uid === null ? 'unknown' : `uid ${uid}`,
+        plan: null,
+        what: 'peer.dropped',
+        before: null,
+        after: { why, inThisMinute: seen },
+      });
     } catch (error) {
       complain('audit.unwritable', (error as Error).message);
     }

@@ -3,13 +3,13 @@
  * The row in `report` makes it once; node-cron only wakes.
  */
 import { loadApprovers } from '../approve/approvers.ts';
-import type { Config } from '../config.ts';
+import { type Config, originOf } from '../config.ts';
 import type { Account, EventName, State } from '../incident.ts';
 import type { Logger } from '../log.ts';
 import type { Rendered } from '../notify/letters/weekly.ts';
 import type { GroupHistory, ReportIncident, ReportInput } from '../report/input.ts';
-import { isoWeek, previousWeek, weekRange } from '../report/iso-week.ts';
-import { renderCsv, renderHtml, renderJson, renderText } from '../report/render.ts';
+import { isoWeek, nextWeek, previousWeek, weekRange } from '../report/iso-week.ts';
+import { renderCsv, renderHtml, renderJson, renderMail } from '../report/render.ts';
 import { startSchedule } from '../report/schedule.ts';
 import { headline, type WeekReport, weekNumbers, weekReport } from '../report/week.ts';
 import { allVotesOf, grantRows, lastRun, planOf } from '../store/approvals.ts';
@@ -177,7 +177,16 @@ export function weekReportOf(store: Store, config: Config, now: number, week: st
 
 export function renderedWeek(store: Store, config: Config, now: number, week: string): Rendered {
   const report = weekReportOf(store, config, now, week);
-  return { week, headline: headline(report), text: renderText(report), html: renderHtml(report), csv: renderCsv(report), json: renderJson(report) };
+  const mail = renderMail(report, `${originOf(config)}/report?week=${week}`);
+  return { week, headline: headline(report), text: mail.text, html: mail.html, csv: renderCsv(report), json: renderJson(report) };
+}
+
+/** A week as the page shows it; by default the one we are in, so that what was done a minute ago is there. */
+export function reportPageOf(store: Store, config: Config, now: number, week: string | null): { week: string; title: string; html: string; previous: string | null; next: string | null } {
+  const current = isoWeek(now, config.report.timezone);
+  const label = week ?? current;
+  const report = weekReportOf(store, config, now, label);
+  return { week: label, title: report.title, html: renderHtml(report), previous: previousWeek(label), next: label < current ? nextWeek(label) : null };
 }
 
 export function startReports(store: Store, config: Config, now: () => number, log: Logger): { stop(): void } {

@@ -2,7 +2,7 @@
  * What a scan counts, as numbers in flat tables: denials by user, address and endpoint, and at which time things happened
  * for the detector's replay. One thread has one; a second thread's is added to the first's at the end.
  */
-import { EVENTS, type EventName } from '../incident.ts';
+import { EVENTS } from '../incident.ts';
 import type { LineParser } from '../rules/parser.ts';
 
 /** Rows of `width` numbers found by their first `keys` numbers: open addressing, doubled when half full. */
@@ -134,12 +134,17 @@ export class Counter {
   readonly last = new Column();
   private readonly latest: number;
   private readonly denied = EVENTS.indexOf('denied');
-  private readonly numberOf = Object.fromEntries(EVENTS.map((event, i) => [event, i])) as Record<EventName, number>;
+  /** Of each rule: the number of its event, and whether a client writes it. */
+  private readonly eventOf: Uint8Array;
+  private readonly clientOf: Uint8Array;
+  private readonly opensNothing = Uint8Array.from(EVENTS, event => (event === 'succeeded' || event === 'error' ? 1 : 0));
 
   /** @param latest times later than this (epoch ms) are taken for none: clients write what they like */
   constructor(parser: LineParser, latest: number) {
     this.parser = parser;
     this.latest = latest;
+    this.eventOf = Uint8Array.from(parser.rules, rule => EVENTS.indexOf(rule.event));
+    this.clientOf = Uint8Array.from(parser.rules, rule => (rule.log === 'client' ? CLIENT : 0));
   }
 
   /** Counts the complete lines in the search's text; `offset` is where that text stands in the whole input. */
@@ -158,9 +163,10 @@ export class Counter {
 
   private observe(offset: number): void {
     const { parser } = this;
-    const event = this.numberOf[parser.event];
+    const event = this.eventOf[parser.rule]!;
     this.observations[event]!++;
-    const client = parser.rule!.log === 'client' ? CLIENT : 0;
+    if (this.opensNothing[event] === 1) return;
+    const client = this.clientOf[parser.rule]!;
     const { time } = parser;
     const timed = time > 0 && time <= this.latest;
     if (event === this.denied) {
@@ -170,7 +176,7 @@ export class Counter {
       if (!timed) return;
       this.first.least(parser.user, time);
       this.last.most(parser.user, time);
-    } else if (parser.event === 'succeeded' || parser.event === 'error') return;
+    }
     this.moment(parser.user, parser.ip, event * 2 + client, timed ? Math.floor(time / 1000) : 0, 1);
   }
 

@@ -13,7 +13,8 @@ export interface FoundIncident extends ClusterRef {
 export interface ReplayOptions {
   limits: Limits;
   events: Partial<Record<EventName, Meaning>>;
-  account: (name: string) => Account;
+  /** What a name is; null: everybody is a known local user. */
+  account: ((name: string) => Account) | null;
   /** Between which times the lines without one were written. */
   from: number;
   until: number;
@@ -25,19 +26,24 @@ export function replay(counter: Counter, options: ReplayOptions): FoundIncident[
   const found = new Map<string, FoundIncident>();
   for (const tally of inOrder(counter, options)) {
     for (const verdict of clusters.observe(tally, tally.last)) {
-      if (verdict.kind === 'open' && !found.has(keyOf(verdict.incident)))
-        found.set(keyOf(verdict.incident), { ...verdict.incident, count: verdict.count - tally.count });
-      if (verdict.kind !== 'counted') continue;
-      const order = ['service', 'user', 'address'] as const;
-      const explains = order.flatMap(kind => verdict.into.filter(ref => ref.kind === kind)).map(ref => found.get(keyOf(ref)));
-      const first = explains.find(incident => incident !== undefined);
-      if (first) first.count += verdict.fresh;
+      if (verdict.kind === 'open' && !found.has(nameOf(verdict.incident)))
+        found.set(nameOf(verdict.incident), { ...verdict.incident, count: verdict.count - tally.count });
+      if (verdict.kind === 'counted') explainedBy(verdict.into, found, verdict.fresh);
     }
   }
   return [...found.values()].sort((a, b) => b.count - a.count || (a.key < b.key ? -1 : a.key > b.key ? 1 : a.kind < b.kind ? -1 : 1));
 }
 
-const keyOf = (ref: ClusterRef): string => `${ref.kind} ${ref.key}`;
+const nameOf = (ref: ClusterRef): string => `${ref.kind} ${ref.key}`;
+
+/** One incident explains a denial: the service's before the user's, the user's before an address's. */
+function explainedBy(into: readonly ClusterRef[], found: ReadonlyMap<string, FoundIncident>, count: number): void {
+  for (const kind of ['service', 'user', 'address'] as const)
+    for (const ref of into) {
+      const incident = ref.kind === kind ? found.get(nameOf(ref)) : undefined;
+      if (incident) return void (incident.count += count);
+    }
+}
 
 /** One tally from its numbers; of a client that names nobody it is still known that somebody real was there. */
 function tallyOf(counter: Counter, options: ReplayOptions, row: { event: EventName; user: number; ip: number; client: boolean; count: number; first: number; last: number; approximate: boolean }): Tally {
@@ -48,7 +54,7 @@ function tallyOf(counter: Counter, options: ReplayOptions, row: { event: EventNa
     user,
     ip: addresses.texts[row.ip] || null,
     endpoint: null,
-    account: user === null ? 'user' : options.account(user),
+    account: user === null || !options.account ? 'user' : options.account(user),
     count: row.count,
     first: row.first,
     last: row.last,
@@ -64,11 +70,14 @@ function* inOrder(counter: Counter, options: ReplayOptions): Generator<Tally> {
   yield* untimed(counter, options);
 }
 
-/** By user, address and log, in the order they were first seen: what is left of the denials without those that have a time. */
+/**
+ * What is left of the denials without those that have a time, by user, address and log, in the order they were first seen.
+ * Where everybody is known, no address can be probing, and the users are all there is to tell apart.
+ */
 function* untimed(counter: Counter, options: ReplayOptions): Generator<Tally> {
   const { denials, moments, seen } = counter;
   const addresses = counter.parser.vocabulary.addresses.texts.length;
-  const keyOf = (user: number, ip: number, what: number): number => (user * addresses + ip) * 2 + (what & 1);
+  const keyOf = (user: number, ip: number, what: number): number => (user * addresses + (options.account ? ip : 0)) * 2 + (what & 1);
   const counts = new Map<number, number>();
   const add = (key: number, count: number): void => void counts.set(key, (counts.get(key) ?? 0) + count);
   const order = Uint32Array.from({ length: denials.size }, (_, row) => row).sort((a, b) => seen.get(a) - seen.get(b));

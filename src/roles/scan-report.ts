@@ -23,7 +23,7 @@ export interface ScanResult {
   users: { user: string; count: number; addresses: number; first: string | null; last: string | null; selfReported?: true }[];
   addresses: { ip: string; count: number; users: number }[];
   /** Made one at a time. */
-  pairs: { length: number; at(i: number): PairRow };
+  pairs: { length: number; at(i: number): PairRow; json(): Iterable<string> };
   incidents: FoundIncident[];
 }
 
@@ -127,22 +127,61 @@ class Pairs {
     for (let i = 0; i < table.size; i++) take(table.get(i, USER), table.get(i, IP), table.get(i, CLIENT) === 1, table.get(i, COUNT));
   }
 
+  /** The rows of the i-th pair that have an endpoint, the greatest first. */
+  private rows(i: number): number[] {
+    const { counter, endpointRank } = this;
+    const rows: number[] = [];
+    for (let row = this.table.get(this.order[i]!, FIRST_ROW); row > 0; row = this.next[row - 1]!)
+      if (this.endpointOf(row - 1)) rows.push(row - 1);
+    const before = (a: number, b: number): boolean => {
+      const [m, n] = [counter.denials.get(a, 3), counter.denials.get(b, 3)];
+      return m > n || (m === n && endpointRank[this.endpointOf(a)]! < endpointRank[this.endpointOf(b)]!);
+    };
+    // Mostly there are a few: sorted where they stand.
+    if (rows.length > 16) return rows.sort((a, b) => (before(a, b) ? -1 : 1));
+    for (let at = 1; at < rows.length; at++)
+      for (let k = at; k > 0 && before(rows[k]!, rows[k - 1]!); k--) [rows[k], rows[k - 1]] = [rows[k - 1]!, rows[k]!];
+    return rows;
+  }
+
+  private endpointOf(row: number): number {
+    return this.counter.denials.get(row, 2) >> 1;
+  }
+
   at(i: number): PairRow {
-    const { table, counter, endpointRank } = this;
+    const { table, counter } = this;
     const { users, addresses, endpoints } = counter.parser.vocabulary;
     const pair = this.order[i]!;
-    const rows: number[] = [];
-    for (let row = table.get(pair, FIRST_ROW); row > 0; row = this.next[row - 1]!) if (counter.denials.get(row - 1, 2) >> 1) rows.push(row - 1);
-    const of = (row: number): number => counter.denials.get(row, 2) >> 1;
-    if (rows.length > 1) rows.sort((a, b) => counter.denials.get(b, 3) - counter.denials.get(a, 3) || endpointRank[of(a)]! - endpointRank[of(b)]!);
     const ip = table.get(pair, IP);
     return {
       user: users.texts[table.get(pair, USER)]!,
       ip: ip ? addresses.texts[ip]! : null,
       count: table.get(pair, COUNT),
-      endpoints: rows.map(row => [endpoints.texts[of(row)]!, counter.denials.get(row, 3)]),
+      endpoints: this.rows(i).map(row => [endpoints.texts[this.endpointOf(row)]!, counter.denials.get(row, 3)]),
       selfReported: table.get(pair, CLIENT) === 1,
     };
+  }
+
+  /** All of them as JSON, in pieces. A name stands there a hundred thousand times, but is quoted once. */
+  *json(): Generator<string> {
+    const { table, counter } = this;
+    const { vocabulary } = counter.parser;
+    const users = vocabulary.users.texts.map(name => `{"user":${JSON.stringify(name)},"ip":`);
+    const addresses = vocabulary.addresses.texts.map((ip, id) => `${id ? JSON.stringify(ip) : 'null'},"count":`);
+    const endpoints = vocabulary.endpoints.texts.map(path => `${JSON.stringify(path)}:`);
+    let piece = '';
+    for (let i = 0; i < this.length; i++) {
+      const pair = this.order[i]!;
+      if (i) piece += ',';
+      piece += `${users[table.get(pair, USER)]!}${addresses[table.get(pair, IP)]!}${table.get(pair, COUNT)},"endpoints":{`;
+      const rows = this.rows(i);
+      for (let k = 0; k < rows.length; k++) piece += `${k ? ',' : ''}${endpoints[this.endpointOf(rows[k]!)]!}${counter.denials.get(rows[k]!, 3)}`;
+      piece += table.get(pair, CLIENT) ? '},"selfReported":true}' : '}}';
+      if (piece.length < 1 << 18) continue;
+      yield piece;
+      piece = '';
+    }
+    yield piece;
   }
 }
 
@@ -150,24 +189,8 @@ class Pairs {
 export function* scanJson(result: ScanResult): Generator<string> {
   const { pairs, incidents, ...head } = result;
   yield `${JSON.stringify(head).slice(0, -1)},"pairs":[`;
-  // Names are written a hundred thousand times, but there are few of them.
-  const quoted = new Map<string, string>();
-  const quote = (text: string): string => {
-    let json = quoted.get(text);
-    if (json === undefined) quoted.set(text, (json = JSON.stringify(text)));
-    return json;
-  };
-  let piece = '';
-  for (let i = 0; i < pairs.length; i++) {
-    const { user, ip, count, endpoints, selfReported } = pairs.at(i);
-    let counts = '';
-    for (const [endpoint, n] of endpoints) counts += `${counts && ','}${quote(endpoint)}:${n}`;
-    piece += `${i ? ',' : ''}{"user":${quote(user)},"ip":${ip === null ? 'null' : quote(ip)},"count":${count},"endpoints":{${counts}}${selfReported ? ',"selfReported":true' : ''}}`;
-    if (piece.length < 1 << 18) continue;
-    yield piece;
-    piece = '';
-  }
-  yield `${piece}],"incidents":${JSON.stringify(incidents)}}\n`;
+  yield* pairs.json();
+  yield `],"incidents":${JSON.stringify(incidents)}}\n`;
 }
 
 const SHOWN = 15;

@@ -68,7 +68,7 @@ export async function scan(files: readonly string[], options: ScanOptions = {}):
     const incidents = replay(counter, {
       limits: options.limits ?? USUAL_LIMITS,
       events,
-      account: accounts ?? (() => 'user'),
+      account: accounts,
       from: Math.min(...inputs.map(input => input.from)),
       until: Math.max(...inputs.map(input => input.until)),
     });

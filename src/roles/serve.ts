@@ -33,7 +33,7 @@ import { StoreDesk } from './desk.ts';
 import { Doorbell } from './doorbell.ts';
 import { Intake } from './intake.ts';
 import { mailCarrier, type PostParts, webhookCarrier } from './post.ts';
-import { renderedWeek, startReports, weekReportOf } from './reporting.ts';
+import { renderedWeek, reportPageOf, startReports } from './reporting.ts';
 import { Teardown } from './teardown.ts';
 
 export async function serve(config: Config, log: Logger, signal: AbortSignal): Promise<void> {
@@ -120,7 +120,7 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
       config,
       now,
     });
-    const web = await startWeb({ config, desk, sessions, now, log, extra: { report: week => weekReportOf(store, config, now(), week), notReady: () => (senderTo(config.host).up ? [] : ['redis']) } });
+    const web = await startWeb({ config, desk, sessions, now, log, extra: { report: week => reportPageOf(store, config, now(), week), notReady: () => (senderTo(config.host).up ? [] : ['redis']) } });
     teardown.add('web', () => web.stop());
 
     const reports = startReports(store, config, now, log);

@@ -8,10 +8,12 @@ import { rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Logger } from 'pino';
+import { loadApprovers } from '../approve/approvers.ts';
 import { findCommand } from '../command.ts';
 import { type Config, environment, inState, originOf } from '../config.ts';
 import { Usage } from '../incident.ts';
 import { answers, startRedis } from '../queue/embedded-redis.ts';
+import { askServe, controlSocket } from './control.ts';
 
 const MAIN = resolve(import.meta.dirname, '../main.ts');
 const ROLES = ['exec', 'serve', 'agent'] as const;
@@ -80,6 +82,17 @@ function startRole(role: Role, config: Config, setpriv: string | null, relay: (l
   });
 }
 
+/** Whoever starts everything on a terminal wants to sign in: a one-time link for each administrator, as `readmit sign-in` makes them. */
+async function signInLinks(config: Config): Promise<string[]> {
+  const administrators = loadApprovers(config.approvers).approvers.filter(a => a.roles.includes('administrator'));
+  return await Promise.all(
+    administrators.slice(0, 5).map(async ({ name }) => {
+      const { url } = await askServe<{ url: string }>(controlSocket(config), 'sign-in', { as: name });
+      return `sign in as ${name}: ${url}`;
+    }),
+  );
+}
+
 export async function up(config: Config, log: Logger, signal: AbortSignal): Promise<void> {
   if (!config.redis.socket) throw new Usage(`${config.file}: redis.socket: readmit up runs its own Redis on a unix socket, so it needs one`);
   const setpriv = findSetpriv();
@@ -104,6 +117,7 @@ export async function up(config: Config, log: Logger, signal: AbortSignal): Prom
         start(new Part(role, () => startRole(role, config, setpriv, relay), log)),
       ),
     );
+    for (const link of await signInLinks(config)) relay(link);
     relay(`ready ${originOf(config)}`);
     await Promise.race([broken, new Promise<void>(done => signal.addEventListener('abort', () => done(), { once: true }))]);
   } finally {

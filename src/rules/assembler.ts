@@ -66,8 +66,6 @@ export const i8x16 = {
 };
 const EMPTY = 0x40;
 const END = 0x0b;
-/** Leaves by `breakIf(0)` inside it. */
-export const block = (...body: Code[]): Code => [0x02, EMPTY, ...body.flat(), END];
 /** Begins again by `branch(0)` or `breakIf(0)` inside it. */
 export const loop = (...body: Code[]): Code => [0x03, EMPTY, ...body.flat(), END];
 export const when = (...body: Code[]): Code => [0x04, EMPTY, ...body.flat(), END];

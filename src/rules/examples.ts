@@ -36,7 +36,8 @@ export function parseLine(parser: LineParser, line: string, log: 'server' | 'cli
     endpoint: endpoints.texts[parser.endpoint]!,
     time: Number.isNaN(parser.time) ? '' : new Date(parser.time).toISOString(),
   };
-  return { rule: `${parser.rule!.pack}/${parser.rule!.name}`, fields: Object.fromEntries(Object.entries(fields).filter(([, value]) => value)) };
+  const rule = parser.rules[parser.rule]!;
+  return { rule: `${rule.pack}/${rule.name}`, fields: Object.fromEntries(Object.entries(fields).filter(([, value]) => value)) };
 }
 
 /** Runs every example of the packs against all their patterns together. */

@@ -3,7 +3,7 @@
  * hold one are looked at, and a string is made once for each distinct value.
  */
 import { isUtf8 } from 'node:buffer';
-import type { ChunkCount, EventName, ParseChunk, SourceKind } from '../incident.ts';
+import type { ChunkCount, ParseChunk, SourceKind } from '../incident.ts';
 import { Body } from './body.ts';
 import { Pattern, Vocabulary } from './pattern.ts';
 import type { Rule } from './rule.ts';
@@ -15,7 +15,9 @@ export const MAX_LINE = 65536;
 
 /** The rules that share one template of one kind of log. */
 interface Template {
+  /** The rules of this template, and their numbers among all. */
   rules: Rule[];
+  numbers: number[];
   log: SourceKind;
   pattern: Pattern;
   literal: Buffer;
@@ -52,8 +54,9 @@ export type Taken = 'taken' | 'unparsed' | 'bad' | 'none';
 export class LineParser {
   readonly search: Search;
   readonly vocabulary: Vocabulary;
-  event: EventName = 'error';
-  rule: Rule | null = null;
+  /** Which of `rules` took the line. */
+  rule = 0;
+  readonly rules: readonly Rule[];
   user = 0;
   ip = 0;
   endpoint = 0;
@@ -63,6 +66,7 @@ export class LineParser {
   private readonly byBuckets: Template[][] = [];
 
   constructor(rules: readonly Rule[], options: { search?: WebAssembly.Module; limit?: number } = {}) {
+    this.rules = rules;
     const literals = literalsOf(rules);
     const buckets = bucketsOf(literals);
     this.vocabulary = new Vocabulary(options.limit);
@@ -77,7 +81,8 @@ export class LineParser {
     const pattern = new Pattern(parts, this.vocabulary, body?.memo ?? null);
     const json = pattern.steps.findIndex(({ part }) => 'field' in part && part.type === 'json');
     const [user, ip, endpoint, time] = ['user', 'ip', 'endpoint', 'time'].map(field => pattern.stepOf(field)) as [number, number, number, number];
-    return { rules, log: rules[0]!.log, pattern, literal: Buffer.from(literal), bucket, body, user, ip, endpoint, time, json };
+    const numbers = rules.map(rule => this.rules.indexOf(rule));
+    return { rules, numbers, log: rules[0]!.log, pattern, literal: Buffer.from(literal), bucket, body, user, ip, endpoint, time, json };
   }
 
   /** Forgets what is remembered when it has grown too much. */
@@ -103,11 +108,10 @@ export class LineParser {
     return cut || broken(line) || near.some(hostile) ? 'bad' : 'unparsed';
   }
 
-  private fill({ rules, pattern, body, user, ip, endpoint, time, json }: Template): void {
+  private fill({ numbers, pattern, body, user, ip, endpoint, time, json }: Template): void {
     const { id } = pattern;
     const judgement = body ? id[json]! : 0;
-    this.rule = body ? rules[body.ruleOf(judgement)]! : rules[0]!;
-    this.event = this.rule.event;
+    this.rule = numbers[body ? body.ruleOf(judgement) : 0]!;
     this.user = user >= 0 ? id[user]! : body ? body.userOf(judgement) : 0;
     this.ip = ip >= 0 ? id[ip]! : 0;
     this.endpoint = endpoint >= 0 ? id[endpoint]! : 0;
@@ -162,10 +166,11 @@ export function makeParser(packs: readonly Rule[]): ParseChunk {
         const [lineStart, lineEnd] = [search.start(n), search.end(n)];
         const taken = parser.take(search.text, lineStart, lineEnd, search.buckets(n), source.kind);
         if (taken === 'taken') {
-          const client = parser.rule!.log === 'client';
+          const rule = packs[parser.rule]!;
+          const client = rule.log === 'client';
           const name = vocabulary.users.texts[parser.user]!;
           sink({
-            event: parser.event,
+            event: rule.event,
             user: client && source.owner !== null ? source.owner : name || null,
             ip: vocabulary.addresses.texts[parser.ip]! || null,
             endpoint: vocabulary.endpoints.texts[parser.endpoint]! || null,

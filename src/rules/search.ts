@@ -3,7 +3,7 @@
  * Three bytes of each literal, the rarest in a row, are looked for by table (the method is "Teddy", of Hyperscan and of
  * ripgrep's prefilter): fifty literals cost what one costs. It only says where to look; the matcher decides.
  */
-import { block, branch, breakIf, type Code, get, i32, i8x16, loop, module, set, tee, v128, when } from './assembler.ts';
+import { branch, breakIf, type Code, get, i32, i8x16, loop, module, set, tee, v128, when } from './assembler.ts';
 
 /** What is used of the global that every Node has, and that the type library without a browser does not name. */
 declare global {
@@ -31,6 +31,8 @@ const TEXT = 64;
 // After the text come at least 32 readable bytes; then three numbers for each line found, which is at least four bytes long.
 const FOUND = TEXT + ROOM + 64;
 const WIDTH = 12;
+/** Bytes that are read past the end of a range. */
+const BEHIND = 32;
 const PAGES = Math.ceil((FOUND + (ROOM / 4 + 1) * WIDTH) / PAGE);
 const BUCKETS = 8;
 
@@ -69,22 +71,23 @@ function tables(buckets: readonly Uint8Array[][]): Uint8Array[] {
   return all;
 }
 
-// The locals of the program below.
+// The locals of the program below: numbers, then vectors.
 const [POSITION, END, FOUND_AT, LINE_START, LINE_END, NEWLINES, CANDIDATES, LANE, AT, BEFORE, LINES] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
-const MASKS = 11;
 const NUMBERS = 9;
+const [MASKS, TABLES, LOW_HALF, NEWLINE] = [11, 12, 18, 19];
+const VECTORS = 9;
 
 /** The buckets whose three bytes stand at each of sixteen places. */
-function masks(all: readonly Uint8Array[]): Code {
+const masks: Code = (() => {
   const half = (i: number): Code => [
-    ...[...v128.const(all[i * 2]!), ...get(POSITION), ...v128.load(i), ...v128.const(Array(16).fill(15)), ...v128.and, ...i8x16.relaxedSwizzle],
-    ...[...v128.const(all[i * 2 + 1]!), ...get(POSITION), ...v128.load(i), ...i32.const(4), ...i8x16.shiftRight, ...i8x16.relaxedSwizzle],
+    ...[...get(TABLES + i * 2), ...get(POSITION), ...v128.load(i), ...get(LOW_HALF), ...v128.and, ...i8x16.relaxedSwizzle],
+    ...[...get(TABLES + i * 2 + 1), ...get(POSITION), ...v128.load(i), ...i32.const(4), ...i8x16.shiftRight, ...i8x16.relaxedSwizzle],
     ...v128.and,
   ];
   return [...half(0), ...half(1), ...v128.and, ...half(2), ...v128.and];
-}
+})();
 
-const newlinesAt = (address: Code): Code => [...address, ...v128.load(0), ...v128.const(Array(16).fill(10)), ...i8x16.eq, ...i8x16.bitmask];
+const newlinesAt = (local: number): Code => [...get(local), ...v128.load(0), ...get(NEWLINE), ...i8x16.eq, ...i8x16.bitmask];
 /** The place after the last newline of a bit mask. */
 const afterLast = (mask: number): Code => [...get(POSITION), ...i32.const(32), ...i32.add, ...get(mask), ...i32.clz, ...i32.sub];
 
@@ -92,12 +95,11 @@ const afterLast = (mask: number): Code => [...get(POSITION), ...i32.const(32), .
 const newLine: Code = [
   ...get(LINE_START),
   ...set(AT),
-  ...[...get(NEWLINES), ...i32.const(1), ...get(LANE), ...i32.shl, ...i32.const(1), ...i32.sub, ...i32.and, ...set(BEFORE)],
-  ...get(BEFORE),
+  ...[...get(NEWLINES), ...i32.const(1), ...get(LANE), ...i32.shl, ...i32.const(1), ...i32.sub, ...i32.and, ...tee(BEFORE)],
   ...when(afterLast(BEFORE), set(AT)),
   ...[...get(POSITION), ...get(LANE), ...i32.add, ...set(LINE_END)],
   ...loop(
-    [...newlinesAt(get(LINE_END)), ...tee(BEFORE), ...i32.eqz],
+    [...newlinesAt(LINE_END), ...tee(BEFORE), ...i32.eqz],
     when([...get(LINE_END), ...i32.const(16), ...i32.add, ...set(LINE_END), ...branch(1)]),
   ),
   ...[...get(LINE_END), ...get(BEFORE), ...i32.ctz, ...i32.add, ...set(LINE_END)],
@@ -107,39 +109,34 @@ const newLine: Code = [
 
 const lastFound: Code = [...get(FOUND_AT), ...i32.const(WIDTH), ...i32.sub];
 /** For each candidate of the sixteen: begin a new line, or add its buckets to the line that is being read. */
-const candidates: Code = loop(
-  [...get(CANDIDATES), ...i32.ctz, ...set(LANE)],
-  [...get(POSITION), ...get(LANE), ...i32.add, ...get(LINE_END), ...i32.greaterEqualUnsigned],
-  when(newLine),
-  [...lastFound, ...lastFound, ...i32.load(8), ...get(LANE), ...i32.load8(SCRATCH), ...i32.or, ...i32.store(8)],
-  [...get(CANDIDATES), ...get(CANDIDATES), ...i32.const(1), ...i32.sub, ...i32.and, ...tee(CANDIDATES)],
-  breakIf(0),
-);
+const candidates: Code = [
+  ...[...i32.const(SCRATCH), ...get(MASKS), ...v128.store(0)],
+  ...[...get(MASKS), ...v128.const(Array(16).fill(0)), ...i8x16.ne, ...i8x16.bitmask, ...set(CANDIDATES)],
+  ...loop(
+    [...get(CANDIDATES), ...i32.ctz, ...set(LANE)],
+    [...get(POSITION), ...get(LANE), ...i32.add, ...get(LINE_END), ...i32.greaterEqualUnsigned],
+    when(newLine),
+    [...lastFound, ...lastFound, ...i32.load(8), ...get(LANE), ...i32.load8(SCRATCH), ...i32.or, ...i32.store(8)],
+    [...get(CANDIDATES), ...get(CANDIDATES), ...i32.const(1), ...i32.sub, ...i32.and, ...tee(CANDIDATES)],
+    breakIf(0),
+  ),
+];
 
-function program(all: readonly Uint8Array[]): Code[] {
-  const cut = (mask: number): Code => [
-    ...[...get(mask), ...i32.const(1), ...get(END), ...get(POSITION), ...i32.sub, ...i32.shl, ...i32.const(1), ...i32.sub, ...i32.and],
-    ...set(mask),
-  ];
-  return [
-    [...i32.const(FOUND), ...set(FOUND_AT), ...get(POSITION), ...set(LINE_START)],
-    block(
-      loop(
-        [...get(POSITION), ...get(END), ...i32.greaterEqualUnsigned, ...breakIf(1)],
-        [...newlinesAt(get(POSITION)), ...set(NEWLINES)],
-        [...masks(all), ...tee(MASKS), ...v128.const(Array(16).fill(0)), ...i8x16.ne, ...i8x16.bitmask, ...set(CANDIDATES)],
-        [...get(END), ...get(POSITION), ...i32.sub, ...i32.const(16), ...i32.lessUnsigned],
-        when(cut(NEWLINES), cut(CANDIDATES)),
-        get(CANDIDATES),
-        when([...i32.const(SCRATCH), ...get(MASKS), ...v128.store(0)], candidates),
-        get(NEWLINES),
-        when(afterLast(NEWLINES), set(LINE_START), [...get(LINES), ...get(NEWLINES), ...i32.popcnt, ...i32.add, ...set(LINES)]),
-        [...get(POSITION), ...i32.const(16), ...i32.add, ...set(POSITION), ...branch(0)],
-      ),
-    ),
-    [...get(FOUND_AT), ...get(LINES)],
-  ];
-}
+/** Sixteen bytes after sixteen bytes. Past the end stand zeros, which are no newline and in no literal. */
+const program = (all: readonly Uint8Array[]): Code[] => [
+  ...all.map((table, i) => [...v128.const(table), ...set(TABLES + i)]),
+  [...v128.const(Array(16).fill(15)), ...set(LOW_HALF), ...v128.const(Array(16).fill(10)), ...set(NEWLINE)],
+  [...i32.const(FOUND), ...set(FOUND_AT), ...get(POSITION), ...set(LINE_START)],
+  loop(
+    [...newlinesAt(POSITION), ...set(NEWLINES)],
+    [...masks, ...tee(MASKS), ...v128.anyTrue],
+    when(candidates),
+    get(NEWLINES),
+    when(afterLast(NEWLINES), set(LINE_START), [...get(LINES), ...get(NEWLINES), ...i32.popcnt, ...i32.add, ...set(LINES)]),
+    [...get(POSITION), ...i32.const(16), ...i32.add, ...tee(POSITION), ...get(END), ...i32.lessUnsigned, ...breakIf(0)],
+  ),
+  [...get(FOUND_AT), ...get(LINES)],
+];
 
 /** Spreads the literals over eight buckets; equal ones share one. The bucket of each literal, in their order. */
 export function bucketsOf(literals: readonly string[]): number[] {
@@ -154,7 +151,7 @@ export function compileSearch(literals: readonly string[]): WebAssembly.Module {
   literals.forEach((literal, i) => {
     buckets[bucket[i]!]!.push(new Uint8Array(Buffer.from(literal)));
   });
-  return new WebAssembly.Module(module(program(tables(buckets)), NUMBERS, 1, PAGES));
+  return new WebAssembly.Module(module(program(tables(buckets)), NUMBERS, VECTORS, PAGES));
 }
 
 /** One search with its own memory. `text` is where the bytes to be searched are put. */
@@ -164,11 +161,13 @@ export class Search {
   lines = 0;
   /** Lines found in the last range. */
   found = 0;
+  private readonly memory: Uint8Array;
   private readonly numbers: Int32Array;
   private readonly run: (from: number, to: number) => [number, number];
 
   constructor(compiled: WebAssembly.Module) {
     const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });
+    this.memory = new Uint8Array(memory.buffer);
     this.text = Buffer.from(memory.buffer, TEXT, ROOM);
     this.numbers = new Int32Array(memory.buffer, FOUND, Math.floor((memory.buffer.byteLength - FOUND) / 4));
     const { exports } = new WebAssembly.Instance(compiled, { e: { memory } });
@@ -181,7 +180,11 @@ export class Search {
       this.lines = this.found = 0;
       return;
     }
+    // What stands behind the range is put back: it may be the beginning of the next.
+    const behind = this.memory.slice(TEXT + to, TEXT + to + BEHIND);
+    this.memory.fill(0, TEXT + to, TEXT + to + BEHIND);
     const [end, lines] = this.run(TEXT + from, TEXT + to);
+    this.memory.set(behind, TEXT + to);
     this.found = (end - FOUND) / WIDTH;
     this.lines = lines;
   }

@@ -144,16 +144,15 @@ export const knownUsersOf = (store: Store, incident: string, limit = 500): strin
     )
     .map(r => r.user);
 
-/** Denials of these users (all when empty) that happened after `since`: what verification must not see. */
-export function denialsSince(store: Store, users: string[], since: number): number {
+/** Denials of these users (of everybody when empty) after `since`, and when the last of them was: what verification must not see. */
+export function denialsSince(store: Store, users: string[], since: number): { newDenials: number; lastDenial: number | null } {
   const names = users.map(() => '?').join(',');
-  return Number(
-    store.get<{ n: number | null }>(
-      `SELECT sum(count) AS n FROM observation WHERE event = 'denied' AND last > ? ${users.length ? `AND user IN (${names})` : ''}`,
-      since,
-      ...users,
-    )?.n ?? 0,
+  const row = store.get<{ n: number | null; last: number | null }>(
+    `SELECT sum(count) AS n, max(last) AS last FROM observation WHERE event = 'denied' AND last > ? ${users.length ? `AND user IN (${names})` : ''}`,
+    since,
+    ...users,
   );
+  return { newDenials: Number(row?.n ?? 0), lastDenial: row?.last ?? null };
 }
 
 /** What was seen since, newest windows first, for rebuilding the clusters at start. */

@@ -3,11 +3,7 @@
  * A thousand homes work with a limit of 256 open files.
  */
 
-export interface Holder {
-  fd: number | null;
-}
-
-export class Descriptors<T extends Holder = Holder> {
+export class Descriptors<T> {
   #limit: number;
   #close: (holder: T) => void;
   #open = new Map<T, 'pinned' | 'free'>();

@@ -41,7 +41,8 @@ export const READ_SAFELY = constants.O_RDONLY | constants.O_NOFOLLOW | constants
 export const READ_FOLLOWING = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 export const PASS_THROUGH = O_PATH | constants.O_DIRECTORY;
 
-const close = (fd: number): void => {
+/** Closes; that it was closed already is no matter. */
+export const closeFile = (fd: number): void => {
   try {
     closeSync(fd);
   } catch {}
@@ -53,7 +54,7 @@ export const localDisk: Disk = {
   fstat: fd => fstatSync(fd, { bigint: true }),
   read: (fd, into, length, position) => readSync(fd, into, 0, length, position),
   list: path => readdirSync(path),
-  close,
+  close: closeFile,
 };
 
 const openLater = promisify(wideOpen) as (path: string, flags: number) => Promise<number>;
@@ -80,7 +81,7 @@ export const networkDisk: Disk = {
   fstat: fd => fstatLater(fd, { bigint: true }),
   read: async (fd, into, length, position) => (await readLater(fd, into, 0, length, position)).bytesRead,
   list: path => promises.readdir(path),
-  close,
+  close: closeFile,
 };
 
 const NETWORK =

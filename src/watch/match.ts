@@ -5,7 +5,7 @@
  * By inode first, then by content: a rotation that was copied or packed has another inode. Files younger than the
  * youngest one we know are unread; older ones were there before us, and are not ours to count.
  */
-import { inodeOf, parseId } from './identity.ts';
+import { inodeOf, type Mark } from './identity.ts';
 import { oldestFirst, type Sibling } from './siblings.ts';
 
 /** The part of a file on disk that decides. `sibling: null` is the live file. */
@@ -26,6 +26,7 @@ export interface Candidate {
   keys: readonly string[];
   end: 'open' | 'ended' | 'cut';
   read: number;
+  marks: readonly Mark[];
   mtime: number;
   birth: number;
 }
@@ -58,7 +59,7 @@ export interface Matching<F extends Found, C extends Candidate> {
 
 /**
  * @param known sources, in the order in which they were begun
- * @param seen modification time up to which this path was known, 0 for never
+ * @param seen youngest rotation that was there before our first look, 0 when there was no such look
  */
 export async function match<F extends Found, C extends Candidate>(
   found: readonly F[],
@@ -84,10 +85,10 @@ export async function match<F extends Found, C extends Candidate>(
     if (!source) continue;
     const born = source.birth > 0 && file.birth > 0 && source.birth !== file.birth;
     const how = born || (source.fp !== file.fp && source.fp !== null) ? 'other' : await compare(file, source);
-    if (how === 'same' || how === 'again' || (how === 'shorter' && file.sibling)) pair(file, source, how);
+    if (how === 'same' || how === 'again') pair(file, source, how);
     else {
       if (source.end === 'open') out.displaced.push(source);
-      if (how === 'shorter') out.shortened = source;
+      if (how === 'shorter' && file === live) out.shortened = source;
     }
   }
 
@@ -134,20 +135,12 @@ function neverRead<F extends Found, C extends Candidate>(
   seen: number,
 ): F[] {
   if (known.length === 0 && seen === 0) return [];
-  // The live file is the youngest we know: whatever is older and unknown was there before us.
-  if (out.matches.some(m => m.file.sibling === null && m.source === known.at(-1))) return [];
-  const places = out.matches.map(m => rotated.indexOf(m.file)).filter(place => place >= 0);
+  // Of which nothing was read is known by its inode only, which may have been given out again: it is no landmark.
+  const landmarks = out.matches.filter(m => m.source.read > 0 || m.source.marks.length > 0);
+  // The live file is one we know: whatever is older and unknown was there before us.
+  if (landmarks.some(m => m.file.sibling === null)) return [];
+  const places = landmarks.map(m => rotated.indexOf(m.file)).filter(at => at >= 0);
   if (places.length > 0) return rotated.slice(Math.max(...places) + 1).filter(file => !taken.has(file));
-  const horizon = Math.max(seen, ...known.map(s => s.mtime));
-  return rotated.filter(file => !taken.has(file) && file.mtime > horizon);
-}
-
-/** The generation a new life of `key` and `fp` gets: one more than any that is known. */
-export function nextGeneration(ids: Iterable<string>, key: string, fp: string): number {
-  let next = 0;
-  for (const id of ids) {
-    const part = parseId(id);
-    if (part && part.key === key && part.fp === fp && part.generation >= next) next = part.generation + 1;
-  }
-  return next;
+  const horizon = Math.max(0, ...known.map(s => s.mtime));
+  return rotated.filter(file => !taken.has(file) && file.mtime > seen && file.mtime >= horizon);
 }

@@ -81,15 +81,17 @@ const refusal = (error: unknown): Refusal => {
 
 export const isRefusal = (found: Opened | Refusal): found is Refusal => 'why' in found;
 
+/** When the inode was made. Where the kernel does not know, libuv answers 0, or the change time, which moves. */
+export const birthOf = (stat: BigIntStats): number =>
+  stat.birthtimeNs > 0n && stat.birthtimeNs !== stat.ctimeNs ? Number(stat.birthtimeMs) : 0;
+
 function opened(fd: number, stat: BigIntStats): Opened {
-  const birth = Number(stat.birthtimeMs);
   return {
     fd,
     key: `${stat.dev}-${stat.ino}`,
     size: Number(stat.size),
     mtime: Number(stat.mtimeMs),
-    // Where the kernel knows no birth time, libuv answers 0 or repeats the change time, which moves with every write.
-    birth: stat.birthtimeNs > 0n && stat.birthtimeNs !== stat.ctimeNs ? birth : 0,
+    birth: birthOf(stat),
   };
 }
 

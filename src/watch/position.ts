@@ -28,7 +28,7 @@ const Known = z.strictObject({
 });
 const PathRecord = z.strictObject({
   path: z.string(),
-  /** Modification time up to which this path is known; a rotation that is younger was never seen. */
+  /** Modification time of the youngest rotation that was there before our first look; 0: homes, where nobody looked. */
   seen: z.number(),
   /** `device-inode` of a live file that has no complete first line yet. */
   draft: z.string().nullable(),

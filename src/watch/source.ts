@@ -4,7 +4,7 @@
  */
 import type { SourceRef } from '../messages.ts';
 import { Outbox, type OutboxOptions, type When } from './batch.ts';
-import type { Disk } from './disk.ts';
+import { closeFile, type Disk } from './disk.ts';
 import { agrees, type Mark, markOf, parseId, TAIL, withMark } from './identity.ts';
 import { cutLines } from './lines.ts';
 import { Packed } from './packed.ts';
@@ -33,7 +33,7 @@ export class Source {
   mtime = 0;
   birth = 0;
   /** Steady time of the last change, and whether more is known to be there. */
-  changedAt = 0;
+  changedAt = Number.NEGATIVE_INFINITY;
   more: 'yes' | 'no' = 'yes';
   /** Bytes before this one were there when we came: their lines have no known time of arrival. */
   caughtUp = 0;
@@ -139,10 +139,10 @@ export class Source {
     this.more = 'yes';
   }
 
-  close(disk: Disk): void {
+  close(): void {
     this.packed?.close();
     this.packed = null;
-    if (this.fd !== null) disk.close(this.fd);
+    if (this.fd !== null) closeFile(this.fd);
     this.fd = null;
   }
 }

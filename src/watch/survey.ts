@@ -54,7 +54,7 @@ export function closeSurveyed(disk: Disk, file: Surveyed): void {
 }
 
 /** Does the file begin with what was read of the source? See `Comparison`. */
-export async function compareFile(disk: Disk, file: Surveyed, source: Candidate & { marks: Mark[] }): Promise<Comparison> {
+export async function compareFile(disk: Disk, file: Surveyed, source: Candidate): Promise<Comparison> {
   if (source.fp === null) return 'same';
   const newest = source.marks.at(-1);
   if (!newest) return file.size >= source.read ? 'same' : 'other';
@@ -65,7 +65,9 @@ export async function compareFile(disk: Disk, file: Surveyed, source: Candidate 
   }
   for (const mark of source.marks.toReversed()) {
     if (mark.at > file.size || mark === newest) continue;
-    return agrees(mark, await bytesOf(disk, file, mark)) ? 'shorter' : 'other';
+    const bytes = await bytesOf(disk, file, mark);
+    // The first line alone proves nothing: many daemons begin every log with the same one.
+    return agrees(mark, bytes) && bytes.indexOf(10) < bytes.length - 1 ? 'shorter' : 'other';
   }
   return 'other';
 }

@@ -6,10 +6,10 @@ import type { Stats } from 'node:fs';
 import type { SourceRef } from '../queue/messages.ts';
 import type { OutboxOptions } from './batch.ts';
 import type { Descriptors } from './descriptors.ts';
-import { agrees, fingerprint, HEAD, repeats, sourceId } from './identity.ts';
+import { agrees, fingerprint, HEAD, markOf, repeats, sourceId, TAIL } from './identity.ts';
 import { match, type Matching } from './match.ts';
 import { Packed } from './packed.ts';
-import { isRefusal, type Place, type Refusal } from './place.ts';
+import { birthOf, isRefusal, type Place, type Refusal } from './place.ts';
 import type { Checkpoint, Known, PathRecord } from './position.ts';
 import { Source } from './source.ts';
 import { bytesOf, closeSurveyed, compareFile, type Surveyed, surveyed, surveyRotations } from './survey.ts';
@@ -21,7 +21,7 @@ export type Turn = 'idle' | 'grew' | 'more' | 'paused';
 export interface Shared extends OutboxOptions {
   maxLine: number;
   checkpoint: Checkpoint;
-  descriptors: Descriptors;
+  descriptors: Descriptors<Source>;
   /** Chunk buffers are lent, one for each turn under way. */
   borrow: () => Buffer;
   giveBack: (buffer: Buffer) => void;
@@ -58,6 +58,7 @@ export class Tail {
   #seen = 0;
   #first: 'yes' | 'no' = 'yes';
   #astray: 'yes' | 'no' = 'no';
+  #settledAt = Number.NEGATIVE_INFINITY;
   #refused: { ino: number; ctime: number; at: number } | null = null;
 
   constructor(place: Place, shared: Shared, record: PathRecord | null = null) {
@@ -117,7 +118,8 @@ export class Tail {
   glance(hint: Stats | null): 'same' | 'look' {
     const { live } = this;
     if (this.sources.length > (live ? 1 : 0)) return 'look';
-    if (!live) return hint === null && this.#first === 'no' && this.refusal?.state === 'missing' ? 'same' : 'look';
+    const settled = this.#first === 'no' && this.#shared.steady() - this.#settledAt <= RETRY_MS;
+    if (!live) return hint === null && settled && this.refusal?.state === 'missing' ? 'same' : 'look';
     return hint !== null && this.#unchanged(live, hint) ? 'same' : 'look';
   }
 
@@ -153,7 +155,8 @@ export class Tail {
   async #look(hint: Stats | null): Promise<Turn> {
     const { live } = this;
     const usual = live ? hint && this.#sameInode(live, hint) && hint.size >= live.read : hint === null && this.#first === 'no';
-    if (this.#astray === 'yes' || (!usual && !this.#refusedBefore(hint))) await this.#settle(hint);
+    const due = this.#astray === 'yes' || (!live && this.#seen > 0 && this.#shared.steady() - this.#settledAt > RETRY_MS);
+    if (due || (!usual && !this.#refusedBefore(hint))) await this.#settle(hint);
     let turn: Turn = 'idle';
     for (const source of [...this.sources]) {
       if (source.standing === 'live' && hint && source === live && this.#unchanged(source, hint)) continue;
@@ -228,6 +231,7 @@ export class Tail {
     const size = Number(stat.size);
     const mtime = Number(stat.mtimeMs);
     if (stat.nlink === 0n) source.name = null;
+    if (source.birth === 0 && source.keys.length === 1) source.birth = birthOf(stat);
     if (size !== source.size || mtime !== source.mtime) {
       source.changedAt = this.#shared.steady();
       source.size = size;
@@ -261,7 +265,7 @@ export class Tail {
     const head = Buffer.allocUnsafe(HEAD);
     const length = await source.bytes(this.place.disk, head, HEAD, 0);
     const fp = fingerprint(head.subarray(0, length), how);
-    source.more = 'no';
+    source.more = fp ? 'yes' : 'no';
     if (!fp) return false;
     const key = source.keys[0]!;
     const id = sourceId(key, fp, this.#shared.generation(key, fp));
@@ -363,23 +367,36 @@ export class Tail {
     // It may well be there and be the same: nothing is concluded from not being let in.
     if (isRefusal(opened) && opened.state === 'unreadable') return;
     const first = this.#first;
+    this.#settledAt = this.#shared.steady();
     this.#first = 'no';
     this.#astray = 'no';
     const files: Surveyed[] = [];
     try {
       if (!isRefusal(opened)) files.push(await surveyed(disk, opened, place.base, null));
-      const known = this.past.length + this.sources.length > 0 || this.#seen > 0 || this.#shared.strangers.any();
-      if (known && !(await this.#onlyLive(files[0] ?? null))) files.push(...(await surveyRotations(place)));
-      for (const stranger of this.#shared.strangers.of(files, place.path)) this.#adopt(stranger);
+      const known = this.past.length + this.sources.length > 0 || this.#seen > 0 || (first === 'yes' && this.#shared.strangers.any());
+      const server = place.kind === 'server' && this.#seen === 0;
+      if (server || (known && !(await this.#onlyLive(files[0] ?? null)))) files.push(...(await surveyRotations(place)));
+      // What appears later wears a used inode at best: serve's word is about the files there were when we came.
+      if (first === 'yes') for (const stranger of this.#shared.strangers.of(files, place.path)) this.#adopt(stranger);
+      await this.#nameDrafts(files);
       const pool = [...this.past, ...this.sources];
       const found = await match(files, pool, this.#seen, (file, source) => compareFile(disk, file, source));
+      if (process.env.DBG) console.log('MATCH', files.map(f=>f.name+':'+f.key.slice(-4)+':'+f.size+':'+f.mtime).join(' '), 'seen', this.#seen, found.matches.map(m=>m.file.name+'='+m.source.id?.slice(-8)+m.source.keys.map(k=>k.slice(-4))+m.how), 'unread', found.unread.map(f=>f.name));
       await this.#apply(found, first);
-      // From now on this path is known: a rotation that is younger than this moment was never read.
-      if (this.#seen === 0 && place.kind === 'server') this.#seen = this.#shared.now();
+      // From now on this path is known: a rotation that is younger than those there are was never read.
+      if (server) this.#seen = Math.max(1, ...files.filter(f => f.sibling).map(f => f.mtime));
     } finally {
       for (const file of files) if (!this.#kept(file)) closeSurveyed(disk, file);
     }
     this.#changed();
+  }
+
+  /** A file that is held open and lies elsewhere now may have a copy here: it must be known by its content first. */
+  async #nameDrafts(files: readonly Surveyed[]): Promise<void> {
+    for (const source of this.sources) {
+      if (source.id !== null || source.fd === null) continue;
+      await this.#identify(source, files.some(f => source.keys.includes(f.key)) ? 'growing' : 'ended');
+    }
   }
 
   #kept(file: Surveyed): boolean {
@@ -404,12 +421,23 @@ export class Tail {
       live.changedAt = this.#shared.steady();
     }
     for (const source of this.sources) if (source.standing === 'rotated') source.name = null;
-    for (const { file, source, how } of found.matches) this.#place(source, file, how === 'shorter' ? 'shorter' : 'whole', first);
+    for (const { file, source, how } of found.matches) {
+      await this.#learn(source, file);
+      this.#place(source, file, how === 'shorter' ? 'shorter' : 'whole', first);
+    }
     const order = new Map(found.order.map((file, at) => [file.key, at]));
     for (const file of found.unread) if (file.size > 0 || file.packed) this.#begin(file, 'old');
     if (found.fresh) await this.#anew(found.fresh, found.shortened, first);
     const rank = (s: Source): number => (s.standing === 'live' ? Number.MAX_SAFE_INTEGER : (order.get(s.keys.at(-1)!) ?? -1));
     this.sources = this.sources.map((s, at) => ({ s, at })).sort((a, b) => rank(a.s) - rank(b.s) || a.at - b.at).map(({ s }) => s);
+  }
+
+  /** A source that only serve remembered has no marks: from its file it gets one. */
+  async #learn(source: Source, file: Surveyed): Promise<void> {
+    if (source.marks.length > 0 || source.read === 0) return;
+    const length = Math.min(TAIL, source.read);
+    const bytes = await bytesOf(this.place.disk, file, { at: source.read, length, hash: '', time: 0 });
+    if (bytes.length === length) source.marks = [markOf(bytes, 0, length, source.read, this.#shared.now())];
   }
 
   /** The file is this source's. It is kept open as long as there is something to read or to deliver. */
@@ -441,9 +469,10 @@ export class Tail {
       if (first === 'yes') source.caughtUp = file.size;
       source.size = file.size;
       source.mtime = file.mtime;
+      const age = Math.max(0, this.#shared.now() - file.mtime);
+      source.changedAt = Math.max(source.changedAt, this.#shared.steady() - age);
       this.#shared.descriptors.use(source, this.#pinned(source));
     }
-    this.#seen = Math.max(this.#seen, file.mtime);
   }
 
   /** The live file begins a new life, unless it was only cut short. */
@@ -480,7 +509,6 @@ export class Tail {
     source.caughtUp = waited ? file.size : 0;
     source.since = file.birth;
     this.sources.push(source);
-    this.#seen = Math.max(this.#seen, file.mtime);
     this.#shared.descriptors.use(source, this.#pinned(source));
     return source;
   }

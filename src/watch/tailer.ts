@@ -5,7 +5,7 @@
 import type { Batch } from '../queue/messages.ts';
 import type { OutboxOptions } from './batch.ts';
 import { Descriptors } from './descriptors.ts';
-import { nextGeneration, parseId } from './identity.ts';
+import { parseId } from './identity.ts';
 import type { Place } from './place.ts';
 import type { Checkpoint, Known, PathRecord } from './position.ts';
 import type { Source } from './source.ts';
@@ -52,7 +52,7 @@ export class Tailer {
       ...rest,
       spool: this.spool,
       lost,
-      descriptors: new Descriptors<Source>(descriptors, source => source.close(this.#diskOf(source))) as Descriptors,
+      descriptors: new Descriptors<Source>(descriptors, source => source.close()),
       borrow: () => this.#buffers.pop() ?? Buffer.allocUnsafeSlow(length),
       giveBack: buffer => this.#buffers.push(buffer),
       named: (source, tail) => this.#named(source, tail),
@@ -151,9 +151,11 @@ export class Tailer {
    */
   positions(list: readonly Committed[]): void {
     this.#strangers = [];
+    const records = new Map<string, Known>();
+    for (const { sources } of this.#records.values()) for (const source of sources) records.set(source.id, source);
     for (const entry of list) {
       const known = this.#sources.get(entry.id);
-      const record = known ? null : this.#recordOf(entry.id);
+      const record = records.get(entry.id);
       if (known) {
         const { source, tail } = known;
         const held = source.outbox!;
@@ -174,14 +176,6 @@ export class Tailer {
     return this.spool.batches;
   }
 
-  #recordOf(id: string): Known | null {
-    for (const record of this.#records.values()) {
-      const known = record.sources.find(source => source.id === id);
-      if (known) return known;
-    }
-    return null;
-  }
-
   #mayRead(source: Source, most: number): 'yes' | 'no' {
     const { batches, tallies } = this.spool;
     const own = source.outbox?.batches ?? 0;
@@ -197,12 +191,7 @@ export class Tailer {
     const part = parseId(id);
     if (!part) return;
     const at = `${part.key}-${part.fp}`;
-    this.#generations.set(at, Math.max(this.#generations.get(at) ?? 0, nextGeneration([id], part.key, part.fp)));
-  }
-
-  #diskOf(source: Source): Place['disk'] {
-    const entry = source.id ? this.#sources.get(source.id) : null;
-    return entry?.tail.place.disk ?? [...this.tails.values()][0]!.place.disk;
+    this.#generations.set(at, Math.max(this.#generations.get(at) ?? 0, part.generation + 1));
   }
 
   /** What serve knows of these files: by inode and first line; a packed one, which has a new inode, by its first line. */

@@ -84,9 +84,9 @@ const wide = (page: Page): Promise<number> => page.evaluate('document.documentEl
 
 for (const theme of ['light', 'dark'] as const)
   for (const [size, viewport] of Object.entries(SIZES))
-    describe(`${theme}, ${size}`, () => {
+    describe.concurrent(`${theme}, ${size}`, () => {
       for (const [name, path] of Object.entries(PAGES))
-        it(`${name} has no accessibility fault, no sideways scroll and no script error`, async () => {
+        it(`${name} has no accessibility fault, no sideways scroll and no script error`, async ({ expect }) => {
           const page = await browser.newPage();
           const said = listen(page);
           await page.setViewportSize(viewport);
@@ -94,10 +94,10 @@ for (const theme of ['light', 'dark'] as const)
           await page.goto(web.address + path);
           expect(await wide(page)).toBeLessThanOrEqual(0);
           await page.screenshot({ path: join(PICTURES, `${name}-${size}-${theme}.png`), fullPage: true });
-          for (const fold of await page.locator('main details:not([open]) > summary').all()) if (await fold.isVisible()) await fold.click();
+          await page.evaluate(`for (const fold of document.querySelectorAll('main details')) fold.open = true`);
+          expect(said).toEqual([]);
           expect(await faults(page)).toEqual([]);
           expect(await wide(page)).toBeLessThanOrEqual(0);
-          expect(said).toEqual([]);
           await page.close();
         });
     });

@@ -8,8 +8,18 @@ import { makeVote, signVote } from '../../src/approve/vote.ts';
 import { auditFiles, verifyAudit } from '../../src/execute/audit.ts';
 import { orderExecutor } from '../../src/execute/client.ts';
 import { Retry } from '../../src/incident.ts';
-import type { Order } from '../../src/queue/messages.ts';
-import { addAlice, authorizeUsers, type Exec, execArgv, type Ground, makeGround, members, order, restart } from './ground.ts';
+import type { Order } from '../../src/messages.ts';
+import {
+  addAlice,
+  authorizeUsers,
+  type Exec,
+  execArgv,
+  type Ground,
+  makeGround,
+  members,
+  order,
+  restart,
+} from './ground.ts';
 
 let ground: Ground;
 afterEach(() => ground?.stop());
@@ -24,7 +34,7 @@ describe('kill -9 of the executor', () => {
   test('E01 F06 before the effect: closed as not done, and done once when the order comes again', async () => {
     ground = makeGround();
     const exec = await ground.start();
-    ground.script('usermod', `touch ${ground.dir}/reached; sleep 30`);
+    ground.script('usermod', `echo $$ >> ${ground.dir}/pids; touch ${ground.dir}/reached; exec sleep 30`);
     const o = order(ground, [addAlice()]);
     const lost = expect(send(o)).rejects.toThrow(Retry);
     await until(() => existsSync(ground.path('reached')));
@@ -43,7 +53,10 @@ describe('kill -9 of the executor', () => {
   test('E02 F06 after the effect: observed as done, never again', async () => {
     ground = makeGround();
     const exec = await ground.start();
-    ground.script('usermod', `/usr/sbin/usermod --prefix ${ground.dir} "$@"; touch ${ground.dir}/reached; sleep 30`);
+    ground.script(
+      'usermod',
+      `/usr/sbin/usermod --prefix ${ground.dir} "$@"; echo $$ >> ${ground.dir}/pids; touch ${ground.dir}/reached; exec sleep 30`,
+    );
     const o = order(ground, [addAlice()]);
     const lost = expect(send(o)).rejects.toThrow(Retry);
     await until(() => existsSync(ground.path('reached')));
@@ -59,7 +72,10 @@ describe('kill -9 of the executor', () => {
   test('F06 a restart whose end nobody saw is unknown, and is not repeated', async () => {
     ground = makeGround();
     const exec = await ground.start();
-    ground.script('systemctl', `echo "$*" >> ${ground.dir}/systemctl.log; case "$1" in restart) touch ${ground.dir}/reached; sleep 30;; esac`);
+    ground.script(
+      'systemctl',
+      `echo "$*" >> ${ground.dir}/systemctl.log; case "$1" in restart) echo $$ >> ${ground.dir}/pids; touch ${ground.dir}/reached; exec sleep 30;; esac`,
+    );
     const o = order(ground, [restart()]);
     const lost = expect(send(o)).rejects.toThrow(Retry);
     await until(() => existsSync(ground.path('reached')));
@@ -76,7 +92,7 @@ describe('kill -9 of the executor', () => {
     const text = readFileSync(file, 'utf8');
     const exec = await ground.start();
     // `cp` runs between the writing of the temporary file and the rename.
-    ground.script('cp', `touch ${ground.dir}/reached; sleep 30`);
+    ground.script('cp', `echo $$ >> ${ground.dir}/pids; touch ${ground.dir}/reached; exec sleep 30`);
     const o = order(ground, [authorizeUsers(ground)]);
     const lost = expect(send(o)).rejects.toThrow(Retry);
     await until(() => existsSync(ground.path('reached')));
@@ -97,7 +113,8 @@ describe('kill -9 of the executor', () => {
     const o = order(ground, [addAlice()]);
     expect((await send(o)).result).toBe('done');
     await exec.kill();
-    for (const name of readdirSync(ground.path('state/exec'))) if (name.startsWith('ledger')) rmSync(ground.path('state/exec', name));
+    for (const name of readdirSync(ground.path('state/exec')))
+      if (name.startsWith('ledger')) rmSync(ground.path('state/exec', name));
     execFileSync('/usr/sbin/usermod', ['--prefix', ground.dir, '-rG', 'claw-users', 'alice']);
     await ground.start();
     expect((await send(o)).detail).toContain('vote-before-ledger');
@@ -111,14 +128,18 @@ test('E16 the backup is synced first; then the new file, the rename, the directo
   const trace = ground.path('trace');
   await ground.start(['strace', '-f', '-y', '-e', 'trace=fsync,rename,renameat,renameat2', '-o', trace]);
   expect((await send(order(ground, [authorizeUsers(ground)]))).result).toBe('done');
-  const calls = readFileSync(trace, 'utf8').split('\n').filter(l => l.includes('claw-scheduler') || l.includes('/backups'));
+  const calls = readFileSync(trace, 'utf8')
+    .split('\n')
+    .filter(l => l.includes('claw-scheduler') || l.includes('/backups'));
   const at = (pattern: RegExp, from = 0): number => calls.findIndex((line, n) => n >= from && pattern.test(line));
   const backup = at(/fsync.*backups\/config/);
   const temporary = at(/fsync.*\.tmp>/);
   const rename = at(/rename.*\.tmp"/);
   const directory = at(/fsync.*claw-scheduler>/, rename);
   expect([backup, temporary, rename, directory].every(n => n >= 0)).toBe(true);
-  expect([backup, temporary, rename, directory]).toEqual([backup, temporary, rename, directory].toSorted((a, b) => a - b));
+  expect([backup, temporary, rename, directory]).toEqual(
+    [backup, temporary, rename, directory].toSorted((a, b) => a - b),
+  );
   const audit = readFileSync(trace, 'utf8');
   expect(audit.indexOf('audit.jsonl>')).toBeLessThan(audit.indexOf('/backups'));
 });
@@ -131,7 +152,11 @@ test('E19 a second executor refuses to start, and the first goes on', async () =
   await first.kill('SIGKILL');
   // A socket nobody answers on is no obstacle.
   await ground.start();
-  expect(await orderExecutor(ground.config.executor.socket, { v: 1, kind: 'status' })).toMatchObject({ ok: true, openRuns: 0, grantsThisHour: 1 });
+  expect(await orderExecutor(ground.config.executor.socket, { v: 1, kind: 'status' })).toMatchObject({
+    ok: true,
+    openRuns: 0,
+    grantsThisHour: 1,
+  });
 });
 
 describe('F05 without an audit file nothing is done', () => {
@@ -144,14 +169,20 @@ describe('F05 without an audit file nothing is done', () => {
     try {
       const file = ground.path('readmit/readmit.yaml');
       const config = JSON.parse(readFileSync(file, 'utf8'));
-      writeFileSync(file, JSON.stringify({ ...config, executor: { ...config.executor, audit: `${disk}/audit.jsonl` } }));
+      writeFileSync(
+        file,
+        JSON.stringify({ ...config, executor: { ...config.executor, audit: `${disk}/audit.jsonl` } }),
+      );
       exec = await ground.start();
       expect((await send(order(ground, [addAlice({ gid: 1 })]))).result).toBe('stale');
       try {
         writeFileSync(`${disk}/ballast`, Buffer.alloc(1 << 20));
       } catch {}
       // An intent too long for what is left of the last page.
-      const long = order(ground, [addAlice()], { by: ['root-ann', 'root-ben'], vote: v => signVote(makeVote({ ...v, reason: 'because '.repeat(249) }), ground.keys[v.by.name]!) });
+      const long = order(ground, [addAlice()], {
+        by: ['root-ann', 'root-ben'],
+        vote: v => signVote(makeVote({ ...v, reason: 'because '.repeat(249) }), ground.keys[v.by.name]!),
+      });
       const outcome = await send(long);
       expect(outcome).toMatchObject({ result: 'refused', detail: expect.stringMatching(/no-audit.*ENOSPC/) });
       expect(members(ground, 'claw-users')).toEqual(['bob']);
@@ -199,13 +230,17 @@ describe('C19 who may speak to the executor', () => {
     await ground.start();
     const o = order(ground, [addAlice()]);
     const line = (proof: string) => `${JSON.stringify({ ...o, proof })}\n`;
-    const as = (file: string, uid: number) => execFileSync('sh', ['-c', `: > "$1" && chown ${uid} "$1"`, 'sh', file]);
+    /** Does something at the place of the proof, then sends the order with this nonce. */
+    const having = (command: string, claim?: string) => (nonce: string, dir: string) => {
+      execFileSync('sh', ['-c', command, 'sh', `${dir}/${nonce}`]);
+      return line(claim ?? nonce);
+    };
     const tries: ((nonce: string, dir: string) => string)[] = [
       nonce => line(nonce),
-      (nonce, dir) => (as(`${dir}/${nonce}`, 65534), line(nonce)),
-      (nonce, dir) => (as(`${dir}/${nonce}`, 0), line('0'.repeat(64))),
-      (nonce, dir) => (execFileSync('ln', ['-s', '/etc/hostname', `${dir}/${nonce}`]), line(nonce)),
-      (nonce, dir) => (execFileSync('ln', [ground.path('etc/passwd'), `${dir}/${nonce}`]), line(nonce)),
+      having(': > "$1" && chown 65534 "$1"'),
+      having(': > "$1"', '0'.repeat(64)),
+      having('ln -s /etc/hostname "$1"'),
+      having(`ln ${ground.path('etc/passwd')} "$1"`),
       () => `${JSON.stringify(o)}\n`,
       () => 'usermod -aG claw-users alice\n',
     ];
@@ -214,7 +249,7 @@ describe('C19 who may speak to the executor', () => {
     expect(ground.audit().some(e => e.actor === 'uid 65534')).toBe(true);
     expect(members(ground, 'claw-users')).toEqual(['bob']);
     expect(readdirSync(ground.path('run'))).toEqual(['exec.sock']);
-    expect(await speak((nonce, dir) => (as(`${dir}/${nonce}`, 0), line(nonce)))).toContain('"result":"done"');
+    expect(await speak(having(': > "$1"'))).toContain('"result":"done"');
   });
 
   test('a directory in which others may write is refused, a line without end is cut off', async () => {
@@ -231,14 +266,19 @@ describe('C19 who may speak to the executor', () => {
 test('systemd may hand over the socket: started by the first connection, the order is taken', async () => {
   ground = makeGround();
   const socket = ground.config.executor.socket;
-  const child = spawn('systemd-socket-activate', ['-l', socket, ...execArgv(ground.config.file)], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn('systemd-socket-activate', ['-l', socket, ...execArgv(ground.config.file)], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   const ended = new Promise(resolve => child.once('exit', resolve));
   await until(() => existsSync(socket));
   const begun = performance.now();
   expect((await send(order(ground, [addAlice()]))).result).toBe('done');
   expect(performance.now() - begun).toBeLessThan(5000);
+  const { pid } = await orderExecutor(socket, { v: 1, kind: 'status' });
+  process.kill(pid, 'SIGTERM');
   child.kill('SIGTERM');
   await ended;
+  await until(() => !existsSync(`/proc/${pid}`) || readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z'));
   // The socket is systemd's, not ours to remove.
   expect(existsSync(socket)).toBe(true);
 });
@@ -256,7 +296,8 @@ test('shadow facts keep the password lock and the account expiry apart, and neve
 
 describe('the canary', () => {
   const clw = (body: string): void => ground.script('clw', `echo "$*" >> ${ground.dir}/clw.log; ${body}`);
-  const canary = (user = 'alice') => orderExecutor(ground.config.executor.socket, { v: 1, kind: 'canary', user, since: 0 });
+  const canary = (user = 'alice') =>
+    orderExecutor(ground.config.executor.socket, { v: 1, kind: 'canary', user, since: 0 });
   const prepare = async (extra = {}): Promise<void> => {
     ground = makeGround(extra);
     ground.script('runuser', `[ "$1" = -u ] && [ "$3" = -- ] && echo "$2" > ${ground.dir}/as && shift 3 && exec "$@"`);
@@ -265,12 +306,20 @@ describe('the canary', () => {
 
   test('ten submits, status and list as the person', async () => {
     await prepare();
-    clw(`case "$1" in submit) test -r "$2" && echo "Job submitted: test-fix-456";; status) [ -e ${ground.dir}/asked ] && s=COMPLETED || s=RUNNING; touch ${ground.dir}/asked; echo "ID: $2  Status: $s  User: $USER";; list) echo "test-fix-456  COMPLETED  $USER";; esac`);
+    clw(
+      `case "$1" in submit) test -r "$2" && echo "Job submitted: test-fix-456";; status) [ -e ${ground.dir}/asked ] && s=COMPLETED || s=RUNNING; touch ${ground.dir}/asked; echo "ID: $2  Status: $s  User: $USER";; list) echo "test-fix-456  COMPLETED  $USER";; esac`,
+    );
     const result = await canary();
     expect(result).toMatchObject({ user: 'alice', ran: true, passed: true });
     expect(result.latencies).toHaveLength(10);
     expect(ground.read('as')).toBe('alice\n');
-    expect(ground.read('clw.log').trim().split('\n').map(l => l.split(' ')[0])).toEqual([...Array(10).fill('submit'), 'status', 'status', 'list']);
+    expect(
+      ground
+        .read('clw.log')
+        .trim()
+        .split('\n')
+        .map(l => l.split(' ')[0]),
+    ).toEqual([...Array(10).fill('submit'), 'status', 'status', 'list']);
   });
 
   test('it stops at the first refusal', async () => {
@@ -288,7 +337,8 @@ describe('the canary', () => {
     expect(await canary()).toMatchObject({ passed: false, detail: expect.stringContaining('status') });
     clw(`case "$1" in submit) echo "Job submitted: j-1";; status) echo "ID: j-1  Status: FAILED  User: alice";; esac`);
     expect((await canary()).detail).toContain('FAILED');
-    for (const user of ['root', 'daemon', 'nobody-here', '--help']) expect(await canary(user)).toMatchObject({ ran: false, passed: false });
+    for (const user of ['root', 'daemon', 'nobody-here', '--help'])
+      expect(await canary(user)).toMatchObject({ ran: false, passed: false });
     expect(readFileSync(ground.path('as'), 'utf8')).toBe('alice\n');
   });
 });
@@ -302,7 +352,8 @@ test('a copied ledger of another time does not let a used vote pass', async () =
   const o = order(ground, [addAlice()]);
   expect((await send(o)).result).toBe('done');
   await exec.kill();
-  for (const name of readdirSync(ground.path('state/exec'))) if (name.startsWith('ledger')) rmSync(ground.path('state/exec', name));
+  for (const name of readdirSync(ground.path('state/exec')))
+    if (name.startsWith('ledger')) rmSync(ground.path('state/exec', name));
   copyFileSync(ground.path('old.db'), ground.path('state/exec/ledger.db'));
   await ground.start();
   expect((await send({ ...o, run: 'replayed' })).detail).toContain('vote-before-ledger');

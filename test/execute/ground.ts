@@ -80,15 +80,24 @@ export function makeGround(extra: Record<string, unknown> = {}): Ground {
   for (const d of ['etc', 'etc/claw-scheduler', 'bin', 'run', 'readmit', 'tmp']) mkdirSync(path(d), { mode: 0o755 });
   write(PASSWD, 'etc/passwd');
   write(GROUP, 'etc/group');
-  write('root:*:19000:0:99999:7:::\nalice:$6$secret$hash:19000:0:99999:7:::\nbob:!:19000:0:99999:7::100:\n', 'etc/shadow');
+  write(
+    'root:*:19000:0:99999:7:::\nalice:$6$secret$hash:19000:0:99999:7:::\nbob:!:19000:0:99999:7::100:\n',
+    'etc/shadow',
+  );
   write('root:*::\nsudo:!::boss\nalice:!::\nbob:!::\nclaw-users:!::bob\nclaw-admins:!::boss\n', 'etc/gshadow');
   write(SCHEDULER, 'etc/claw-scheduler/config.yaml');
   const script = (name: string, body: string): void => {
     write(`#!/bin/sh\n${body}\n`, 'bin', name);
     chmodSync(path('bin', name), 0o755);
   };
-  script('usermod', `echo "$0 $*|$(env | cut -d= -f1 | sort | tr '\\n' ' ')|LC_ALL=$LC_ALL" >> ${dir}/usermod.log; exec /usr/sbin/usermod --prefix ${dir} "$@"`);
-  script('id', `u="$2"; awk -F: -v u="$u" '{n=split($4,m,","); for(i=1;i<=n;i++) if(m[i]==u) printf "%s ", $1}' ${dir}/etc/group`);
+  script(
+    'usermod',
+    `echo "$0 $*|$(env | cut -d= -f1 | sort | tr '\\n' ' ')|LC_ALL=$LC_ALL" >> ${dir}/usermod.log; exec /usr/sbin/usermod --prefix ${dir} "$@"`,
+  );
+  script(
+    'id',
+    `u="$2"; awk -F: -v u="$u" '{n=split($4,m,","); for(i=1;i<=n;i++) if(m[i]==u) printf "%s ", $1}' ${dir}/etc/group`,
+  );
   script('getent', 'exit 2');
   script('systemctl', `echo "$*" >> ${dir}/systemctl.log; case "$1" in is-active) cat ${dir}/active;; esac`);
   write('active\n', 'active');
@@ -108,7 +117,12 @@ export function makeGround(extra: Record<string, unknown> = {}): Ground {
     JSON.stringify({
       host: 'head-01',
       state: path('state'),
-      paths: { passwd: path('etc/passwd'), group: path('etc/group'), shadow: path('etc/shadow'), commands: [path('bin'), '/usr/bin', '/bin'] },
+      paths: {
+        passwd: path('etc/passwd'),
+        group: path('etc/group'),
+        shadow: path('etc/shadow'),
+        commands: [path('bin'), '/usr/bin', '/bin'],
+      },
       scheduler: { config: path('etc/claw-scheduler/config.yaml') },
       policy: { files: [path('etc/claw-scheduler/config.yaml')], ...policy },
       approvers: path('readmit/approvers.yaml'),
@@ -134,7 +148,8 @@ export function makeGround(extra: Record<string, unknown> = {}): Ground {
         .split('\n')
         .filter(line => line.startsWith('{') && line.endsWith('}'))
         .map(line => JSON.parse(line) as AuditEntry),
-    asked: () => (existsSync(path('systemctl.log')) ? readFileSync(path('systemctl.log'), 'utf8').trim().split('\n') : []),
+    asked: () =>
+      existsSync(path('systemctl.log')) ? readFileSync(path('systemctl.log'), 'utf8').trim().split('\n') : [],
     start: async (prefix = []) => {
       const exec = await startExec(file, prefix);
       started.push(exec);
@@ -142,6 +157,13 @@ export function makeGround(extra: Record<string, unknown> = {}): Ground {
     },
     stop: async () => {
       await Promise.all(started.map(exec => exec.kill('SIGKILL')));
+      // Tools that outlived an executor that was killed.
+      const left = existsSync(path('pids')) ? readFileSync(path('pids'), 'utf8').trim().split('\n') : [];
+      for (const pid of left) {
+        try {
+          process.kill(Number(pid), 'SIGKILL');
+        } catch {}
+      }
       rmSync(dir, { recursive: true, force: true });
     },
   };
@@ -162,7 +184,7 @@ export function execArgv(configFile: string): string[] {
 /** The real process; resolves when it takes orders, rejects with what it said when it ends before. */
 async function startExec(configFile: string, prefix: string[]): Promise<Exec> {
   const argv = [...prefix, ...execArgv(configFile)];
-  const child = spawn(argv[0]!, argv.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(argv[0]!, argv.slice(1), { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   let said = '';
   child.stderr.on('data', chunk => {
     said += chunk;
@@ -176,24 +198,57 @@ async function startExec(configFile: string, prefix: string[]): Promise<Exec> {
     process: child,
     stderr: () => said,
     kill: async (signal = 'SIGTERM') => {
-      if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+      // The group: what was put in front of it (strace) as well; the tools it started have groups of their own.
+      if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, signal);
       await ended;
     },
   };
 }
 
 export const addAlice = (over: object = {}): Step =>
-  ({ action: 'group.add', user: 'alice', uid: 41001, group: 'claw-users', gid: 42000, until: null, argv: ['usermod', '-aG', 'claw-users', 'alice'], ...over }) as Step;
+  ({
+    action: 'group.add',
+    user: 'alice',
+    uid: 41001,
+    group: 'claw-users',
+    gid: 42000,
+    until: null,
+    argv: ['usermod', '-aG', 'claw-users', 'alice'],
+    ...over,
+  }) as Step;
 export const removeAlice = (over: object = {}): Step =>
-  ({ action: 'group.remove', user: 'alice', uid: 41001, group: 'claw-users', gid: 42000, argv: ['usermod', '-rG', 'claw-users', 'alice'], ...over }) as Step;
+  ({
+    action: 'group.remove',
+    user: 'alice',
+    uid: 41001,
+    group: 'claw-users',
+    gid: 42000,
+    argv: ['usermod', '-rG', 'claw-users', 'alice'],
+    ...over,
+  }) as Step;
 export const restart = (over: object = {}): Step =>
-  ({ action: 'service.restart', unit: 'claw-scheduler', argv: ['systemctl', 'restart', 'claw-scheduler'], ...over }) as Step;
+  ({
+    action: 'service.restart',
+    unit: 'claw-scheduler',
+    argv: ['systemctl', 'restart', 'claw-scheduler'],
+    ...over,
+  }) as Step;
 
 export function authorizeUsers(ground: Ground, over: object = {}): Step {
   const file = ground.config.scheduler.config;
   const text = readFileSync(file, 'utf8');
   const { at, insert, after, diff } = authorizeGroup(text, 'claw-users', file);
-  return { action: 'config.authorize-group', file, group: 'claw-users', before: sha256(text), after: sha256(after), at, insert, diff, ...over } as Step;
+  return {
+    action: 'config.authorize-group',
+    file,
+    group: 'claw-users',
+    before: sha256(text),
+    after: sha256(after),
+    at,
+    insert,
+    diff,
+    ...over,
+  } as Step;
 }
 
 /** The way back of a config step, as a plan writes it. */
@@ -208,7 +263,12 @@ let runs = 0;
 export function order(
   ground: Ground,
   steps: Step[],
-  options: { by?: string[]; undo?: Step[]; over?: Partial<Order>; vote?: (vote: Parameters<typeof makeVote>[0]) => Vote } = {},
+  options: {
+    by?: string[];
+    undo?: Step[];
+    over?: Partial<Order>;
+    vote?: (vote: Parameters<typeof makeVote>[0]) => Vote;
+  } = {},
 ): Order {
   const tier = steps.every(s => s.action === 'group.add' || s.action === 'group.remove') ? 1 : 2;
   const aboutAlice = steps.some(s => 'user' in s);
@@ -222,16 +282,42 @@ export function order(
     ...options.over,
   };
   const id = `${process.pid}-${++runs}`;
-  const plan = { incident: `inc-${id}`, serial: 1, digest: planDigest(core), host: core.host, expires: new Date(Date.now() + 3_000_000).toISOString() };
+  const plan = {
+    incident: `inc-${id}`,
+    serial: 1,
+    digest: planDigest(core),
+    host: core.host,
+    expires: new Date(Date.now() + 3_000_000).toISOString(),
+  };
   const sign = options.vote ?? (vote => signVote(makeVote(vote), ground.keys[vote.by.name]!));
   const votes = (options.by ?? (tier === 1 ? ['root-ann'] : ['root-ann', 'root-ben'])).map(name =>
-    sign({ plan, by: { name, uid: PEOPLE.find(p => p.name === name)?.uid ?? 1 }, decision: 'approve', reason: 'onboarding', proof: 'key', now: Date.now() }),
+    sign({
+      plan,
+      by: { name, uid: PEOPLE.find(p => p.name === name)?.uid ?? 1 },
+      decision: 'approve',
+      reason: 'onboarding',
+      proof: 'key',
+      now: Date.now(),
+    }),
   );
-  return { v: 1, kind: 'run', run: `run-${id}`, what: 'plan', incident: plan.incident, serial: 1, digest: plan.digest, votes, ...core } as Order;
+  return {
+    v: 1,
+    kind: 'run',
+    run: `run-${id}`,
+    what: 'plan',
+    incident: plan.incident,
+    serial: 1,
+    digest: plan.digest,
+    votes,
+    ...core,
+  } as Order;
 }
 
 /** The members of a group, as its file has them. */
 export function members(ground: Ground, group: string): string[] {
-  const row = ground.read('etc/group').split('\n').find(line => line.startsWith(`${group}:`));
+  const row = ground
+    .read('etc/group')
+    .split('\n')
+    .find(line => line.startsWith(`${group}:`));
   return row?.split(':')[3]?.split(',').filter(Boolean) ?? [];
 }

@@ -2,10 +2,23 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { makeVote, signVote } from '../../src/approve/vote.ts';
+import { sha256 } from '../../src/digest.ts';
 import { auditFiles, verifyAudit } from '../../src/execute/audit.ts';
 import { orderExecutor } from '../../src/execute/client.ts';
 import type { Order } from '../../src/messages.ts';
-import { addAlice, authorizeUsers, GROUP, type Ground, makeGround, members, order, PASSWD, removeAlice, restart, restoreOf } from './ground.ts';
+import {
+  addAlice,
+  authorizeUsers,
+  GROUP,
+  type Ground,
+  makeGround,
+  members,
+  order,
+  PASSWD,
+  removeAlice,
+  restart,
+  restoreOf,
+} from './ground.ts';
 
 let ground: Ground;
 let shared: Ground | null = null;
@@ -19,7 +32,8 @@ const shareOne = (): void => {
   afterAll(() => shared?.stop());
 };
 
-const send = (o: Order, onStarted?: (at: string) => void) => orderExecutor(ground.config.executor.socket, o, { timeoutMs: 60_000, ...(onStarted ? { onStarted } : {}) });
+const send = (o: Order, onStarted?: (at: string) => void) =>
+  orderExecutor(ground.config.executor.socket, o, { timeoutMs: 60_000, ...(onStarted ? { onStarted } : {}) });
 const ready = async (extra = {}): Promise<void> => {
   ground = makeGround(extra);
   await ground.start();
@@ -38,7 +52,12 @@ describe('an approved plan', () => {
     expect(members(ground, 'claw-users')).toEqual(['bob', 'alice']);
     const [argv, env, locale] = ground.read('usermod.log').trim().split('|');
     expect(argv).toBe(`${ground.path('bin/usermod')} -aG claw-users alice`);
-    expect(env!.trim().split(' ').filter(v => !['_', 'PWD', 'SHLVL', 'OLDPWD'].includes(v))).toEqual(['LC_ALL', 'PATH']);
+    expect(
+      env!
+        .trim()
+        .split(' ')
+        .filter(v => !['_', 'PWD', 'SHLVL', 'OLDPWD'].includes(v)),
+    ).toEqual(['LC_ALL', 'PATH']);
     expect(locale).toBe('LC_ALL=C');
     const [intent, done] = ground.audit().slice(-2);
     expect(intent).toMatchObject({ actor: 'root-ann', what: 'run.intent' });
@@ -49,7 +68,9 @@ describe('an approved plan', () => {
 
   test('the order may name the program where this host has it', async () => {
     await ready();
-    expect(await send(order(ground, [addAlice({ argv: [ground.path('bin/usermod'), '-aG', 'claw-users', 'alice'] })]))).toMatchObject({ result: 'done' });
+    expect(
+      await send(order(ground, [addAlice({ argv: [ground.path('bin/usermod'), '-aG', 'claw-users', 'alice'] })])),
+    ).toMatchObject({ result: 'done' });
   });
 
   test('C02 who is a member already is not added again', async () => {
@@ -64,16 +85,25 @@ describe('an approved plan', () => {
   test('C03 a user deleted since is stale, another uid too', async () => {
     await ready();
     ground.write(PASSWD.replace(/^alice.*\n/m, ''), 'etc/passwd');
-    expect(await send(order(ground, [addAlice()]))).toMatchObject({ result: 'stale', detail: expect.stringContaining('alice') });
+    expect(await send(order(ground, [addAlice()]))).toMatchObject({
+      result: 'stale',
+      detail: expect.stringContaining('alice'),
+    });
     ground.write(PASSWD.replace('41001:41001', '41009:41001'), 'etc/passwd');
-    expect(await send(order(ground, [addAlice()]))).toMatchObject({ result: 'stale', detail: expect.stringContaining('uid-moved') });
+    expect(await send(order(ground, [addAlice()]))).toMatchObject({
+      result: 'stale',
+      detail: expect.stringContaining('uid-moved'),
+    });
     expect(ground.audit().at(-1)!.what).toBe('run.stale');
   });
 
   test('C06 a missing group is refused with that diagnosis', async () => {
     await ready();
     ground.write(GROUP.replace(/^claw-users.*\n/m, ''), 'etc/group');
-    expect(await send(order(ground, [addAlice()]))).toMatchObject({ result: 'refused', detail: expect.stringContaining('claw-users does not exist') });
+    expect(await send(order(ground, [addAlice()]))).toMatchObject({
+      result: 'refused',
+      detail: expect.stringContaining('claw-users does not exist'),
+    });
   });
 
   test('C07 C08 a lock is waited for a few times and never deleted', async () => {
@@ -91,10 +121,16 @@ describe('an approved plan', () => {
     ground.script('usermod', 'exit 0');
     ground.script('getent', `[ "$1" = group ] && echo claw-users:x:42000:`);
     ground.write(GROUP.replace(/^claw-users.*\n/m, ''), 'etc/group');
-    expect(await send(order(ground, [addAlice()]))).toMatchObject({ result: 'failed', detail: expect.stringContaining("isn't local") });
+    expect(await send(order(ground, [addAlice()]))).toMatchObject({
+      result: 'failed',
+      detail: expect.stringContaining("isn't local"),
+    });
     ground.write(GROUP, 'etc/group');
     ground.script('usermod', `/usr/sbin/usermod --prefix ${ground.dir} "$@"; exit 10`);
-    expect(await send(order(ground, [addAlice()]))).toMatchObject({ result: 'done', detail: expect.stringContaining('exit 10') });
+    expect(await send(order(ground, [addAlice()]))).toMatchObject({
+      result: 'done',
+      detail: expect.stringContaining('exit 10'),
+    });
   });
 
   test('C24 a tool that hangs is killed with all its children, and the state is observed', async () => {
@@ -110,17 +146,52 @@ describe('an approved plan', () => {
 
 describe('what is never done, whoever voted for it', () => {
   const never: [string, (g: Ground) => Order, string][] = [
-    ['C18 group sudo', g => order(g, [addAlice({ group: 'sudo', gid: 27, argv: ['usermod', '-aG', 'sudo', 'alice'] })]), 'elevated-group'],
-    ['C18 the elevated group', g => order(g, [addAlice({ group: 'claw-admins', gid: 42001, argv: ['usermod', '-aG', 'claw-admins', 'alice'] })]), 'elevated-group'],
-    ['a group nobody listed', g => order(g, [addAlice({ group: 'bob', gid: 41002, argv: ['usermod', '-aG', 'bob', 'alice'] })]), 'group-not-allowed'],
-    ['C18 another unit', g => order(g, [restart({ unit: 'sshd', argv: ['systemctl', 'restart', 'sshd'] })]), 'unit-not-allowed'],
+    [
+      'C18 group sudo',
+      g => order(g, [addAlice({ group: 'sudo', gid: 27, argv: ['usermod', '-aG', 'sudo', 'alice'] })]),
+      'elevated-group',
+    ],
+    [
+      'C18 the elevated group',
+      g => order(g, [addAlice({ group: 'claw-admins', gid: 42001, argv: ['usermod', '-aG', 'claw-admins', 'alice'] })]),
+      'elevated-group',
+    ],
+    [
+      'a group nobody listed',
+      g => order(g, [addAlice({ group: 'bob', gid: 41002, argv: ['usermod', '-aG', 'bob', 'alice'] })]),
+      'group-not-allowed',
+    ],
+    [
+      'C18 another unit',
+      g => order(g, [restart({ unit: 'sshd', argv: ['systemctl', 'restart', 'sshd'] })]),
+      'unit-not-allowed',
+    ],
     ['C18 setenforce as argv', g => order(g, [restart({ argv: ['setenforce', '0'] })]), 'argv-differs'],
-    ['an option in the argv', g => order(g, [addAlice({ argv: ['usermod', '-aG', 'claw-users', '--root=/tmp', 'alice'] })]), 'argv-differs'],
-    ['another program of that name', g => order(g, [addAlice({ argv: ['/tmp/usermod', '-aG', 'claw-users', 'alice'] })]), 'argv-differs'],
-    ['a name that is an option', g => order(g, [addAlice({ user: '--root=x', argv: ['usermod', '-aG', 'claw-users', '--root=x'] })], { over: { subject: { user: '--root=x', uid: 41001 } } }), 'bad-name'],
+    [
+      'an option in the argv',
+      g => order(g, [addAlice({ argv: ['usermod', '-aG', 'claw-users', '--root=/tmp', 'alice'] })]),
+      'argv-differs',
+    ],
+    [
+      'another program of that name',
+      g => order(g, [addAlice({ argv: ['/tmp/usermod', '-aG', 'claw-users', 'alice'] })]),
+      'argv-differs',
+    ],
+    [
+      'a name that is an option',
+      g =>
+        order(g, [addAlice({ user: '--root=x', argv: ['usermod', '-aG', 'claw-users', '--root=x'] })], {
+          over: { subject: { user: '--root=x', uid: 41001 } },
+        }),
+      'bad-name',
+    ],
     ['another file', g => order(g, [authorizeUsers(g, { file: '/etc/shadow' })]), 'file-not-allowed'],
     ['another host', g => order(g, [addAlice()], { over: { host: 'head-02' } }), 'other-host'],
-    ['a person nobody is said to be concerned', g => order(g, [addAlice()], { over: { subject: null } }), 'subject-differs'],
+    [
+      'a person nobody is said to be concerned',
+      g => order(g, [addAlice()], { over: { subject: null } }),
+      'subject-differs',
+    ],
     ['a restart called tier 1', g => order(g, [restart()], { over: { tier: 1 }, by: ['root-ann'] }), 'tier-too-low'],
     ['a restore that is no undo', g => order(g, [restoreOf(authorizeUsers(g))]), 'verb-not-allowed'],
     ['an undo of something else', g => order(g, [addAlice()], { undo: [restart()] }), 'undo-not-inverse'],
@@ -137,14 +208,20 @@ describe('what is never done, whoever voted for it', () => {
 
   test('C18 a verb outside the list does not even parse', async () => {
     await ready();
-    const bad = { ...order(ground, [addAlice()]), steps: [{ action: 'setenforce', argv: ['setenforce', '0'] }] } as unknown as Order;
+    const bad = {
+      ...order(ground, [addAlice()]),
+      steps: [{ action: 'setenforce', argv: ['setenforce', '0'] }],
+    } as unknown as Order;
     await expect(send(bad)).rejects.toThrow(/bad-request/);
     await expect(send({ ...order(ground, [addAlice()]), v: 0 } as unknown as Order)).rejects.toThrow(/unknown-version/);
   });
 
   test('system accounts, denied people and members of elevated groups', async () => {
     await ready({ policy: { denyUsers: ['bob'] } });
-    const about = (user: string, uid: number) => order(ground, [addAlice({ user, uid, argv: ['usermod', '-aG', 'claw-users', user] })], { over: { subject: { user, uid } } });
+    const about = (user: string, uid: number) =>
+      order(ground, [addAlice({ user, uid, argv: ['usermod', '-aG', 'claw-users', user] })], {
+        over: { subject: { user, uid } },
+      });
     ground.write(GROUP.replace('42000:bob', '42000:'), 'etc/group');
     expect((await send(about('root', 0))).detail).toContain('uid-too-small');
     expect((await send(about('daemon', 1))).detail).toContain('uid-too-small');
@@ -168,11 +245,19 @@ describe('votes', () => {
     forged('a changed digest', o => ({ ...o, digest: 'a'.repeat(64) }), 'digest-mismatch'),
     forged('another incident', o => ({ ...o, incident: 'inc-other' }), 'other-incident'),
     forged('another serial', o => ({ ...o, serial: 2 }), 'other-serial'),
-    forged('a changed decision', o => ({ ...o, votes: o.votes.map(v => ({ ...v, reason: 'another' })) }), 'bad-signature'),
+    forged(
+      'a changed decision',
+      o => ({ ...o, votes: o.votes.map(v => ({ ...v, reason: 'another' })) }),
+      'bad-signature',
+    ),
     forged('the same vote twice', o => ({ ...o, votes: [...o.votes, ...o.votes] }), 'duplicate-vote'),
     forged('D10 by the person concerned', o => o, 'own-plan', { by: ['alice'] }),
     forged('by someone without the role', o => o, 'no-role', { by: ['viewer'] }),
-    forged('by nobody we know', o => ({ ...o, votes: o.votes.map(v => ({ ...v, by: 'mallory' })) }), 'unknown-approver'),
+    forged(
+      'by nobody we know',
+      o => ({ ...o, votes: o.votes.map(v => ({ ...v, by: 'mallory' })) }),
+      'unknown-approver',
+    ),
   ])('%s', async (_, make, rule) => {
     ground = shared!;
     expect(await send(make(ground))).toMatchObject({ result: 'refused', detail: expect.stringContaining(rule) });
@@ -183,16 +268,28 @@ describe('votes', () => {
     await ready();
     const mine = order(ground, [addAlice()]);
     expect((await send({ ...mine, votes: other(ground).votes })).detail).toMatch(/other-incident/);
-    const late = order(ground, [addAlice()], { vote: v => signVote(makeVote({ ...v, now: Date.now() - 7_200_000, plan: { ...v.plan, expires: new Date(Date.now() - 1000).toISOString() } }), ground.keys[v.by.name]!) });
+    const late = order(ground, [addAlice()], {
+      vote: v =>
+        signVote(
+          makeVote({
+            ...v,
+            now: Date.now() - 7_200_000,
+            plan: { ...v.plan, expires: new Date(Date.now() - 1000).toISOString() },
+          }),
+          ground.keys[v.by.name]!,
+        ),
+    });
     expect((await send(late)).detail).toContain('vote-expired');
-    const byPage = (proof: 'key' | 'session') => order(ground, [addAlice()], { vote: v => signVote(makeVote({ ...v, proof }), ground.sessionKey) });
+    const byPage = (proof: 'key' | 'session') =>
+      order(ground, [addAlice()], { vote: v => signVote(makeVote({ ...v, proof }), ground.sessionKey) });
     expect((await send(byPage('key'))).detail).toContain('bad-signature');
     expect((await send(byPage('session'))).detail).toContain('session-not-allowed');
   });
 
   test('a session vote counts where the site says so, and only as a session vote', async () => {
     await ready({ policy: { proof: 'session' } });
-    const byPage = (proof: 'key' | 'session') => order(ground, [addAlice()], { vote: v => signVote(makeVote({ ...v, proof }), ground.sessionKey) });
+    const byPage = (proof: 'key' | 'session') =>
+      order(ground, [addAlice()], { vote: v => signVote(makeVote({ ...v, proof }), ground.sessionKey) });
     expect((await send(byPage('key'))).detail).toContain('bad-signature');
     expect(await send(byPage('session'))).toMatchObject({ result: 'done' });
   });
@@ -202,13 +299,26 @@ describe('votes', () => {
     expect((await send(order(ground, [restart()], { by: ['root-ann'] }))).detail).toContain('not-enough-votes');
     expect((await send(order(ground, [restart()], { by: ['root-ann', 'root-ann'] }))).detail).toContain('voted-twice');
     expect(await send(order(ground, [restart()]))).toMatchObject({ result: 'done' });
-    expect(ground.asked()).toEqual(['is-active claw-scheduler', 'restart claw-scheduler', 'is-active claw-scheduler', 'is-active claw-scheduler', 'is-active claw-scheduler']);
+    expect(ground.asked()).toEqual([
+      'is-active claw-scheduler',
+      'restart claw-scheduler',
+      'is-active claw-scheduler',
+      'is-active claw-scheduler',
+      'is-active claw-scheduler',
+    ]);
   });
 
   test('D15 one deny is final', async () => {
     await ready();
     const o = order(ground, [addAlice()]);
-    const deny = order(ground, [addAlice()], { by: ['root-ben'], vote: v => signVote(makeVote({ ...v, plan: { ...v.plan, incident: o.incident }, decision: 'deny' }), ground.keys[v.by.name]!) });
+    const deny = order(ground, [addAlice()], {
+      by: ['root-ben'],
+      vote: v =>
+        signVote(
+          makeVote({ ...v, plan: { ...v.plan, incident: o.incident }, decision: 'deny' }),
+          ground.keys[v.by.name]!,
+        ),
+    });
     expect((await send({ ...o, votes: [...o.votes, ...deny.votes] })).detail).toContain('denied');
   });
 
@@ -240,7 +350,10 @@ describe('once', () => {
     await ready({ policy: { grantsPerHour: 1 } });
     expect((await send(order(ground, [addAlice()]))).result).toBe('done');
     ground.write(GROUP, 'etc/group');
-    expect(await send(order(ground, [addAlice()]))).toMatchObject({ result: 'refused', detail: expect.stringContaining('grants-per-hour') });
+    expect(await send(order(ground, [addAlice()]))).toMatchObject({
+      result: 'refused',
+      detail: expect.stringContaining('grants-per-hour'),
+    });
   });
 
   test('at most one restart in the interval', async () => {
@@ -258,7 +371,9 @@ describe('taking back', () => {
     const o = order(ground, [addAlice()], { undo: [removeAlice()] });
     expect((await send(undoOf(o))).detail).toContain('not-our-change');
     expect((await send(o)).result).toBe('done');
-    expect((await send({ ...undoOf(o), votes: order(ground, [addAlice()], { by: ['root-ben'] }).votes })).detail).toContain('other-votes');
+    expect(
+      (await send({ ...undoOf(o), votes: order(ground, [addAlice()], { by: ['root-ben'] }).votes })).detail,
+    ).toContain('other-votes');
     expect(await send(undoOf(o))).toMatchObject({ result: 'done' });
     expect(members(ground, 'claw-users')).toEqual(['bob']);
     // Somebody else adds her again: that is not ours to take back.
@@ -299,7 +414,9 @@ describe('the scheduler configuration', () => {
     const file = ground.config.scheduler.config;
     const text = readFileSync(file, 'utf8');
     expect((await send(order(ground, [authorizeUsers(ground)]))).result).toBe('done');
-    expect(readFileSync(file, 'utf8')).toBe(text.replace('# Too restrictive\n', '# Too restrictive\n    - "claw-users"\n'));
+    expect(readFileSync(file, 'utf8')).toBe(
+      text.replace('# Too restrictive\n', '# Too restrictive\n    - "claw-users"\n'),
+    );
     const { readdirSync } = await import('node:fs');
     const [backup] = readdirSync(ground.path('state/exec/backups'));
     expect(ground.read('state/exec/backups', backup!)).toBe(text);
@@ -313,7 +430,10 @@ describe('the scheduler configuration', () => {
     writeFileSync(file, `${readFileSync(file, 'utf8')}# by ansible\n`);
     expect((await send(order(ground, [step]))).result).toBe('stale');
     const shown = authorizeUsers(ground, { diff: '--- nothing to see\n' });
-    expect(await send(order(ground, [shown]))).toMatchObject({ result: 'refused', detail: expect.stringContaining('splice-differs') });
+    expect(await send(order(ground, [shown]))).toMatchObject({
+      result: 'refused',
+      detail: expect.stringContaining('splice-differs'),
+    });
     const more = authorizeUsers(ground, { insert: '    - "claw-users"\n    - "everybody"\n' });
     expect((await send(order(ground, [more]))).detail).toContain('splice-differs');
   });
@@ -322,7 +442,10 @@ describe('the scheduler configuration', () => {
     await ready({ executor: { timeout: 1 } });
     const file = ground.config.scheduler.config;
     const text = readFileSync(file, 'utf8');
-    ground.script('systemctl', `echo "$*" >> ${ground.dir}/systemctl.log; case "$1" in is-active) if grep -q claw-users ${file}; then echo failed; else echo active; fi;; esac`);
+    ground.script(
+      'systemctl',
+      `echo "$*" >> ${ground.dir}/systemctl.log; case "$1" in is-active) if grep -q claw-users ${file}; then echo failed; else echo active; fi;; esac`,
+    );
     const step = authorizeUsers(ground);
     const outcome = await send(order(ground, [step, restart()], { undo: [restoreOf(step), restart()] }));
     expect(outcome).toMatchObject({ result: 'failed', detail: expect.stringContaining('was put back') });
@@ -330,10 +453,23 @@ describe('the scheduler configuration', () => {
     expect(ground.asked().filter(a => a.startsWith('restart'))).toHaveLength(2);
   });
 
+  test('a restart is for the configuration that was shown', async () => {
+    await ready();
+    const file = ground.config.scheduler.config;
+    const shown = order(ground, [restart()], { over: { assumes: { 'config.hash': sha256(readFileSync(file)) } } });
+    writeFileSync(file, `${readFileSync(file, 'utf8')}# by ansible\n`);
+    expect((await send(shown)).result).toBe('stale');
+    const again = order(ground, [restart()], { over: { assumes: { 'config.hash': sha256(readFileSync(file)) } } });
+    expect((await send(again)).result).toBe('done');
+  });
+
   test('a scheduler whose configuration is broken is not restarted', async () => {
     await ready();
     writeFileSync(ground.config.scheduler.config, 'auth: [\n');
-    expect(await send(order(ground, [restart()]))).toMatchObject({ result: 'refused', detail: expect.stringContaining('config-invalid') });
+    expect(await send(order(ground, [restart()]))).toMatchObject({
+      result: 'refused',
+      detail: expect.stringContaining('config-invalid'),
+    });
     expect(ground.asked().some(a => a.startsWith('restart'))).toBe(false);
   });
 });

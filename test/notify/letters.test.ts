@@ -1,7 +1,15 @@
 /** What administrators and users read in their mail, and what a hostile log can't make of it. */
 import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../src/config.ts';
 import { Refused } from '../../src/incident.ts';
-import { addressProblems, headerValue, mailbox, messageId, subjectLine, userAddress } from '../../src/notify/address.ts';
+import {
+  addressProblems,
+  headerValue,
+  mailbox,
+  messageId,
+  subjectLine,
+  userAddress,
+} from '../../src/notify/address.ts';
 import type { Letter } from '../../src/notify/letter.ts';
 import { accessRestored } from '../../src/notify/letters/access-restored.ts';
 import { addressAlert } from '../../src/notify/letters/address-alert.ts';
@@ -13,12 +21,12 @@ import { needsSecondVote } from '../../src/notify/letters/second-vote.ts';
 import { userTell } from '../../src/notify/letters/user-tell.ts';
 import { weekly } from '../../src/notify/letters/weekly.ts';
 import { shellWords } from '../../src/notify/letters/words.ts';
-import { parseConfig } from '../../src/config.ts';
 import { ALICE, CONFIG, PAPER } from './an-incident.ts';
 
 const SITE = { userDomain: 'site.example' };
 const LINK = 'https://readmit.site.example/incidents/7';
-const links = (text: string): string[] => text.match(/\b(?:https?|ftp|mailto|javascript):[^\s"<>]+|www\.[^\s"<>]+/gi) ?? [];
+const links = (text: string): string[] =>
+  text.match(/\b(?:https?|ftp|mailto|javascript):[^\s"<>]+|www\.[^\s"<>]+/gi) ?? [];
 
 describe('the alert', () => {
   const letter = alert(ALICE, PAPER);
@@ -30,9 +38,18 @@ describe('the alert', () => {
 
   it('tells what happened, the evidence, the plan and who must approve, in text and in HTML alike', () => {
     for (const part of [
-      'refused alice 4 times', '192.168.1.100', '/submit', 'Asked again 3 times', 'openclaw/missing-group', 'id -Gn alice',
-      '/usr/sbin/usermod -aG claw-users alice', 'gpasswd -d alice claw-users', 'It needs 1 vote (administrator or operator)',
-      '/etc/readmit/entitlements.yaml names alice', 'Not openclaw/scheduler-down: it answers', 'Could not be asked: ldap groups',
+      'refused alice 4 times',
+      '192.168.1.100',
+      '/submit',
+      'alice asked again 3 times',
+      'openclaw/missing-group',
+      'id -Gn alice',
+      '/usr/sbin/usermod -aG claw-users alice',
+      'gpasswd -d alice claw-users',
+      'It needs 1 vote (administrator or operator)',
+      '/etc/readmit/entitlements.yaml names alice',
+      'Not openclaw/scheduler-down: it answers',
+      'Could not be asked: ldap groups',
     ]) {
       expect(letter.text.replace(/\s+/g, ' ')).toContain(part);
       expect(letter.html).toContain(part);
@@ -47,7 +64,9 @@ describe('the alert', () => {
   it('shows the diff of a config change and that two people must say yes', () => {
     const { text } = alert({ ...CONFIG, votes: [], needs: 2 }, PAPER);
     expect(text).toContain('    +    - claw-users\n');
-    expect(text.replace(/\s+/g, ' ')).toContain('It needs 2 votes (administrator). Different people, each with a fresh sign-in.');
+    expect(text.replace(/\s+/g, ' ')).toContain(
+      'It needs 2 votes (administrator). Different people, each with a fresh sign-in.',
+    );
     expect(text.replace(/\s+/g, ' ')).toContain('Nothing shows that this access is meant to be');
   });
 
@@ -58,7 +77,12 @@ describe('the alert', () => {
   });
 
   it('shows advice as commands to copy and never as a plan', () => {
-    const advice = { to: 'administrator' as const, text: 'Open the port.', commands: ['firewall-cmd --add-port=8080/tcp'], check: 'nc -zv scheduler 8080' };
+    const advice = {
+      to: 'administrator' as const,
+      text: 'Open the port.',
+      commands: ['firewall-cmd --add-port=8080/tcp'],
+      check: 'nc -zv scheduler 8080',
+    };
     const { text } = alert({ ...ALICE, plan: null, diagnosis: { ...ALICE.diagnosis!, advice } }, PAPER);
     expect(text).toContain('    firewall-cmd --add-port=8080/tcp');
     expect(text).toContain('Readmit does not run it');
@@ -69,7 +93,11 @@ describe('the alert', () => {
 describe('threads', () => {
   const first = alert(ALICE, PAPER);
   it('the alert is the root, and every later letter of the incident refers to it', () => {
-    for (const [key, write] of [['vote-7', needsSecondVote], ['resolved-7', resolved], ['failed-7', failed]] as const) {
+    for (const [key, write] of [
+      ['vote-7', needsSecondVote],
+      ['resolved-7', resolved],
+      ['failed-7', failed],
+    ] as const) {
       const { headers } = write(ALICE, { ...PAPER, key });
       expect(headers['In-Reply-To']).toBe(first.headers['Message-ID']);
       expect(headers.References).toBe(first.headers['Message-ID']);
@@ -82,14 +110,30 @@ describe('threads', () => {
     expect(messageId('a', PAPER.from)).toBe(messageId('a', PAPER.from));
   });
   it('says that it is a list and a machine', () => {
-    expect(first.headers).toMatchObject({ 'List-Id': 'Readmit <readmit.site.example>', 'Auto-Submitted': 'auto-generated', 'X-Readmit-Incident': '7' });
+    expect(first.headers).toMatchObject({
+      'List-Id': 'Readmit <readmit.site.example>',
+      'Auto-Submitted': 'auto-generated',
+      'X-Readmit-Incident': '7',
+    });
   });
 });
 
 describe('the other letters', () => {
   it('probing: lists what was tried and proposes nothing', () => {
-    const detail = { ...ALICE, id: '12', kind: 'address' as const, key: '203.0.113.9', headline: '203.0.113.9 tries names: 40 denials', plan: ALICE.plan, count: 40, users: 2 };
-    const letter = addressAlert({ ...detail, pairs: ['oracle', 'admin'].map(user => ({ ...ALICE.pairs[0]!, user, ip: '203.0.113.9' })) }, PAPER);
+    const detail = {
+      ...ALICE,
+      id: '12',
+      kind: 'address' as const,
+      key: '203.0.113.9',
+      headline: '203.0.113.9 tries names: 40 denials',
+      plan: ALICE.plan,
+      count: 40,
+      users: 2,
+    };
+    const letter = addressAlert(
+      { ...detail, pairs: ['oracle', 'admin'].map(user => ({ ...ALICE.pairs[0]!, user, ip: '203.0.113.9' })) },
+      PAPER,
+    );
     expect(letter.subject).toBe('[readmit] 203.0.113.9 tries names: 40 denials');
     expect(letter.text).toContain('oracle and admin');
     expect(letter.text).not.toContain('usermod');
@@ -101,12 +145,19 @@ describe('the other letters', () => {
     expect(text.replace(/\s+/g, ' ')).toContain('root-ann approved. It needs 1 more vote (administrator).');
   });
   it('resolved: who can work again, what was done, by whose vote', () => {
-    const letter = resolved({ ...ALICE, state: 'resolved', votes: [{ by: 'root-ann', at: ALICE.opened, decision: 'approve' }] }, PAPER);
+    const letter = resolved(
+      { ...ALICE, state: 'resolved', votes: [{ by: 'root-ann', at: ALICE.opened, decision: 'approve' }] },
+      PAPER,
+    );
     expect(letter.subject).toBe('[readmit] resolved: alice can work again');
     expect(letter.text.replace(/\s+/g, ' ')).toContain('Approved by root-ann.');
   });
   it('failed: what the executor saw, and the undo as it would run', () => {
-    const outcome = { result: 'failed' as const, detail: 'usermod answered 10', steps: [{ action: 'group.add', result: 'failed', before: 'domain-users', after: 'domain-users' }] };
+    const outcome = {
+      result: 'failed' as const,
+      detail: 'usermod answered 10',
+      steps: [{ action: 'group.add', result: 'failed', before: 'domain-users', after: 'domain-users' }],
+    };
     const { text, subject } = failed({ ...ALICE, state: 'failed' }, PAPER, outcome);
     expect(subject).toBe("[readmit] the change failed: alice can't submit jobs: not in claw-users");
     expect(text).toContain('usermod answered 10');
@@ -116,14 +167,25 @@ describe('the other letters', () => {
   it('G14: the digest says how many alerts were folded, and carries the head of the audit chain', () => {
     const letter = digest([ALICE, CONFIG], 37, { seq: 12, digest: 'ef'.repeat(32) }, PAPER);
     expect(letter.subject).toBe('[readmit] 37 alerts were folded into this digest');
-    expect(letter.text).toContain('#7 alice can');
-    expect(letter.text).toContain('Asked again 3 times');
+    expect(letter.text).toContain("#7 (proposed, asked again 3 times): alice can't");
     expect(letter.text).toContain('ef'.repeat(32));
     expect(links(letter.text)).toEqual(['https://readmit.site.example/']);
   });
   it('the user is told the steps only they can do, without a link and at their own address', () => {
-    const advice = { to: 'user' as const, text: 'Your session is older than your group.', commands: ['newgrp claw-users'], check: 'clw submit test.yaml' };
-    const told = { user: 'alice', host: 'claw-head-01', incident: '7', title: 'Your session is older than your group', advice, at: ALICE.opened };
+    const advice = {
+      to: 'user' as const,
+      text: 'Your session is older than your group.',
+      commands: ['newgrp claw-users'],
+      check: 'clw submit test.yaml',
+    };
+    const told = {
+      user: 'alice',
+      host: 'claw-head-01',
+      incident: '7',
+      title: 'Your session is older than your group',
+      advice,
+      at: ALICE.opened,
+    };
     const letter = userTell(told, PAPER, SITE)!;
     expect(letter.to).toEqual(['alice@site.example']);
     expect(letter.subject).toBe('[readmit] alice, how to submit jobs on claw-head-01 again');
@@ -132,45 +194,131 @@ describe('the other letters', () => {
     expect(userTell(told, PAPER, { userDomain: null })).toBeNull();
   });
   it('the user hears that the door is open, what their session still needs, and until when', () => {
-    const steps = [{ ...(ALICE.plan!.full[0] as Extract<(typeof ALICE.plan & object)['full'][number], { action: 'group.add' }>), until: '2026-12-01T00:00:00Z' }];
+    const steps = [
+      {
+        ...(ALICE.plan!.full[0] as Extract<(typeof ALICE.plan & object)['full'][number], { action: 'group.add' }>),
+        until: '2026-12-01T00:00:00Z',
+      },
+    ];
     const letter = accessRestored({ user: 'alice', host: 'claw-head-01', incident: '7', steps }, PAPER, SITE)!;
     expect(letter.text).toContain('    newgrp claw-users');
     expect(letter.text).toContain('This access ends at 2026-12-01 00:00 UTC.');
   });
   it('the weekly report carries its tables, and pictures when there are any', () => {
-    const letter = weekly({ week: '2026-W47', headline: '3 people refused, 2 cases solved, 1 still waits', text: 't', html: 'h', csv: 'a\r\n', json: '{}', pictures: [{ name: 'denials', png: 'AAAA' }] }, PAPER);
+    const letter = weekly(
+      {
+        week: '2026-W47',
+        headline: '3 people refused, 2 cases solved, 1 still waits',
+        text: 't',
+        html: 'h',
+        csv: 'a\r\n',
+        json: '{}',
+        pictures: [{ name: 'denials', png: 'AAAA' }],
+      },
+      PAPER,
+    );
     expect(letter.subject).toBe('[readmit] week 2026-W47: 3 people refused, 2 cases solved, 1 still waits');
-    expect(letter.attachments.map(a => a.filename)).toEqual(['readmit-2026-W47.csv', 'readmit-2026-W47.json', 'denials.png']);
+    expect(letter.attachments.map(a => a.filename)).toEqual([
+      'readmit-2026-W47.csv',
+      'readmit-2026-W47.json',
+      'denials.png',
+    ]);
   });
 });
 
 describe('hostile text', () => {
   const EVIL = [
-    '<img src=x onerror=alert(1)>', '"><script>alert(1)</script>', 'javascript:alert(1)', 'http://evil.example/login', 'www.evil.example',
-    'a\r\nBcc: all@evil.example', '\x1b]52;c;ZXZpbA==\x07', '\u202egpj.exe', 'x\u0000y', '<!channel> @everyone [x](http://evil.example)', '\u2028next', 'mailto:a@evil.example',
+    '<img src=x onerror=alert(1)>',
+    '"><script>alert(1)</script>',
+    'javascript:alert(1)',
+    'http://evil.example/login',
+    'www.evil.example',
+    'a\r\nBcc: all@evil.example',
+    '\x1b]52;c;ZXZpbA==\x07',
+    '\u202egpj.exe',
+    'x\u0000y',
+    '<!channel> @everyone [x](http://evil.example)',
+    '\u2028next',
+    'mailto:a@evil.example',
   ];
   const everywhere = (evil: string): Letter[] => {
     const detail = {
-      ...ALICE, key: evil, host: evil, headline: evil, next: evil,
+      ...ALICE,
+      key: evil,
+      host: evil,
+      headline: evil,
+      next: evil,
       pairs: [{ ...ALICE.pairs[0]!, user: evil, ip: evil, endpoint: evil, first: evil }],
       samples: [{ ...ALICE.samples[0]!, line: evil }],
       history: [{ at: evil, who: evil, what: evil }],
-      diagnosis: { ...ALICE.diagnosis!, title: evil, cause: evil, evidence: [{ fact: evil, value: [evil], source: evil, at: evil }], ruledOut: [{ cause: evil, because: evil }], unknown: [{ fact: evil, because: evil }] },
-      plan: { ...ALICE.plan!, summary: evil, gains: [evil], loses: [evil], undo: evil, entitlement: evil, notes: [evil], managedBy: evil, expires: evil },
+      diagnosis: {
+        ...ALICE.diagnosis!,
+        title: evil,
+        cause: evil,
+        evidence: [{ fact: evil, value: [evil], source: evil, at: evil }],
+        ruledOut: [{ cause: evil, because: evil }],
+        unknown: [{ fact: evil, because: evil }],
+      },
+      plan: {
+        ...ALICE.plan!,
+        summary: evil,
+        gains: [evil],
+        loses: [evil],
+        undo: evil,
+        entitlement: evil,
+        notes: [evil],
+        managedBy: evil,
+        expires: evil,
+      },
       votes: [{ by: evil, at: evil, decision: 'approve' as const }],
     };
-    return [alert(detail, PAPER), addressAlert(detail, PAPER), needsSecondVote(detail, PAPER), resolved(detail, PAPER), failed(detail, PAPER), digest([detail], 1, null, PAPER)];
+    return [
+      alert(detail, PAPER),
+      addressAlert(detail, PAPER),
+      needsSecondVote(detail, PAPER),
+      resolved(detail, PAPER),
+      failed(detail, PAPER),
+      digest([detail], 1, null, PAPER),
+    ];
   };
 
   it.each(EVIL)('D18: %j is inert in every letter', evil => {
     for (const letter of everywhere(evil)) {
       const tags = [...letter.html.matchAll(/<\/?([a-z!]+)/gi)].map(m => m[1]!.toLowerCase());
-      expect(tags.filter(t => !['!doctype', 'html', 'head', 'meta', 'title', 'body', 'table', 'tr', 'td', 'th', 'h', 'p', 'br', 'span', 'div', 'ul', 'li', 'a'].includes(t))).toEqual([]);
+      expect(
+        tags.filter(
+          t =>
+            ![
+              '!doctype',
+              'html',
+              'head',
+              'meta',
+              'title',
+              'body',
+              'table',
+              'tr',
+              'td',
+              'th',
+              'h',
+              'p',
+              'br',
+              'span',
+              'div',
+              'ul',
+              'li',
+              'a',
+            ].includes(t),
+        ),
+      ).toEqual([]);
       expect(letter.html).not.toMatch(/<[^>]*\son\w+=/i);
       expect(letter.html.match(/href="[^"]*"/g)).toHaveLength(1);
-      expect(links(letter.text).filter(l => !l.startsWith('https://readmit.site.example/') && !l.startsWith('javascript:'))).toEqual([]);
-      for (const part of [letter.html, letter.text]) expect(part).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]/);
-      for (const header of [letter.subject, ...letter.to, ...Object.values(letter.headers)]) expect(header).not.toMatch(/[\x00-\x1f\x7f<>]+.*evil|[\r\n]/);
+      expect(
+        links(letter.text).filter(l => !l.startsWith('https://readmit.site.example/') && !l.startsWith('javascript:')),
+      ).toEqual([]);
+      for (const part of [letter.html, letter.text])
+        expect(part).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]/);
+      for (const header of [letter.subject, ...letter.to, ...Object.values(letter.headers)])
+        expect(header).not.toMatch(/[\x00-\x1f\x7f<>]+.*evil|[\r\n]/);
       expect(letter.subject).not.toContain('evil');
     }
   });
@@ -188,11 +336,22 @@ describe('hostile text', () => {
 describe('addresses', () => {
   it('D27: a user is written to at the site domain under a checked name, or not at all', () => {
     expect(userAddress('alice', SITE)).toBe('alice@site.example');
-    for (const name of ['alice@evil.example', 'a,b', 'a b', 'ALICE', '', 'a\nb', '-x', 'a..b', 'a.', 'x'.repeat(33)]) expect(userAddress(name, SITE)).toBeNull();
+    for (const name of ['alice@evil.example', 'a,b', 'a b', 'ALICE', '', 'a\nb', '-x', 'a..b', 'a.', 'x'.repeat(33)])
+      expect(userAddress(name, SITE)).toBeNull();
   });
   it('one entry is one mailbox: no lists, groups, or second headers', () => {
     expect(mailbox('HPC team <hpc@site.example>')).toEqual({ name: 'HPC team', address: 'hpc@site.example' });
-    for (const bad of ['a@b, c@d', 'list: a@b;', 'a@b\r\nBcc: c@d', 'a@b c@d', '<a@b> <c@d>', 'a', '', 'a@', '"x@y" <a@b>, c@d'])
+    for (const bad of [
+      'a@b, c@d',
+      'list: a@b;',
+      'a@b\r\nBcc: c@d',
+      'a@b c@d',
+      '<a@b> <c@d>',
+      'a',
+      '',
+      'a@',
+      '"x@y" <a@b>, c@d',
+    ])
       expect(() => mailbox(bad)).toThrow(Refused);
   });
   it('nothing that breaks the line gets into a header', () => {
@@ -201,8 +360,15 @@ describe('addresses', () => {
     expect(() => alert({ ...ALICE, id: '../approve?x=1' }, PAPER)).toThrow(Refused);
   });
   it('doctor hears what is wrong with the addresses', () => {
-    const config = parseConfig('mail: {host: smtp.example, from: "no address", to: ["a@b.example", "x, y"], userDomain: "bad domain"}', 'x.yaml');
-    expect(addressProblems(config.mail, config.report).map(p => p.split(':')[0])).toEqual(['mail.from', 'mail.to', 'mail.userDomain']);
+    const config = parseConfig(
+      'mail: {host: smtp.example, from: "no address", to: ["a@b.example", "x, y"], userDomain: "bad domain"}',
+      'x.yaml',
+    );
+    expect(addressProblems(config.mail, config.report).map(p => p.split(':')[0])).toEqual([
+      'mail.from',
+      'mail.to',
+      'mail.userDomain',
+    ]);
     expect(addressProblems(parseConfig('mail: {host: h, to: [a@b.example]}', 'x.yaml').mail, { to: [] })).toEqual([]);
   });
 });

@@ -19,20 +19,32 @@ describe('alerts per hour', () => {
     expect(judgeAlert(NOW, sent, perHour).verdict).toBe(verdict);
   });
   it('G14: says when the next one fits', () => {
-    expect(judgeAlert(NOW, ago(10, 20, 50), 2)).toEqual({ verdict: 'fold', reason: 'over-hourly-limit', until: NOW + 40 * MINUTE });
+    expect(judgeAlert(NOW, ago(10, 20, 50), 2)).toEqual({
+      verdict: 'fold',
+      reason: 'over-hourly-limit',
+      until: NOW + 40 * MINUTE,
+    });
   });
 });
 
 it('at most one digest in a quarter of an hour; what comes meanwhile is folded into the next', () => {
   expect(judgeDigest(NOW, []).verdict).toBe('send');
-  expect(judgeDigest(NOW, ago(5))).toEqual({ verdict: 'fold', reason: 'digest-too-soon', until: NOW - 5 * MINUTE + DIGEST_EVERY });
+  expect(judgeDigest(NOW, ago(5))).toEqual({
+    verdict: 'fold',
+    reason: 'digest-too-soon',
+    until: NOW - 5 * MINUTE + DIGEST_EVERY,
+  });
   expect(judgeDigest(NOW, ago(15)).verdict).toBe('send');
 });
 
 it('a person is told the same thing once in the interval, another thing at once', () => {
   const told = [{ cause: 'openclaw/expired-token', at: NOW - 60 * MINUTE }];
   expect(judgeTell(NOW, told, 'openclaw/proxy', 86400).verdict).toBe('send');
-  expect(judgeTell(NOW, told, 'openclaw/expired-token', 86400)).toEqual({ verdict: 'drop', reason: 'told-recently', until: NOW - 60 * MINUTE + 86_400_000 });
+  expect(judgeTell(NOW, told, 'openclaw/expired-token', 86400)).toEqual({
+    verdict: 'drop',
+    reason: 'told-recently',
+    until: NOW - 60 * MINUTE + 86_400_000,
+  });
   expect(judgeTell(NOW, told, 'openclaw/expired-token', 3600)).toEqual({ verdict: 'send', reason: 'interval-over' });
 });
 

@@ -3,8 +3,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ParsedMail, simpleParser } from 'mailparser';
-import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config.ts';
 import { Refused, Retry } from '../../src/incident.ts';
@@ -12,36 +10,26 @@ import { alert } from '../../src/notify/letters/alert.ts';
 import { resolved } from '../../src/notify/letters/resolved.ts';
 import { userTell } from '../../src/notify/letters/user-tell.ts';
 import { weekly } from '../../src/notify/letters/weekly.ts';
-import { makeMailer, type Mailer } from '../../src/notify/mail.ts';
+import { type Mailer, makeMailer } from '../../src/notify/mail.ts';
 import { ALICE, PAPER } from './an-incident.ts';
+import { type Manners, smtp } from './smtp.ts';
 
 const undo: (() => unknown)[] = [];
 afterEach(async () => {
   for (const step of undo.splice(0).reverse()) await step();
 });
 
-async function smtp(options: SMTPServerOptions = {}): Promise<{ port: number; mails: ParsedMail[]; recipients: string[][] }> {
-  const mails: ParsedMail[] = [];
-  const recipients: string[][] = [];
-  const server = new SMTPServer({
-    authOptional: true,
-    disabledCommands: ['STARTTLS'],
-    allowInsecureAuth: true,
-    async onData(stream, session, done) {
-      recipients.push(session.envelope.rcptTo.map(r => r.address));
-      mails.push(await simpleParser(stream as never));
-      done();
-    },
-    ...options,
-  });
-  server.on('error', () => {});
-  await new Promise<void>(ready => server.listen(0, '127.0.0.1', ready));
-  undo.push(() => new Promise<void>(done => server.close(() => done())));
-  return { port: (server.server.address() as { port: number }).port, mails, recipients };
+async function server(manners: Manners = {}): Promise<Awaited<ReturnType<typeof smtp>>> {
+  const started = await smtp(manners);
+  undo.push(started.close);
+  return started;
 }
 
 function mailer(port: number, more = ''): Mailer {
-  const config = parseConfig(`mail: {host: 127.0.0.1, port: ${port}, from: "Readmit <readmit@site.example>", to: [ops@site.example], userDomain: site.example${more}}`, 'x.yaml');
+  const config = parseConfig(
+    `mail: {host: 127.0.0.1, port: ${port}, from: "Readmit <readmit@site.example>", to: [ops@site.example], userDomain: site.example${more}}`,
+    'x.yaml',
+  );
   const made = makeMailer(config.mail, { deadlineMs: 3000 })!;
   undo.push(() => made.close());
   return made;
@@ -50,35 +38,56 @@ const smtpError = (message: string, responseCode: number): Error => Object.assig
 
 describe('delivery', () => {
   it('arrives whole: subject, both parts, one link, List-Id', async () => {
-    const server = await smtp();
+    const box = await server();
     const letter = alert(ALICE, PAPER);
-    const delivery = await mailer(server.port).send(letter);
-    expect(delivery).toMatchObject({ accepted: ['ops@site.example'], refused: [], messageId: letter.headers['Message-ID'] });
-    const [mail] = server.mails;
+    const delivery = await mailer(box.port).send(letter);
+    expect(delivery).toMatchObject({
+      accepted: ['ops@site.example'],
+      refused: [],
+      messageId: letter.headers['Message-ID'],
+    });
+    const [mail] = box.mails;
     expect(mail!.subject).toBe("[readmit] alice can't submit jobs: not in claw-users");
     expect(mail!.from?.text).toBe('"Readmit" <readmit@site.example>');
     expect(mail!.text).toContain('/usr/sbin/usermod -aG claw-users alice');
     expect(mail!.html).toContain('href="https://readmit.site.example/incidents/7"');
     expect(mail!.messageId).toBe(letter.headers['Message-ID']);
-    expect(mail!.headerLines.find(h => h.key === 'list-id')?.line).toMatch(/^List-Id: Readmit <readmit\.site\.example>$/i);
+    expect(mail!.headerLines.find(h => h.key === 'list-id')?.line).toMatch(
+      /^List-Id: Readmit <readmit\.site\.example>$/i,
+    );
   });
 
   it('threads: what follows refers to the alert', async () => {
-    const server = await smtp();
-    const post = mailer(server.port);
+    const box = await server();
+    const post = mailer(box.port);
     await post.send(alert(ALICE, PAPER));
     await post.send(resolved(ALICE, { ...PAPER, key: 'resolved-7' }));
-    const [first, second] = server.mails;
+    const [first, second] = box.mails;
     expect(second!.inReplyTo).toBe(first!.messageId);
     expect(second!.references).toBe(first!.messageId);
   });
 
   it('carries the tables of the report', async () => {
-    const server = await smtp();
+    const box = await server();
     const csv = 'record,what\r\nnumber,denials\r\n';
-    await mailer(server.port).send(weekly({ week: '2026-W47', headline: 'nobody was refused', text: 'Zahlen – 0', html: '<p>0</p>', csv, json: '{"v":1}' }, PAPER));
-    const [mail] = server.mails;
-    expect(mail!.attachments.map(a => [a.filename, a.contentType])).toEqual([['readmit-2026-W47.csv', 'text/csv'], ['readmit-2026-W47.json', 'application/json']]);
+    await mailer(box.port).send(
+      weekly(
+        {
+          week: '2026-W47',
+          headline: 'nobody was refused',
+          text: 'Zahlen – 0',
+          html: '<p>0</p>',
+          csv,
+          json: '{"v":1}',
+        },
+        PAPER,
+      ),
+    );
+    const [mail] = box.mails;
+    expect(mail!.attachments.map(a => [a.filename, a.contentType])).toEqual([
+      ['readmit-2026-W47.csv', 'text/csv'],
+      ['readmit-2026-W47.json', 'application/json'],
+    ]);
     expect(mail!.attachments[0]!.content.toString()).toBe(csv);
     expect(mail!.text).toContain('Zahlen – 0');
   });
@@ -88,38 +97,53 @@ describe('delivery', () => {
     undo.push(() => rmSync(dir, { recursive: true }));
     const file = join(dir, 'password');
     writeFileSync(file, 'wrong\n');
-    const server = await smtp({
+    const box = await server({
       authOptional: false,
-      onAuth: (auth, _session, done) => (auth.password === 'right horse' ? done(null, { user: 'r' }) : done(new Error('no'))),
+      onAuth: (auth, _session, done) =>
+        auth.password === 'right horse' ? done(null, { user: 'r' }) : done(new Error('no')),
     });
-    const post = mailer(server.port, `, user: readmit, passwordFile: ${file}`);
+    const post = mailer(box.port, `, user: readmit, passwordFile: ${file}`);
     await expect(post.send(alert(ALICE, PAPER))).rejects.toBeInstanceOf(Retry);
     await expect(post.verify()).rejects.toThrow(/535/);
     writeFileSync(file, 'right horse\n');
     await post.send(alert(ALICE, PAPER));
     await post.verify();
-    expect(server.mails).toHaveLength(1);
+    expect(box.mails).toHaveLength(1);
   });
 });
 
 describe('recipients', () => {
   it('D27: nobody whom the configuration does not name, whatever the letter says', async () => {
-    const server = await smtp();
-    const post = mailer(server.port);
+    const box = await server();
+    const post = mailer(box.port);
     const letter = alert(ALICE, PAPER);
-    for (const to of ['mallory@evil.example', 'alice@evil.example', 'ops@site.example, mallory@evil.example', 'Ops <mallory@evil.example>', 'ALICE@site.example'])
+    for (const to of [
+      'mallory@evil.example',
+      'alice@evil.example',
+      'ops@site.example, mallory@evil.example',
+      'Ops <mallory@evil.example>',
+      'ALICE@site.example',
+    ])
       await expect(post.send({ ...letter, to: [to] })).rejects.toBeInstanceOf(Refused);
     await expect(post.send({ ...letter, to: [] })).rejects.toBeInstanceOf(Refused);
-    await expect(post.send({ ...letter, headers: { ...letter.headers, 'X-A': 'b\r\nBcc: mallory@evil.example' } })).rejects.toBeInstanceOf(Refused);
+    await expect(
+      post.send({ ...letter, headers: { ...letter.headers, 'X-A': 'b\r\nBcc: mallory@evil.example' } }),
+    ).rejects.toBeInstanceOf(Refused);
     await expect(post.send({ ...letter, subject: 'a\r\nBcc: mallory@evil.example' })).rejects.toBeInstanceOf(Refused);
-    expect(server.mails).toEqual([]);
+    expect(box.mails).toEqual([]);
   });
 
   it('users at the site domain are written to', async () => {
-    const server = await smtp();
+    const box = await server();
     const advice = { to: 'user' as const, text: 'Log in again.', commands: ['clw login'], check: 'clw whoami' };
-    await mailer(server.port).send(userTell({ user: 'alice', host: 'h', incident: '7', title: 'Your token has expired', advice, at: ALICE.opened }, PAPER, { userDomain: 'site.example' })!);
-    expect(server.recipients).toEqual([['alice@site.example']]);
+    await mailer(box.port).send(
+      userTell(
+        { user: 'alice', host: 'h', incident: '7', title: 'Your token has expired', advice, at: ALICE.opened },
+        PAPER,
+        { userDomain: 'site.example' },
+      )!,
+    );
+    expect(box.recipients).toEqual([['alice@site.example']]);
   });
 });
 
@@ -131,16 +155,20 @@ describe('when it fails', () => {
     ['a full disk there', 'onData', 452, Retry],
   ] as const)('%s', async (_what, hook, code, kind) => {
     const no = smtpError('no', code);
-    const server = await smtp(
-      hook === 'onRcptTo' ? { onRcptTo: (_a, _s, done) => done(no) } : { onData: (stream, _s, done) => stream.resume().on('end', () => done(no)) },
+    const box = await server(
+      hook === 'onRcptTo'
+        ? { onRcptTo: (_a, _s, done) => done(no) }
+        : { onData: (stream, _s, done) => stream.resume().on('end', () => done(no)) },
     );
-    const failure = await mailer(server.port).send(alert(ALICE, PAPER)).catch((e: unknown) => e);
+    const failure = await mailer(box.port)
+      .send(alert(ALICE, PAPER))
+      .catch((e: unknown) => e);
     expect(failure).toBeInstanceOf(kind);
     expect((failure as Error).message).toContain(String(code));
   });
 
   it('D25: a dead server means later, at once, and the next letter goes when it is back', async () => {
-    const server = await smtp();
+    const box = await server();
     const dead = await new Promise<number>(ready => {
       const probe: Server = createServer().listen(0, '127.0.0.1', () => {
         const { port } = probe.address() as { port: number };
@@ -149,16 +177,22 @@ describe('when it fails', () => {
     });
     await expect(mailer(dead).send(alert(ALICE, PAPER))).rejects.toBeInstanceOf(Retry);
     await expect(mailer(dead).verify()).rejects.toThrow(/ECONNREFUSED/);
-    await mailer(server.port).send(alert(ALICE, PAPER));
-    expect(server.mails).toHaveLength(1);
+    await mailer(box.port).send(alert(ALICE, PAPER));
+    expect(box.mails).toHaveLength(1);
   });
 
   it('a server that never answers costs no more than the deadline', async () => {
     const sockets: Socket[] = [];
     const silent = createServer(socket => sockets.push(socket.on('error', () => {})));
     await new Promise<void>(ready => silent.listen(0, '127.0.0.1', ready));
-    undo.push(() => (sockets.map(s => s.destroy()), new Promise<void>(done => silent.close(() => done()))));
-    const config = parseConfig(`mail: {host: 127.0.0.1, port: ${(silent.address() as { port: number }).port}, to: [ops@site.example]}`, 'x.yaml');
+    undo.push(() => {
+      for (const socket of sockets) socket.destroy();
+      return new Promise<void>(done => silent.close(() => done()));
+    });
+    const config = parseConfig(
+      `mail: {host: 127.0.0.1, port: ${(silent.address() as { port: number }).port}, to: [ops@site.example]}`,
+      'x.yaml',
+    );
     const post = makeMailer(config.mail, { deadlineMs: 150 })!;
     undo.push(() => post.close());
     const started = performance.now();

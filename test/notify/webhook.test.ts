@@ -10,7 +10,10 @@ afterEach(async () => {
   for (const step of undo.splice(0)) await step();
 });
 
-async function receiver(status: number, headers: Record<string, string> = {}): Promise<{ url: string; bodies: unknown[] }> {
+async function receiver(
+  status: number,
+  headers: Record<string, string> = {},
+): Promise<{ url: string; bodies: unknown[] }> {
   const bodies: unknown[] = [];
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
@@ -19,7 +22,10 @@ async function receiver(status: number, headers: Record<string, string> = {}): P
     response.writeHead(status, headers).end('ok');
   });
   await new Promise<void>(ready => server.listen(0, '127.0.0.1', ready));
-  undo.push(() => (server.closeAllConnections(), new Promise<void>(done => server.close(() => done()))));
+  undo.push(() => {
+    server.closeAllConnections();
+    return new Promise<void>(done => server.close(() => done()));
+  });
   return { url: `http://127.0.0.1:${(server.address() as { port: number }).port}/hooks/s3cret`, bodies };
 }
 
@@ -36,9 +42,22 @@ it('posts what happened, the incident, its state and the link', async () => {
   ]);
 });
 
-it.each(['<!channel>', '@everyone', '@here', '<@U123>', '[x](http://evil)', '<http://evil|click>', 'https://evil', '`code`', 'a\nb', '\u202egpj', '&lt;!channel&gt;'])('D22: %j is inert', evil => {
+it.each([
+  '<!channel>',
+  '@everyone',
+  '@here',
+  '<@U123>',
+  '[x](http://evil)',
+  '<http://evil|click>',
+  'https://evil',
+  '`code`',
+  'a\nb',
+  '\u202egpj',
+  '&lt;!channel&gt;',
+])('D22: %j is inert', evil => {
   const { text } = alarmCall(evil, PAPER);
-  for (const active of [/<[!@#h]/, /@(?:everyone|here|channel|all)/, /\]\(/, /[\n`\u202e]/]) expect(text).not.toMatch(active);
+  for (const active of [/<[!@#h]/, /@(?:everyone|here|channel|all)/, /\]\(/, /[\n`\u202e]/])
+    expect(text).not.toMatch(active);
   expect(text.match(/https?:\/\//g)).toEqual(['https://']);
   expect(chatText('&lt;')).toBe('&amp;lt;');
 });
@@ -57,7 +76,9 @@ describe('when it fails', () => {
     expect((failure as Error).message).not.toContain('s3cret');
   });
   it('a dead receiver means later, and the secret in its address is not told', async () => {
-    const failure = await callWebhook('http://127.0.0.1:9/hooks/s3cret', alarmCall('x', PAPER)).catch((e: unknown) => e);
+    const failure = await callWebhook('http://127.0.0.1:9/hooks/s3cret', alarmCall('x', PAPER)).catch(
+      (e: unknown) => e,
+    );
     expect(failure).toBeInstanceOf(Retry);
     expect((failure as Error).message).not.toContain('s3cret');
   });

@@ -32,14 +32,19 @@ function knock(g: Ground, user: string): Promise<void> {
   });
 }
 
-const addresses = (g: Ground): Record<string, string> => parse(readFileSync(g.at.addresses, 'utf8')) as Record<string, string>;
+const addresses = (g: Ground): Record<string, string> =>
+  parse(readFileSync(g.at.addresses, 'utf8')) as Record<string, string>;
 const strangers = (g: Ground): string => addresses(g)['(strangers)'] ?? '203.0.113.66';
 
 const probing: Cause = {
   hits: 'nobody',
   said: () => 'one address has tried 30 names, most of which nobody has',
   breakIt: async (g, address) => {
-    if (address) put(g.at.addresses, readFileSync(g.at.addresses, 'utf8').replace(/^"\(strangers\)".*$/m, `"(strangers)": "${address}"`));
+    if (address)
+      put(
+        g.at.addresses,
+        readFileSync(g.at.addresses, 'utf8').replace(/^"\(strangers\)".*$/m, `"(strangers)": "${address}"`),
+      );
     for (const round of [NAMES, NAMES]) for (const name of round) await knock(g, name);
     return null;
   },

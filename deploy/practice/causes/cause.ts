@@ -31,7 +31,10 @@ export interface Cause {
 /** Runs one of the fronts. @throws with what it said when it fails */
 export function front(at: Layout, name: string, ...args: string[]): string {
   const result = spawnSync(join(at.bin, name), args, { encoding: 'utf8', env: {} });
-  if (result.status !== 0) throw new Error(`${name} ${args.join(' ')}: ${(result.stderr || result.stdout || String(result.error ?? '')).trim()}`);
+  if (result.status !== 0)
+    throw new Error(
+      `${name} ${args.join(' ')}: ${(result.stderr || result.stdout || String(result.error ?? '')).trim()}`,
+    );
   return result.stdout;
 }
 
@@ -59,11 +62,22 @@ export function token(g: Ground, groups = groupsIn(g.at.group, g.who), seconds =
 /** Puts a token where the client caches it, as if it had come from a login. */
 export function cacheToken(g: Ground, text: string): void {
   const config = readClientConfig(g.who.home);
-  writeClientConfig(g.who.home, { server: config.server ?? `http://claw-head-01:${readPorts(g.at).scheduler}`, username: g.who.name, token: text });
+  writeClientConfig(g.who.home, {
+    server: config.server ?? `http://claw-head-01:${readPorts(g.at).scheduler}`,
+    username: g.who.name,
+    token: text,
+  });
 }
 
 /** A request to the scheduler as the client would send it, from a new login. */
-export function request(at: Layout, user: string, bearer: string | null, method: 'GET' | 'POST', path: string, body = ''): Promise<Answer> {
+export function request(
+  at: Layout,
+  user: string,
+  bearer: string | null,
+  method: 'GET' | 'POST',
+  path: string,
+  body = '',
+): Promise<Answer> {
   const server = `http://127.0.0.1:${readPorts(at).scheduler}`;
   return ask({ root: at.root, server, user, token: bearer, env: {} }, method, path, body);
 }

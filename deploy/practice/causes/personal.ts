@@ -36,12 +36,18 @@ const missingGroup: Cause = {
 /** The line `claw-users: [alice, …]` of the entitlements, with or without one name. */
 function entitle(g: Ground, yes: boolean): boolean {
   let changed = false;
-  const text = readFileSync(g.at.entitlements, 'utf8').replace(new RegExp(`^${STANDARD}:\\s*\\[(.*)\\]`, 'm'), (line, list: string) => {
-    const names = list.split(',').map(n => n.trim()).filter(Boolean);
-    if (names.includes(g.who.name) === yes) return line;
-    changed = true;
-    return `${STANDARD}: [${(yes ? [...names, g.who.name] : names.filter(n => n !== g.who.name)).join(', ')}]`;
-  });
+  const text = readFileSync(g.at.entitlements, 'utf8').replace(
+    new RegExp(`^${STANDARD}:\\s*\\[(.*)\\]`, 'm'),
+    (line, list: string) => {
+      const names = list
+        .split(',')
+        .map(n => n.trim())
+        .filter(Boolean);
+      if (names.includes(g.who.name) === yes) return line;
+      changed = true;
+      return `${STANDARD}: [${(yes ? [...names, g.who.name] : names.filter(n => n !== g.who.name)).join(', ')}]`;
+    },
+  );
   if (changed) writeFileSync(g.at.entitlements, text);
   return changed;
 }
@@ -79,9 +85,16 @@ const expiredToken: Cause = {
 /** The mode is set by the configuration that all causes share (`shared-config.ts`). */
 const staleTokenGroups: Cause = {
   hits: 'user',
-  said: user => `${user}'s token is from before ${user} was in ${STANDARD}, and the scheduler goes by tokens (mode jwt)`,
+  said: user =>
+    `${user}'s token is from before ${user} was in ${STANDARD}, and the scheduler goes by tokens (mode jwt)`,
   breakIt: g => {
-    cacheToken(g, token(g, groupsIn(g.at.group, g.who).filter(group => group !== STANDARD)));
+    cacheToken(
+      g,
+      token(
+        g,
+        groupsIn(g.at.group, g.who).filter(group => group !== STANDARD),
+      ),
+    );
     return null;
   },
   heal: login,
@@ -125,7 +138,9 @@ const staleSession: Cause = {
     put(join(dir, 'status'), status);
     const started = Date.now() - 600_000;
     const boot = Number(/^btime (\d+)/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1] ?? 0) * 1000;
-    const fields = readFileSync('/proc/self/stat', 'utf8').replace(/^.*\) /, '').split(' ');
+    const fields = readFileSync('/proc/self/stat', 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ');
     // Field 22 of proc(5), in hundredths of a second since the machine started; the first two fields are cut off above.
     fields[19] = String(Math.max(1, Math.round((started - boot) / 10)));
     put(join(dir, 'stat'), `${sessionId(g)} (sh) ${fields.join(' ')}`);
@@ -206,17 +221,26 @@ const ipv6Broken: Cause = {
   said: user => `the firewall refuses IPv6, and ${user}'s client uses it`,
   breakIt: g => {
     front(g.at, 'firewall-cmd', `--add-rich-rule=${rule6(g)}`);
-    writeClientConfig(g.who.home, { server: `http://[::1]:${readPorts(g.at).scheduler}`, username: g.who.name, token: token(g) });
+    writeClientConfig(g.who.home, {
+      server: `http://[::1]:${readPorts(g.at).scheduler}`,
+      username: g.who.name,
+      token: token(g),
+    });
     return null;
   },
   heal: g => {
     front(g.at, 'firewall-cmd', `--remove-rich-rule=${rule6(g)}`);
-    writeClientConfig(g.who.home, { server: `http://claw-head-01:${readPorts(g.at).scheduler}`, username: g.who.name, token: token(g) });
+    writeClientConfig(g.who.home, {
+      server: `http://claw-head-01:${readPorts(g.at).scheduler}`,
+      username: g.who.name,
+      token: token(g),
+    });
   },
   holds: g => readFileSync(join(g.at.firewall, 'rich-rules'), 'utf8').includes(rule6(g)),
 };
 
-const rule6 = (g: Ground): string => `rule family="ipv6" port port="${readPorts(g.at).scheduler}" protocol="tcp" reject`;
+const rule6 = (g: Ground): string =>
+  `rule family="ipv6" port port="${readPorts(g.at).scheduler}" protocol="tcp" reject`;
 
 export const PERSONAL = {
   'missing-group': missingGroup,

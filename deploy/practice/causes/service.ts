@@ -11,13 +11,15 @@ import { configOrNull, writeSchedulerConfig } from '../scheduler-config.ts';
 import { systemctl } from '../systemctl.ts';
 import { type Cause, front, type Ground, request, token } from './cause.ts';
 
-const nothing = (): null => null;
+/** For causes that are wholly a matter of `shared-config.ts`. */
+const byConfig = (): null => null;
+const nothing = (): void => {};
 const STRICT = ['claw-admins'];
 
 const configTooStrict: Cause = {
   hits: 'all',
   said: () => 'authorized_groups is [claw-admins] now, and the scheduler has been restarted with it',
-  breakIt: nothing,
+  breakIt: byConfig,
   heal: nothing,
   holds: g => !configOrNull(g.at.config)?.authorizedGroups.includes('claw-users'),
 };
@@ -43,7 +45,10 @@ const configInvalid: Cause = {
   said: () => 'config.yaml does not parse any more, and the scheduler refuses to start',
   breakIt: async g => {
     const before = readFileSync(g.at.config, 'utf8');
-    writeFileSync(g.at.config, before.replace(/^( *)mode:/m, '\tmode: [').replace(/authorized_groups:/, 'authorized_groups: ['));
+    writeFileSync(
+      g.at.config,
+      before.replace(/^( *)mode:/m, '\tmode: [').replace(/authorized_groups:/, 'authorized_groups: ['),
+    );
     await systemctl(g.at, 'restart');
     return before;
   },
@@ -56,7 +61,7 @@ const configInvalid: Cause = {
 const wrongMode: Cause = {
   hits: 'all',
   said: () => 'auth.mode is ldap now, but the groups of this site are not in the directory',
-  breakIt: nothing,
+  breakIt: byConfig,
   heal: nothing,
   holds: g => configOrNull(g.at.config)?.mode === 'ldap',
 };
@@ -108,9 +113,11 @@ const selinux: Cause = {
 const ldapLag: Cause = {
   hits: 'user',
   said: user => `the scheduler asks the directory, whose replica does not have ${user} in claw-users yet`,
-  breakIt: nothing,
+  breakIt: byConfig,
   heal: nothing,
-  holds: g => front(g.at, 'getent', '-s', 'sss', 'group', 'claw-users').trim().split(':')[3]?.split(',').includes(g.who.name) !== true,
+  holds: g =>
+    front(g.at, 'getent', '-s', 'sss', 'group', 'claw-users').trim().split(':')[3]?.split(',').includes(g.who.name) !==
+    true,
 };
 
 const directoryUnavailable: Cause = {

@@ -28,7 +28,7 @@ const CONFIG_CAUSES = [...Object.keys(ASKS), 'config-not-loaded', 'config-invali
 
 export const touchesConfig = (cause: string): boolean => CONFIG_CAUSES.includes(cause);
 
-const wantedOf = (broken: Broken[]): Wanted => broken.reduce((wanted, b) => ({ ...wanted, ...ASKS[b.cause] }), USUAL);
+const wantedOf = (broken: Broken[]): Wanted => Object.assign({}, USUAL, ...broken.map(b => ASKS[b.cause] ?? {}));
 
 /** Brings file, directory and running scheduler in line with what is broken. */
 export async function applyShared(at: Layout, broken: Broken[]): Promise<void> {
@@ -51,13 +51,22 @@ async function runsWith(at: Layout, config: SchedulerConfig): Promise<boolean> {
 const HOUR = 3_600;
 
 function writeDirectory(at: Layout, broken: Broken[]): void {
-  const own = readFileSync(join(at.directory, 'master'), 'utf8').split('\n').filter(line => line && !line.startsWith('claw-'));
+  const own = readFileSync(join(at.directory, 'master'), 'utf8')
+    .split('\n')
+    .filter(line => line && !line.startsWith('claw-'));
   const late = new Set(broken.filter(b => b.cause === 'ldap-lag').map(b => b.user));
   const holdsGroups = late.size > 0 || broken.some(b => b.cause === 'directory-unavailable');
-  const groups = holdsGroups ? readFileSync(at.group, 'utf8').split('\n').filter(line => /^claw-(users|admins):/.test(line)) : [];
+  const groups = holdsGroups
+    ? readFileSync(at.group, 'utf8')
+        .split('\n')
+        .filter(line => /^claw-(users|admins):/.test(line))
+    : [];
   const without = (line: string): string => {
     const fields = line.split(':');
-    fields[3] = (fields[3] ?? '').split(',').filter(name => !late.has(name)).join(',');
+    fields[3] = (fields[3] ?? '')
+      .split(',')
+      .filter(name => !late.has(name))
+      .join(',');
     return fields.join(':');
   };
   const write = (file: string, lines: string[]): void => {
@@ -66,7 +75,10 @@ function writeDirectory(at: Layout, broken: Broken[]): void {
     if (readFileSync(path, 'utf8') !== text) writeFileSync(path, text);
   };
   write('master', groups);
-  write('replica', groups.map(line => (line.startsWith('claw-users:') ? without(line) : line)));
+  write(
+    'replica',
+    groups.map(line => (line.startsWith('claw-users:') ? without(line) : line)),
+  );
   // The replica was last brought up to date before the master's change.
   const now = Date.now() / 1000;
   if (late.size) {

@@ -71,7 +71,7 @@ async function inDirectory(ground: Ground): Promise<{ members: string[] | null; 
 
 export const directory: Probe = {
   name: 'directory',
-  facts: ['directory.canary', 'directory.standard-group', 'directory.member'],
+  facts: ['directory.canary', 'directory.standard-group', 'directory.member', 'directory.group'],
   needsUser: false,
   async run({ user }, ground) {
     const { known, unknown } = factMaker(ground);
@@ -83,6 +83,7 @@ export const directory: Probe = {
     return [
       canary,
       known('directory.standard-group', group.members !== null, group.source),
+      known('directory.group', ground.config.scheduler.standardGroup, group.source),
       user === null || group.members === null
         ? unknown('directory.member', user === null ? 'nobody was asked about' : `${group.source}: no such group`)
         : known('directory.member', group.members.includes(user), group.source),

@@ -5,7 +5,7 @@
 import type { IncidentDetail } from '../../desk.ts';
 import type { Block } from '../blocks.ts';
 import { compose, incidentLink, type Letter, type Paper } from '../letter.ts';
-import { adviceBlocks, evidence, FOOTER, planBlocks, whatHappened, whoMustApprove } from './words.ts';
+import { adviceBlocks, askedAgain, evidence, FOOTER, planBlocks, whatHappened, whoMustApprove } from './words.ts';
 
 /** What is proposed and who decides, in a sentence or two: what a reader on a phone sees above the button. */
 function proposal(detail: IncidentDetail, paper: Paper): string {
@@ -35,6 +35,14 @@ export function alert(detail: IncidentDetail, paper: Paper): Letter {
     blocks: [
       { kind: 'headline', text: detail.headline },
       { kind: 'sentence', text: whatHappened(detail, paper) },
+      ...(detail.count > 1
+        ? [
+            {
+              kind: 'sentence' as const,
+              text: `${detail.kind === 'user' ? detail.key : 'They'} ${askedAgain(detail)}.`,
+            },
+          ]
+        : []),
       { kind: 'sentence', text: proposal(detail, paper) },
       { kind: 'link', label: detail.plan ? 'Open the plan' : 'Open the incident', url: incidentLink(paper, detail.id) },
       ...evidence(detail, paper),

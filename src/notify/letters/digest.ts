@@ -27,7 +27,12 @@ export function digest(
       kind: 'sentence',
       text: `They are about ${plural(rows.length, 'incident')}; ${waiting ? `${waiting} of them ${waiting === 1 ? 'waits' : 'wait'} for a vote` : 'none of them waits for a vote'}.`,
     },
-    { kind: 'list', items: rows.slice(0, SHOWN).map(r => `#${r.id} ${r.headline} (${r.state}).${askedAgain(r)}`) },
+    {
+      kind: 'list',
+      items: rows
+        .slice(0, SHOWN)
+        .map(r => `#${r.id} (${[r.state, askedAgain(r)].filter(Boolean).join(', ')}): ${r.headline}`),
+    },
   ];
   if (rows.length > SHOWN) blocks.push({ kind: 'sentence', text: `And ${rows.length - SHOWN} more, on the page.` });
   blocks.push({ kind: 'link', label: 'Open the list', url: `${paper.origin}/` });

@@ -57,12 +57,13 @@ export function whatHappened(detail: IncidentDetail, paper: Paper): string {
       : `between ${when(first, paper.timezone)} and ${when(last, paper.timezone)}`;
   return (
     `The scheduler on ${detail.host} refused ${whom} ${times}, ${span}` +
-    `${from.length ? `, from ${among(from, 4)}` : ''}${at.length ? `, at ${among(at, 4)}` : ''}.${askedAgain(detail)}`
+    `${from.length ? `, from ${among(from, 4)}` : ''}${at.length ? `, at ${among(at, 4)}` : ''}.`
   );
 }
 
+/** `asked again 3 times`; empty when once was enough. */
 export const askedAgain = (row: { count: number }): string =>
-  row.count > 1 ? ` Asked again ${plural(row.count - 1, 'time')}.` : '';
+  row.count > 1 ? `asked again ${plural(row.count - 1, 'time')}` : '';
 
 const show = (value: FactValue): string =>
   Array.isArray(value)

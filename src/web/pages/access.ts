@@ -25,7 +25,7 @@ ${ended.length > 0 && html`<section aria-labelledby="ended"><h2 id="ended">Ended
 export function grantTable(frame: Frame, grants: Grant[]): Html {
   if (!grants.length) return nothing('Nothing was granted.');
   const act = mayAct(frame.person, frame.config);
-  return html`<div class="card"><div class="scroll" tabindex="0" role="region" aria-label="Grants"><table class="grants">
+  return html`<div class="card"><div class="scroll" tabindex="0" role="group" aria-label="Grants"><table class="grants">
 <thead><tr><th scope="col">Who</th><th scope="col">Group</th><th scope="col">Approved by</th><th scope="col">Why</th><th scope="col">Since</th><th scope="col">Until</th><th scope="col"><span class="aloud">Take back</span></th></tr></thead>
 <tbody>${grants.map(
     g => html`<tr data-row><th scope="row">${personLink(g.user)}<span class="faint"> uid ${g.uid}</span></th><td class="mono">${g.group}<span class="faint"> on ${g.host}</span></td>

@@ -24,7 +24,7 @@ export function addressesPage(frame: Frame): Html {
     html`<div class="lead"><h1>${addresses.length ? `Denials came from ${counted(addresses.length, 'address', 'addresses')} in the last 30 days.` : 'No denial came in the last 30 days.'}</h1></div>
 ${
   addresses.length > 0 &&
-  html`<section class="card" aria-label="Addresses"><div class="scroll" tabindex="0" role="region" aria-label="Addresses denials came from"><table>
+  html`<section class="card" aria-label="Addresses"><div class="scroll" tabindex="0" role="group" aria-label="Addresses denials came from"><table>
 <thead><tr><th scope="col">Address</th><th scope="col" class="number">Denials</th><th scope="col" class="number">Names</th><th scope="col">Now</th></tr></thead>
 <tbody>${addresses.slice(0, LISTED).map(
     ([ip, n]) => html`<tr data-row><th scope="row">${addressLink(ip)}</th><td class="number">${n}</td><td class="number">${names.get(ip) ?? 0}</td>
@@ -48,7 +48,7 @@ export function addressPage(frame: Frame, ip: string): Html {
 <div class="lead"><h1>${counted(cells.length, 'name was', 'names were')} denied from ${ip}.</h1>
 <p>${counted(denials, 'denial')} in the last 30 days.${shared && ' It is listed as a shared address (login node or gateway), so it is never treated as one attacker.'}</p></div>
 ${incidents.length > 0 && html`<section aria-labelledby="incidents"><h2 id="incidents">Incidents</h2>${incidentList(incidents, frame.now)}</section>`}
-<section class="card" aria-labelledby="names"><h2 id="names">Who</h2><div class="scroll" tabindex="0" role="region" aria-label="Names denied from this address"><table><thead><tr><th scope="col">Name</th><th scope="col" class="number">Denials</th></tr></thead>
+<section class="card" aria-labelledby="names"><h2 id="names">Who</h2><div class="scroll" tabindex="0" role="group" aria-label="Names denied from this address"><table><thead><tr><th scope="col">Name</th><th scope="col" class="number">Denials</th></tr></thead>
 <tbody>${totals(cells, c => c.user, c => c.count)
       .slice(0, LISTED)
       .map(([user, n]) => html`<tr data-row><th scope="row">${personLink(user)}</th><td class="number">${n}</td></tr>`)}</tbody></table></div></section>`,

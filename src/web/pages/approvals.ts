@@ -25,7 +25,7 @@ export function approvalsPage(frame: Frame): Html {
     html`<div class="lead" data-live="headline"><h1>${mine.length ? `${counted(mine.length, 'plan waits', 'plans wait')} for you.` : 'Nothing waits for you.'}</h1>
 <p>${mine.length ? `Together they let ${counted(people, 'person', 'people')} work again.` : theirs.length ? `${counted(theirs.length, 'plan waits', 'plans wait')} for somebody else.` : 'When a plan needs your vote, it stands here.'}</p></div>
 <div data-live="approvals">
-${mine.length > 0 && html`<ol class="deeds">${mine.slice(0, SHOWN).map(row => deed(frame, row))}</ol>`}
+${mine.length > 0 && html`<h2 class="aloud">Waits for you</h2><ol class="deeds">${mine.slice(0, SHOWN).map(row => deed(frame, row))}</ol>`}
 ${theirs.length > 0 && html`<section aria-labelledby="others"><h2 id="others">Waits for others</h2><ol class="deeds">${theirs.slice(0, SHOWN).map(row => deed(frame, row))}</ol></section>`}
 ${!proposed.length && nothing('No plan is open.')}
 </div>`,

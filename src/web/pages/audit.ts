@@ -31,7 +31,7 @@ export function auditPage(frame: Frame, query: string, before: number | null): H
 <form class="search" method="get" action="/audit" role="search"><label>Search <input type="search" name="q" value="${query}" maxlength="100"></label><button class="plain">Search</button></form>
 ${
   entries.length
-    ? html`<section class="card" aria-label="Entries"><div class="scroll" tabindex="0" role="region" aria-label="Audit entries"><table>
+    ? html`<section class="card" aria-label="Entries"><div class="scroll" tabindex="0" role="group" aria-label="Audit entries"><table>
 <thead><tr><th scope="col" class="number">No.</th><th scope="col">When</th><th scope="col">Who</th><th scope="col">What</th><th scope="col">Incident</th><th scope="col">Digest</th></tr></thead>
 <tbody>${entries.map(e => html`<tr data-row><td class="number">${e.seq}</td><td class="nowrap">${moment(e.time)}</td><td>${e.actor}</td><td>${e.what}</td><td>${e.incident ? incidentLink(e.incident, e.incident) : '–'}</td><td class="mono" title="${e.digest}">${e.digest.slice(0, 12)}</td></tr>`)}</tbody></table></div></section>`
     : nothing(wanted ? 'No entry holds that.' : 'No entry yet.')

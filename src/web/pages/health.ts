@@ -19,7 +19,7 @@ export function healthPage(frame: Frame): Html {
 <section class="card" aria-labelledby="sources"><h2 id="sources">Sources</h2>${sources(health)}</section>
 <section class="card" aria-labelledby="agents"><h2 id="agents">Agents</h2>${
       health.agents.length
-        ? html`<div class="scroll" tabindex="0" role="region" aria-label="Agents"><table><thead><tr><th scope="col">Host</th><th scope="col">Last heard</th><th scope="col" class="number">Files</th><th scope="col" class="number">Spooled batches</th></tr></thead><tbody>${health.agents.map(a => html`<tr><th scope="row">${a.host}</th><td>${near(a.seen, frame.now)}</td><td class="number">${a.files}</td><td class="number">${a.spooled}</td></tr>`)}</tbody></table></div>`
+        ? html`<div class="scroll" tabindex="0" role="group" aria-label="Agents"><table><thead><tr><th scope="col">Host</th><th scope="col">Last heard</th><th scope="col" class="number">Files</th><th scope="col" class="number">Spooled batches</th></tr></thead><tbody>${health.agents.map(a => html`<tr><th scope="row">${a.host}</th><td>${near(a.seen, frame.now)}</td><td class="number">${a.files}</td><td class="number">${a.spooled}</td></tr>`)}</tbody></table></div>`
         : nothing('No agent has reported yet.')
     }</section></div>`,
   );
@@ -38,7 +38,7 @@ const lamp = (name: string, up: boolean, detail: string): Html =>
 
 const sources = ({ sources }: Health): Html =>
   sources.length
-    ? html`<div class="scroll" tabindex="0" role="region" aria-label="Sources"><table><thead><tr><th scope="col">File</th><th scope="col">Host</th><th scope="col">State</th><th scope="col" class="number">Behind</th><th scope="col" class="number">Lines</th><th scope="col" class="number">Unparsed</th></tr></thead>
+    ? html`<div class="scroll" tabindex="0" role="group" aria-label="Sources"><table><thead><tr><th scope="col">File</th><th scope="col">Host</th><th scope="col">State</th><th scope="col" class="number">Behind</th><th scope="col" class="number">Lines</th><th scope="col" class="number">Unparsed</th></tr></thead>
 <tbody>${[...sources].sort((a, b) => Number(a.state === 'ok') - Number(b.state === 'ok')).map(s => html`<tr data-row><th scope="row" class="mono breaks">${s.path}</th><td>${s.host}</td><td><span class="state ${s.state === 'ok' ? 'good' : 'act'}">${s.state}</span>${s.why && html`<span class="source">${s.why}</span>`}</td><td class="number">${bytes(s.lag)}</td><td class="number">${s.lines.toLocaleString('en')}</td><td class="number">${s.unparsed.toLocaleString('en')}</td></tr>`)}</tbody></table></div>`
     : nothing('No source is watched yet.');
 

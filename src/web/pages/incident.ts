@@ -98,7 +98,7 @@ ${advice.check && html`<p class="faint">Afterwards: ${advice.check}</p>`}
 function seenCard(incident: IncidentDetail, now: number): Html {
   const { pairs, samples } = incident;
   return html`<section class="card" aria-labelledby="seen"><h2 id="seen">What was seen</h2>
-<div class="scroll" tabindex="0" role="region" aria-label="Denials by person, address and endpoint" data-live="pairs"><table>
+<div class="scroll" tabindex="0" role="group" aria-label="Denials by person, address and endpoint" data-live="pairs"><table>
 <thead><tr><th scope="col">Person</th><th scope="col">Address</th><th scope="col">Endpoint</th><th scope="col" class="number">Denials</th><th scope="col">Last</th><th scope="col">Said by</th></tr></thead>
 <tbody>${pairs.map(p => html`<tr><td>${p.user ? personLink(p.user) : '–'}</td><td>${p.ip ? addressLink(p.ip) : '–'}</td><td class="mono">${p.endpoint ?? '–'}</td><td class="number">${p.count}</td><td>${near(p.last, now)}</td><td>${trust(p.selfReported ? 'user-written' : 'server')}</td></tr>`)}</tbody></table></div>
 ${samples.length > 0 && html`<details><summary>${counted(samples.length, 'line')} as found in the log</summary>

@@ -28,7 +28,7 @@ export function matrix(cells: Cell[]): Html {
   const ips = largest(cells, 'ip', COLUMNS);
   const counts = new Map(cells.map(c => [`${c.user} ${c.ip}`, c.count]));
   const more = [new Set(cells.map(c => c.user)).size - users.length, new Set(cells.map(c => c.ip)).size - ips.length];
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Denials by person and address">
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="Denials by person and address">
 <table class="matrix"><thead><tr><td></td>${ips.map(ip => html`<th scope="col" title="${ip}"><a href="/addresses/${encodeURIComponent(ip)}">${ip}</a></th>`)}</tr></thead>
 <tbody>${users.map(
     user => html`<tr><th scope="row"><a href="/people/${encodeURIComponent(user)}">${user}</a></th>${ips.map(ip => {

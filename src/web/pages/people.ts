@@ -31,7 +31,7 @@ export function peoplePage(frame: Frame): Html {
     html`<div class="lead"><h1>${people.length ? `${counted(people.length, 'person was', 'people were')} denied in the last 30 days.` : 'Nobody was denied in the last 30 days.'}</h1></div>
 ${
   people.length > 0 &&
-  html`<section class="card" aria-label="People"><div class="scroll" tabindex="0" role="region" aria-label="People who were denied"><table>
+  html`<section class="card" aria-label="People"><div class="scroll" tabindex="0" role="group" aria-label="People who were denied"><table>
 <thead><tr><th scope="col">Person</th><th scope="col" class="number">Denials</th><th scope="col" class="number">Addresses</th><th scope="col">Now</th><th scope="col" class="number">Grants</th></tr></thead>
 <tbody>${people.slice(0, LISTED).map(
     ([user, n]) => html`<tr data-row><th scope="row">${personLink(user)}</th><td class="number">${n}</td>

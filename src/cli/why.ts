@@ -1,0 +1,42 @@
+/**
+ * `readmit why USER`: the diagnosis now. The probes run here, in this process, so that the answer comes where nothing
+ * else runs; what only history knows is read from the database where there is one.
+ */
+import { type Config, inState, loadConfig } from '../config.ts';
+import { packDirs, realGround } from '../diagnose/effects.ts';
+import { orderExecutor } from '../execute/client.ts';
+import { type Fact, NotFound } from '../incident.ts';
+import { inWords, whyNow } from '../roles/ask.ts';
+import { denialFacts } from '../roles/given-facts.ts';
+import { loadPacks } from '../rules/pack.ts';
+import { makeParser } from '../rules/parser.ts';
+import { historyFacts } from '../store/history.ts';
+import { openStoreToRead } from '../store/open.ts';
+import { print, printJson } from './inbox.ts';
+
+export async function why(user: string, o: { config?: string; json?: boolean }): Promise<void> {
+  const config = loadConfig(o.config);
+  const parse = makeParser(loadPacks(packDirs(config)).flatMap(p => p.rules));
+  const ground = realGround(config, {
+    parse,
+    ask: question => orderExecutor(config.executor.socket, { v: 1, kind: 'shadow', user: question.user }, { timeoutMs: 800 }),
+  });
+  const answer = await whyNow(user, config, ground, given(config, user));
+  if (o.json) printJson(answer);
+  else print(inWords(answer));
+}
+
+/** What the logs and our own history know of this user. Without a database there is no history, and that is said. */
+function given(config: Config, user: string): Fact[] {
+  try {
+    const store = openStoreToRead(inState(config, 'serve', 'readmit.db'));
+    try {
+      return [...historyFacts(store, Date.now(), config.host, user), ...denialFacts(store, Date.now(), null, user, config)];
+    } finally {
+      store.close();
+    }
+  } catch (error) {
+    if (!(error instanceof NotFound)) process.stderr.write(`readmit: history is not read: ${(error as Error).message}\n`);
+    return [];
+  }
+}

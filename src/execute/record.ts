@@ -1,0 +1,38 @@
+/**
+ * How runs, steps and votes are written into the audit file and the ledger: whole enough to be checked later, and
+ * without what may be a secret.
+ */
+import { sha256, voteBytes } from '../digest.ts';
+import type { Vote } from '../incident.ts';
+import type { Order } from '../messages.ts';
+import type { OrderStep } from './checks.ts';
+
+/** Who the audit names when it was nobody's vote. */
+export const ACTOR = 'readmit-exec';
+
+export const nameOf = ({ run, what, incident, serial }: Pick<Order, 'run' | 'what' | 'incident' | 'serial'>) => ({
+  run,
+  what,
+  incident,
+  serial,
+});
+
+/** A step as the audit keeps it: all of it but the diff, whose context may hold a neighbour's secret. */
+export function brief(step: OrderStep): Record<string, unknown> {
+  if (!('diff' in step)) return { ...step };
+  const { diff: _, ...rest } = step;
+  return rest;
+}
+
+export const briefVote = ({ id, by, uid, decision, issued, proof, reason }: Vote) => ({
+  id,
+  by,
+  uid,
+  decision,
+  issued,
+  proof,
+  reason,
+});
+
+/** Tells two votes of one id apart: every field and the signature. */
+export const hashOf = (vote: Vote): string => sha256(Buffer.concat([voteBytes(vote), Buffer.from(vote.signature)]));

@@ -1,0 +1,92 @@
+/**
+ * After a crash: runs whose end nobody recorded are closed by looking at the world, and votes are no longer believed when
+ * the ledger that knew which were used is gone.
+ */
+import type { Outcome } from '../incident.ts';
+import type { Order } from '../messages.ts';
+import { isInverse } from './checks.ts';
+import type { LedgerRun, Progress } from './ledger.ts';
+import { ACTOR, brief, nameOf } from './record.ts';
+import type { Room } from './room.ts';
+import { happened } from './steps.ts';
+
+/** Key in the ledger's notes: votes issued before this time don't count. */
+const VOTES_AFTER = 'votes-after';
+
+/** Closes runs that a crash left open, by observing the state. Each end goes into the audit file first. */
+export async function recover(room: Room): Promise<void> {
+  for (const run of room.ledger.open()) {
+    const ends: { n: number; progress: Progress }[] = [];
+    for (const step of run.steps) {
+      const progress =
+        step.progress === 'waiting'
+          ? 'not-done'
+          : step.progress === 'started'
+            ? await happened(step, room)
+            : step.progress;
+      ends.push({ n: step.n, progress });
+    }
+    const outcome = recovered(
+      run,
+      ends.map(e => e.progress),
+    );
+    room.audit.append({
+      actor: ACTOR,
+      plan: run.digest,
+      what: 'run.recovered',
+      before: { ...nameOf(run), started: run.started, steps: run.steps.map(s => brief(s.step)) },
+      after: { result: outcome.result, detail: outcome.detail, steps: ends.map(e => e.progress) },
+    });
+    for (const { n, progress } of ends) {
+      room.ledger.progress(run.run, run.what, n, progress);
+      if (run.what === 'undo' && progress === 'done')
+        room.ledger.takenBack(run, step => isInverse(run.steps[n]!.step, step));
+    }
+    room.ledger.finish(run.run, run.what, outcome);
+  }
+}
+
+function recovered(run: LedgerRun, ends: Progress[]): Outcome {
+  const steps = run.steps.map(({ step }, n) => ({
+    action: step.action,
+    result: ends[n]!,
+    before: '',
+    after: 'observed after a crash',
+  }));
+  const all = (...allowed: Progress[]): boolean => ends.every(e => allowed.includes(e));
+  const words = ends.join(', ');
+  if (all('already')) return { result: 'already', detail: 'already satisfied: nothing was run', steps };
+  if (all('done', 'already'))
+    return { result: 'done', detail: 'done: observed after the executor was interrupted', steps };
+  if (ends.includes('unknown'))
+    return { result: 'unknown', detail: `interrupted; what came of it could not be observed (${words})`, steps };
+  return {
+    result: 'failed',
+    detail: `not done: the executor was interrupted (${words}); the order may be sent again`,
+    steps,
+  };
+}
+
+/**
+ * An audit file that tells of a run the ledger has never heard of means that the ledger was lost or is an old copy: what
+ * was voted until now can't be told from what was used.
+ */
+export function distrustOldVotes({ audit, ledger, now }: Pick<Room, 'audit' | 'ledger' | 'now'>): void {
+  const intent = audit.newest('run.intent');
+  const named = intent?.after as { run?: string; what?: Order['what'] } | null | undefined;
+  if (!named?.run || !named.what || ledger.find(named.run, named.what)) return;
+  if (ledger.note('distrusted') === intent!.digest) return;
+  const after = new Date(now()).toISOString();
+  audit.append({
+    actor: ACTOR,
+    plan: null,
+    what: 'ledger.lost',
+    before: { newestRun: named.run },
+    after: { votesAfter: after },
+  });
+  ledger.note(VOTES_AFTER, after);
+  ledger.note('distrusted', intent!.digest);
+}
+
+/** Before when votes don't count (ISO time), or null. */
+export const votesAfter = ({ ledger }: Pick<Room, 'ledger'>): string | null => ledger.note(VOTES_AFTER);

@@ -1,0 +1,39 @@
+/**
+ * Which steps take back what a run of this very plan changed. No new vote is needed for it, so nothing but our own change
+ * may be touched, and only under the votes it was made with.
+ */
+import type { Order } from '../messages.ts';
+import { type ConfigStep, isInverse, type OrderStep } from './checks.ts';
+import { hashOf } from './record.ts';
+import { NotRun, type Room } from './room.ts';
+
+/** @throws NotRun when nothing of it is ours, or the votes are others */
+export function ownChanges(order: Order, { ledger }: Room): OrderStep[] {
+  const ran = ledger
+    .runsOf(order, 'plan')
+    .filter(r => r.steps.some(s => s.progress === 'done'))
+    .at(-1);
+  if (!ran)
+    throw new NotRun(
+      'refused',
+      'not-our-change',
+      'no run of this plan changed anything, so there is nothing to take back',
+    );
+  const same =
+    ran.votes.length > 0 && ran.votes.every(v => order.votes.some(o => o.id === v.id && hashOf(o) === v.hash));
+  if (!same || order.votes.length !== ran.votes.length)
+    throw new NotRun('refused', 'other-votes', 'these are not the votes the change was made under');
+  const steps = order.undo.flatMap((undo): OrderStep[] => {
+    if (undo.action === 'service.restart' || undo.action === 'service.start') return [undo];
+    const own = ran.steps.find(s => s.progress === 'done' && isInverse(undo, s.step));
+    if (!own) return [];
+    // However the plan wrote its hashes: the way back is from what we made to what was there before.
+    return own.step.action === 'config.authorize-group'
+      ? [{ ...(undo as ConfigStep), before: own.step.after, after: own.step.before }]
+      : [undo];
+  });
+  // A restart takes nothing back by itself; it only follows what does.
+  if (!steps.some(s => s.action === 'group.remove' || s.action === 'config.restore'))
+    throw new NotRun('refused', 'not-our-change', 'what this would take back was not changed by this plan');
+  return steps;
+}

@@ -1,0 +1,43 @@
+/**
+ * What every action is: a function from checked parameters to plain data. Nothing happens here; the steps are shown,
+ * digested, approved, and run by the executor as they stand.
+ */
+import type { Config } from '../config.ts';
+import type { FactValue, Step, Tier } from '../incident.ts';
+import type { Snapshot } from '../messages.ts';
+import type { Facts } from './facts.ts';
+
+export interface ActionContext {
+  /** Whom the plan is for; null for a service. */
+  user: string | null;
+  facts: Facts;
+  snapshot: Snapshot | null;
+  config: Config;
+  /** End of a grant, ISO; null: for good. */
+  until: string | null;
+}
+
+export interface Made {
+  tier: Tier;
+  /** For a button: `Add alice to claw-users`. */
+  deed: string;
+  steps: Step[];
+  undo: Step[];
+  gains: string[];
+  loses: string[];
+  /** Must still be so when it runs. Only what the plan rests on: no counts, no times. */
+  assumes: Record<string, FactValue>;
+  entitlement: string | null;
+  notes: string[];
+  /** The target lives somewhere that we can't change: the plan is exported. */
+  elsewhere: boolean;
+}
+
+export interface Action {
+  name: string;
+  /** @returns the refusal's rule when it may not, or can't, be done */
+  make(params: Readonly<Record<string, string>>, context: ActionContext): Made | { refused: string };
+}
+
+/** The people in a group by the last look at it; empty when it was not looked at. */
+export const membersIn = (snapshot: Snapshot | null, group: string): string[] => [...(snapshot?.groups[group] ?? [])].sort();

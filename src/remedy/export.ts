@@ -1,0 +1,125 @@
+/**
+ * A plan written down for somebody else to run: as a shell script, as LDIF, as an Ansible playbook. Every word that
+ * came from outside is quoted for where it stands, whatever it holds.
+ */
+import { stringify } from 'yaml';
+import { type Plan, type Step, Usage } from '../incident.ts';
+
+export const FORMATS = ['shell', 'ldif', 'ansible'] as const;
+export type Format = (typeof FORMATS)[number];
+
+/** @throws Usage for a format there is none of */
+export function exportPlan(plan: Plan, format: string): string {
+  switch (format as Format) {
+    case 'shell':
+      return shell(plan);
+    case 'ldif':
+      return ldif(plan);
+    case 'ansible':
+      return ansible(plan);
+    default:
+      throw new Usage(`--format ${format}: one of ${FORMATS.join(', ')}`);
+  }
+}
+
+/** A word as sh reads it back: single quotes unless it is plain. */
+export const quoted = (word: string): string => (/^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
+
+/** One line of a comment, in any of the three formats. */
+const comment = (text: string): string => `# ${text.replace(/[\x00-\x1f\x7f\u2028\u2029]+/g, ' ')}`;
+
+const head = (plan: Plan): string[] => [
+  comment(`Readmit: ${plan.summary}`),
+  comment(`Incident ${plan.incident}, plan ${plan.serial}, digest ${plan.digest}`),
+  ...(plan.entitlement ? [comment(`Entitlement: ${plan.entitlement}`)] : []),
+  ...plan.notes.map(comment),
+];
+
+function shell(plan: Plan): string {
+  const lines = plan.steps.flatMap(step => {
+    switch (step.action) {
+      case 'group.add':
+      case 'group.remove':
+      case 'service.restart':
+      case 'service.start':
+        return [step.argv.map(quoted).join(' ')];
+      case 'config.authorize-group':
+      case 'config.restore':
+        // The digest first: the diff is for that file and no other.
+        return [
+          `echo ${quoted(`${step.before}  ${step.file}`)} | sha256sum --check --quiet`,
+          `printf %s ${quoted(step.diff)} | patch --backup -- ${quoted(step.file)}`,
+        ];
+      default:
+        return step satisfies never;
+    }
+  });
+  return `${['#!/bin/sh', ...head(plan), 'set -eu', ...lines].join('\n')}\n`;
+}
+
+/** RFC 2849: a value that is not plain is given in base64. */
+const ldifValue = (key: string, value: string): string =>
+  /^[!-9;=-~][ -~]*$/.test(value) && !value.endsWith(' ') ? `${key}: ${value}` : `${key}:: ${Buffer.from(value).toString('base64')}`;
+/** RFC 4514: what would end a name inside a DN is escaped. */
+const dnValue = (value: string): string => value.replace(/[,+"\\<>;=#\x00-\x1f]/g, c => `\\${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+
+function ldif(plan: Plan): string {
+  const records = plan.steps.map(step => {
+    switch (step.action) {
+      case 'group.add':
+      case 'group.remove':
+        return [
+          ldifValue('dn', `cn=${dnValue(step.group)},ou=groups,BASE`),
+          'changetype: modify',
+          `${step.action === 'group.add' ? 'add' : 'delete'}: memberUid`,
+          ldifValue('memberUid', step.user),
+          '-',
+          '',
+        ].join('\n');
+      case 'config.authorize-group':
+      case 'config.restore':
+        return `${comment(`not a matter of the directory: ${step.action} ${step.group} in ${step.file}`)}\n`;
+      case 'service.restart':
+      case 'service.start':
+        return `${comment(`not a matter of the directory: ${step.argv.join(' ')}`)}\n`;
+      default:
+        return step satisfies never;
+    }
+  });
+  return `${[...head(plan), comment('Put your base DN in the place of BASE.')].join('\n')}\n\n${records.join('\n')}`;
+}
+
+/** Ansible evaluates {{ … }} in every string; a tag keeps a value as it is written. */
+function ansible(plan: Plan): string {
+  const tasks = plan.steps.map(taskOf);
+  const play = [{ name: plan.summary.replaceAll('{', '(').replaceAll('}', ')'), hosts: plan.host, become: true, tasks }];
+  return `${head(plan).join('\n')}\n---\n${stringify(play, { lineWidth: 0 })}`;
+}
+
+function taskOf(step: Step): Record<string, unknown> {
+  switch (step.action) {
+    case 'group.add':
+      return { name: `${step.user} is in ${step.group}`, 'ansible.builtin.user': { name: step.user, groups: [step.group], append: true } };
+    case 'group.remove':
+      return { name: `${step.user} is not in ${step.group}`, 'ansible.builtin.command': { argv: step.argv } };
+    case 'config.authorize-group':
+      return lineTask(step.file, step, 'present');
+    case 'config.restore':
+      return lineTask(step.file, step, 'absent');
+    case 'service.restart':
+      return { name: `${step.unit} is restarted`, 'ansible.builtin.systemd_service': { name: step.unit, state: 'restarted' } };
+    case 'service.start':
+      return { name: `${step.unit} runs`, 'ansible.builtin.systemd_service': { name: step.unit, state: 'started' } };
+    default:
+      return step satisfies never;
+  }
+}
+
+type Splice = Extract<Step, { action: 'config.authorize-group' | 'config.restore' }>;
+
+/** A whole line goes in below the line it follows; an entry inside brackets can only be applied as the patch it is. */
+function lineTask(path: string, step: Splice, state: 'present' | 'absent'): Record<string, unknown> {
+  const name = `${step.group} is ${state === 'present' ? 'authorised' : 'not authorised'} in ${path}`;
+  const { diff } = step;
+  return { name, 'ansible.posix.patch': { dest: path, content: diff, remote_src: false, backup: true, state: 'present' } };
+}

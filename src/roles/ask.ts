@@ -1,0 +1,98 @@
+/**
+ * One question, asked now: why is this person denied? The same probes, causes and plans that the service uses, without
+ * it: `readmit why USER` works where nothing else runs.
+ */
+import type { Config } from '../config.ts';
+import { loadCauses } from '../diagnose/causes.ts';
+import { collect } from '../diagnose/collect.ts';
+import { diagnose } from '../diagnose/diagnose.ts';
+import { packDirs } from '../diagnose/effects.ts';
+import type { Ground } from '../diagnose/ground.ts';
+import { snapshot } from '../diagnose/snapshot.ts';
+import type { Advice, Diagnosis, Fact, Plan, Step } from '../incident.ts';
+import type { Snapshot } from '../messages.ts';
+import { makePlan } from '../remedy/plan.ts';
+import { visible } from '../visible.ts';
+
+/**
+ * All facts about a user (or, with null, about the service) and the state that history is made of.
+ * @param given what the store knows: `denial.*`, `success.*`, `history.*`
+ */
+export async function collectFacts(user: string | null, ground: Ground, given: readonly Fact[] = [], limitMs?: number): Promise<{ facts: Fact[]; snapshot: Snapshot }> {
+  const [facts, seen] = await Promise.all([collect(user, ground, given, limitMs === undefined ? {} : { limitMs }), snapshot(ground)]);
+  return { facts, snapshot: seen };
+}
+
+/** What `readmit why USER --json` prints. */
+export interface Why {
+  user: string;
+  cause: string | null;
+  title: string;
+  also: Diagnosis['also'];
+  confidence: number;
+  evidence: Diagnosis['evidence'];
+  ruledOut: Diagnosis['ruledOut'];
+  unknown: Diagnosis['unknown'];
+  plan?: { digest: string; summary: string; steps: ({ action: string } & ({ argv: string[] } | { diff: string }))[]; gains: string[]; loses: string[]; undo: string; expires: string; entitlement: string | null; notes: string[] };
+  advice?: Advice;
+}
+
+/**
+ * Collects, diagnoses and plans. Changes nothing and offers nothing: the plan is what would be offered.
+ * @throws Usage when the pack's rules don't load
+ */
+export async function whyNow(user: string, config: Config, ground: Ground, given: readonly Fact[] = []): Promise<Why> {
+  const causes = loadCauses(packDirs(config));
+  const { facts, snapshot: seen } = await collectFacts(user, ground, given);
+  const diagnosis = diagnose({ user, facts, causes, config });
+  const { cause, title, also, confidence, evidence, ruledOut, unknown } = diagnosis;
+  const answer: Why = { user, cause, title, also, confidence, evidence, ruledOut, unknown };
+  const { remedy } = diagnosis;
+  switch (remedy.kind) {
+    case 'plan': {
+      const made = makePlan({ incident: 'now', serial: 1, host: config.host, diagnosis, facts, snapshot: seen, config, now: ground.now() });
+      return 'refused' in made ? { ...answer, advice: forAdministrators(`No plan is offered: ${made.refused}`) } : { ...answer, plan: shown(made) };
+    }
+    case 'tell':
+    case 'advice':
+      return { ...answer, advice: remedy.advice };
+    case 'none':
+      return { ...answer, advice: forAdministrators(remedy.why) };
+    default:
+      return remedy satisfies never;
+  }
+}
+
+const forAdministrators = (text: string): Advice => ({ to: 'administrator', text, commands: [], check: '' });
+
+const inShort = (step: Step): { action: string } & ({ argv: string[] } | { diff: string }) =>
+  'argv' in step ? { action: step.action, argv: step.argv } : { action: step.action, diff: step.diff };
+
+const shown = ({ digest, summary, steps, gains, loses, undo, expires, entitlement, notes }: Plan): NonNullable<Why['plan']> => ({
+  digest,
+  summary,
+  steps: steps.map(inShort),
+  gains,
+  loses,
+  undo: undo.map(step => ('argv' in step ? step.argv.join(' ') : `${step.action} ${step.file}`)).join('; '),
+  expires,
+  entitlement,
+  notes,
+});
+
+/** The same for a terminal: the answer first, then what it rests on. Text from outside shows its escapes. */
+export function inWords(why: Why): string {
+  const value = (v: unknown): string => (Array.isArray(v) ? v.join(', ') || 'none' : String(v));
+  const part = (name: string, lines: string[]): string[] => (lines.length > 0 ? ['', name, ...lines.map(line => `  ${visible(line)}`)] : []);
+  const { plan, advice } = why;
+  return [
+    visible(why.title),
+    ...(why.cause ? [`cause: ${visible(why.cause)} (${Math.round(why.confidence * 100)} % of its facts known)`] : []),
+    ...part('Evidence', why.evidence.map(e => `${e.fact} = ${value(e.value)}   ${e.source}`)),
+    ...part('Also holds', why.also.map(a => a.cause)),
+    ...part('Plan', plan ? [plan.summary, ...plan.steps.flatMap(s => ('argv' in s ? [`$ ${s.argv.join(' ')}`] : s.diff.split('\n').filter(Boolean))), ...plan.notes] : []),
+    ...part('What to do', advice ? [advice.text, ...advice.commands.map(c => `$ ${c}`), ...(advice.check ? [`then: ${advice.check}`] : [])] : []),
+    ...part('Ruled out', why.ruledOut.map(r => `${r.cause}: ${r.because}`)),
+    ...part('Not known', why.unknown.map(u => `${u.fact}: ${u.because}`)),
+  ].join('\n');
+}

@@ -1,0 +1,250 @@
+/** The numbers of a week are those of the raw rows (H02), and an empty week is a report too (H03). */
+import { describe, expect, it } from 'vitest';
+import type { HourTally, ReportInput } from '../../src/report/input.ts';
+import { headline, median, p90, weekNumbers, weekReport } from '../../src/report/week.ts';
+import { BUSY, EMPTY, grant, incident, move, tally } from './a-week.ts';
+
+const HOUR = 3_600_000;
+
+describe('H02: the numbers', () => {
+  const report = weekReport(BUSY);
+  it('of a week that can be counted by hand', () => {
+    expect(report.numbers).toMatchObject({
+      denials: 54,
+      peopleDenials: 24,
+      people: 3,
+      addresses: 3,
+      opened: 4,
+      resolved: 2,
+      waiting: 1,
+      waitingLong: 1,
+      granted: 1,
+      taken: 0,
+      failed: 0,
+      votedDown: 0,
+      probing: 1,
+      ownDenials: 0,
+      blindMs: 2 * HOUR,
+    });
+    expect(report.numbers.medianMs).toBe((22 * 60_000 + 190 * 60_000) / 2);
+    expect(report.numbers.p90Ms).toBe(190 * 60_000);
+    expect(report.causes).toEqual([
+      { cause: 'openclaw/expired-token', denials: 10, people: 1, incidents: 1 },
+      { cause: 'openclaw/missing-group', denials: 9, people: 1, incidents: 1 },
+      { cause: 'openclaw/config-too-strict', denials: 5, people: 1, incidents: 1 },
+    ]);
+  });
+
+  it('are those of a plain recount, for a thousand rows thrown together', () => {
+    let seed = 7;
+    const pick = <T>(of: readonly T[]): T => {
+      seed = (seed * 1103515245 + 12345) % 2147483648;
+      return of[seed % of.length]!;
+    };
+    const start = Date.parse('2026-11-10T00:00:00Z');
+    const tallies: HourTally[] = Array.from({ length: 1000 }, () => ({
+      hour: new Date(start + pick(Array.from({ length: 480 }, (_, i) => i)) * HOUR).toISOString(),
+      user: pick(['alice', 'bob', 'carol', 'dave', null]),
+      ip: pick(['10.0.0.1', '10.0.0.2', null]),
+      event: pick(['denied', 'denied', 'succeeded', 'auth-failed'] as const),
+      cause: pick(['openclaw/a', 'openclaw/b', null]),
+      count: pick([1, 2, 3, 40]),
+      account: pick(['user', 'user', 'unknown', 'system'] as const),
+    }));
+    const made = weekReport({ ...EMPTY, tallies });
+    const inside = tallies.filter(t => t.event === 'denied' && t.hour >= EMPTY.range.from && t.hour < EMPTY.range.to);
+    const persons = inside.filter(t => t.account === 'user' && t.user !== null);
+    const total = (rows: HourTally[]): number => rows.reduce((n, t) => n + t.count, 0);
+    expect(made.numbers.denials).toBe(total(inside));
+    expect(made.numbers.peopleDenials).toBe(total(persons));
+    expect(made.numbers.people).toBe(new Set(persons.map(t => t.user)).size);
+    expect(made.days).toHaveLength(7);
+    for (const day of made.days) {
+      const rows = inside.filter(t => t.hour.startsWith(day.day));
+      expect(day.total).toBe(total(rows));
+      expect(Object.values(day.byCause).reduce((a, b) => a + b, 0)).toBe(day.total);
+      expect(day.byCause['openclaw/a'] ?? 0).toBe(
+        total(rows.filter(t => persons.includes(t) && t.cause === 'openclaw/a')),
+      );
+    }
+    for (const c of made.causes) expect(c.denials).toBe(total(persons.filter(t => (t.cause ?? '') === c.cause)));
+  });
+
+  it('median and p90 of few and of none', () => {
+    expect([median([]), median([5]), median([1, 9]), median([9, 1, 5])]).toEqual([null, 5, 5, 5]);
+    expect([
+      p90([]),
+      p90([5]),
+      p90([1, 2]),
+      p90(Array.from({ length: 10 }, (_, i) => i + 1)),
+      p90(Array.from({ length: 11 }, (_, i) => i + 1)),
+    ]).toEqual([null, 5, 2, 9, 10]);
+  });
+
+  it('stay what they were when the week is looked at again later', () => {
+    const later: ReportInput = {
+      ...BUSY,
+      made: '2027-02-01T00:00:00.000Z',
+      tallies: [...BUSY.tallies, tally('2026-11-30T09', 'zoe', 99)],
+      incidents: [...BUSY.incidents, incident('9', 'zoe', '2026-11-30T09:00:00.000Z')],
+      grants: [...BUSY.grants, grant('zoe', '2026-11-30T10:00:00.000Z')],
+    };
+    expect(weekReport(later).numbers).toEqual(report.numbers);
+    expect(weekReport(later).waiting.map(w => [w.key, w.state])).toEqual([['carol', 'advised']]);
+  });
+
+  it('count an hour by the local day', () => {
+    const made = weekReport({
+      ...EMPTY,
+      timezone: 'Europe/Berlin',
+      range: { from: '2026-11-15T23:00:00.000Z', to: '2026-11-22T23:00:00.000Z' },
+      tallies: [tally('2026-11-15T23', 'alice', 2), tally('2026-11-22T23', 'alice', 9)],
+    });
+    expect(made.days[0]).toMatchObject({ day: '2026-11-16', total: 2 });
+    expect(made.numbers.denials).toBe(2);
+  });
+});
+
+describe('who waits for whom', () => {
+  it.each([
+    ['proposed', [], "an administrator's vote"],
+    ['proposed', ['root-ann'], "another administrator's vote (root-ann approved)"],
+    ['advised', [], 'alice: only they can do it'],
+    ['escalated', [], 'an administrator: no plan fits'],
+    ['propagating', [], 'the change to reach everybody'],
+    ['not-effective', [], 'an administrator: the change did not help'],
+  ] as const)('%s %j', (state, by, waitsFor) => {
+    const votes = by.map(name => ({
+      by: name,
+      roles: [],
+      at: '2026-11-22T11:00:00.000Z',
+      decision: 'approve' as const,
+      reason: '',
+      proof: 'key' as const,
+    }));
+    const i = incident('1', 'alice', '2026-11-22T10:00:00.000Z', {
+      moves: [move('2026-11-22T10:30:00.000Z', 'open', state)],
+      votes,
+    });
+    expect(weekReport({ ...EMPTY, incidents: [i] }).waiting).toMatchObject([{ key: 'alice', waitsFor, ms: 14 * HOUR }]);
+  });
+  it('nobody, once it is decided or over, or when a greater incident explains it', () => {
+    for (const state of ['denied', 'resolved', 'expired', 'undone'] as const)
+      expect(
+        weekReport({
+          ...EMPTY,
+          incidents: [
+            incident('1', 'alice', '2026-11-20T10:00:00.000Z', {
+              moves: [move('2026-11-20T11:00:00.000Z', 'open', state)],
+            }),
+          ],
+        }).waiting,
+      ).toEqual([]);
+    expect(
+      weekReport({ ...EMPTY, incidents: [incident('1', 'alice', '2026-11-20T10:00:00.000Z', { inhibitedBy: '2' })] })
+        .waiting,
+    ).toEqual([]);
+  });
+  it('from week to week, until somebody acts', () => {
+    const old = incident('1', 'alice', '2026-10-01T10:00:00.000Z', {
+      moves: [move('2026-10-01T10:00:01.000Z', 'open', 'escalated')],
+    });
+    expect(weekReport({ ...EMPTY, incidents: [old] }).numbers).toMatchObject({ opened: 0, waiting: 1, waitingLong: 1 });
+  });
+});
+
+describe('denials our own changes caused', () => {
+  it('a person refused after we took their access away, not before, and not once they have it again', () => {
+    const grants = [
+      grant('dora', '2026-11-01T00:00:00.000Z', { ended: '2026-11-18T10:30:00.000Z' }),
+      grant('dora', '2026-11-19T12:00:00.000Z', { id: 'again' }),
+    ];
+    const tallies = [
+      tally('2026-11-17T10', 'dora', 1),
+      tally('2026-11-18T12', 'dora', 4),
+      tally('2026-11-20T10', 'dora', 8),
+      tally('2026-11-18T12', 'alice', 16),
+    ];
+    expect(weekReport({ ...EMPTY, grants, tallies }).ownDenials).toMatchObject([
+      { who: 'dora', count: 4, because: 'we took claw-users back' },
+    ]);
+  });
+  it('a service that fell over within half an hour of our restart, on the same host', () => {
+    const restart = incident('1', 'claw-scheduler', '2026-11-18T09:00:00.000Z', {
+      kind: 'service',
+      tier: 2,
+      moves: [move('2026-11-18T10:00:00.000Z', 'approved', 'running')],
+      plan: {
+        serial: 1,
+        digest: 'd',
+        summary: '',
+        steps: [{ action: 'service.restart', unit: 'claw-scheduler', argv: [] }],
+        gains: [],
+        entitlement: null,
+        subject: null,
+      },
+    });
+    const opened = (id: string, at: string, host = 'claw-head-01') =>
+      incident(id, 'claw-scheduler', at, { kind: 'service', host, count: 7, moves: [] });
+    const incidents = [
+      restart,
+      opened('2', '2026-11-18T10:20:00.000Z'),
+      opened('3', '2026-11-18T11:00:00.000Z'),
+      opened('4', '2026-11-18T10:20:00.000Z', 'other'),
+    ];
+    expect(weekReport({ ...EMPTY, incidents }).ownDenials).toMatchObject([
+      { count: 7, because: 'the change of incident 1' },
+    ]);
+  });
+});
+
+describe('for the auditor', () => {
+  const report = weekReport(BUSY);
+  it('each grant has person, uid, entitlement, approvers with roles, digest, before and after, and when it worked', () => {
+    expect(report.grants).toMatchObject([
+      {
+        user: 'alice',
+        uid: 1001,
+        approvers: [{ by: 'root-ann', roles: ['administrator'] }],
+        digest: 'cd'.repeat(32),
+        before: 'domain-users',
+        after: 'domain-users, claw-users',
+        effective: '2026-11-16T09:22:00.000Z',
+      },
+    ]);
+  });
+  it('exceptions: a single vote on tier 2, a change not made by us, votes signed by the server, the policy', () => {
+    const said = report.exceptions.map(e => e.what).join('\n');
+    expect(said).toContain('the single vote of root-ben');
+    expect(said).toContain('eve was added to claw-users on claw-head-01, not by Readmit');
+    expect(said).toContain('2 votes were signed by the server');
+    expect(said).toContain('Changes of tier 2 need one vote');
+  });
+  it('an access without entitlement stands with the reason that was given', () => {
+    const { exceptions } = weekReport({
+      ...EMPTY,
+      grants: [grant('bob', '2026-11-18T10:00:00.000Z', { entitlement: null, reason: 'asked by phone' })],
+    });
+    expect(exceptions[0]!.what).toContain('reason given: asked by phone');
+  });
+  it('what ends within two weeks, and what should have ended', () => {
+    expect(report.expiring.map(e => [e.user, e.overdue])).toEqual([
+      ['dora', true],
+      ['alice', false],
+    ]);
+  });
+  it('blind times are cut to the week, and one that goes on lasts until its end', () => {
+    const blind = [{ host: 'h', source: 's', from: '2026-11-10T00:00:00.000Z', to: null, why: 'x' }];
+    expect(weekReport({ ...EMPTY, blind }).numbers.blindMs).toBe(168 * HOUR);
+    expect(weekReport({ ...EMPTY, blind, made: '2026-11-17T00:00:00.000Z' }).numbers.blindMs).toBe(24 * HOUR);
+  });
+});
+
+it('H03: an empty week is a report that says so', () => {
+  const report = weekReport(EMPTY);
+  expect(report.empty).toBe(true);
+  expect(headline(report)).toBe('nobody was refused');
+  expect(weekNumbers(EMPTY)).toEqual(report.numbers);
+  expect(weekReport(BUSY).empty).toBe(false);
+  expect(headline(weekReport(BUSY))).toBe('3 people refused, 2 cases solved, 1 still waits');
+});
