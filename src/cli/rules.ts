@@ -1,6 +1,7 @@
 /** `readmit rules check|explain`: the packs that the configuration loads, or those that are named. */
+import { join } from 'node:path';
 import { loadConfig } from '../config.ts';
-import { checkCauses } from '../diagnose/causes.ts';
+import { checkCauses, loadCauses } from '../diagnose/causes.ts';
 import { packDirs } from '../diagnose/effects.ts';
 import { Usage } from '../incident.ts';
 import { rulesCheck, rulesExplain } from '../roles/rules.ts';
@@ -20,7 +21,12 @@ function dirsOf(o: Options): string[] {
   }
 }
 
-export const check = (dirs: string[], o: Options): Promise<number> =>
-  rulesCheck(dirs.length ? dirs : dirsOf(o), { json: Boolean(o.json), also: checkCauses });
+/** A pack's causes with their examples, as faults in the words of the patterns' own check. */
+function causeFaults(dir: string): { file: string; line: number; pattern: string; problem: string }[] {
+  return checkCauses(loadCauses([dir])).map(problem => ({ file: join(dir, 'causes'), line: 1, pattern: 'causes', problem }));
+}
 
-export const explain = (line: string, o: Options): Promise<number> => rulesExplain(line, { json: Boolean(o.json), dirs: dirsOf(o) });
+export const check = (dirs: string[], o: Options): Promise<number> =>
+  rulesCheck(dirs.length ? dirs : dirsOf(o), { json: Boolean(o.json), checkCauses: causeFaults });
+
+export const explain = (line: string, o: Options): Promise<number> => rulesExplain(line, { json: Boolean(o.json), packDirs: dirsOf(o) });

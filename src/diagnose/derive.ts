@@ -30,8 +30,11 @@ type Derived = (typeof DERIVED)[number];
 const CLOCK_TOLERANCE = 120;
 /** A client's last event older than this is not what somebody means who asks now. */
 const CLIENT_MEMORY = 24 * 3_600_000;
-/** An SELinux record belongs to a denial that came at most this much later. */
-const SELINUX_NEAR = 60_000;
+/**
+ * SELinux writes a record for each refused request; a denial this much later than the last record had none. The client
+ * writes when it was; what the server wrote was seen up to a sweep later.
+ */
+const SELINUX_NEAR = { client: 1500, server: 3000 };
 
 export type Settings = Pick<Config, 'scheduler' | 'paths'> & { system: Pick<System, 'containerNetworks'>; user: string | null; now: number };
 
@@ -94,10 +97,12 @@ function forgetOld(fact: Fact, set: FactSet, now: number): Fact {
   }
   if (fact.fact === 'selinux.denials' && fact.known && fact.value !== 0) {
     const last = set.time('selinux.last');
-    const denial = set.time('denial.last');
+    const client = set.value('client.event') === 'denied' ? set.time('client.at') : undefined;
+    const server = set.time('denial.last');
+    const later = (time: number | undefined, near: number): boolean => time !== undefined && last !== undefined && time - last > near;
     if (last === undefined) return fact;
     if (success !== undefined && success > last) return { ...fact, value: 0, source: `${fact.source}: none since the user's last success` };
-    if (denial !== undefined && denial - last > SELINUX_NEAR) return { ...fact, value: 0, source: `${fact.source}: none at the time of the denial` };
+    if (later(client, SELINUX_NEAR.client) || later(server, SELINUX_NEAR.server)) return { ...fact, value: 0, source: `${fact.source}: none at the time of the denial` };
   }
   return fact;
 }

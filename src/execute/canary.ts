@@ -2,15 +2,14 @@
  * The canary: submits test jobs as a person, asks for their status, lists them, as the pack's canary.yaml says. Nothing
  * else counts as proof that somebody can work again. It stops at the first refusal, so that it writes one denial, not ten.
  */
-import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { parse } from 'yaml';
 import { z } from 'zod';
 import type { CommandResult, RunCommand } from '../command.ts';
 import type { Config } from '../config.ts';
 import { Usage } from '../incident.ts';
 import type { CanaryResult } from '../messages.ts';
 import type { Accounts, Person } from './accounts.ts';
+import { packFile, readPackFile } from './pack.ts';
 import { redact } from './redact.ts';
 
 const argv = z.array(z.string().min(1)).min(1).max(16);
@@ -36,17 +35,11 @@ export type Canary = z.infer<typeof CanarySpec>;
 type Fields = Record<string, string>;
 const POLL_MS = 100;
 
-/** Reads the pack's canary: a site's own rules directory first, then what comes with Readmit. @throws Usage */
+/** @throws Usage */
 export function loadCanary(config: Pick<Config, 'pack' | 'rulesDir'>, shipped: string): Canary {
-  const own = config.rulesDir ? join(config.rulesDir, config.pack, 'canary.yaml') : null;
-  const file = own && existsSync(own) ? own : join(shipped, config.pack, 'canary.yaml');
-  try {
-    const spec = CanarySpec.parse(parse(readFileSync(file, 'utf8')));
-    return { ...spec, job: join(dirname(file), spec.job) };
-  } catch (error) {
-    const [issue] = error instanceof z.ZodError ? error.issues : [];
-    throw new Usage(`${file}: ${issue ? `${issue.path.join('.')}: ${issue.message}` : (error as Error).message}`);
-  }
+  const file = packFile(config, shipped, 'canary.yaml');
+  const spec = readPackFile(file, CanarySpec);
+  return { ...spec, job: join(dirname(file), spec.job) };
 }
 
 /** Who submits: the person concerned or the canary account; or why nobody does. */

@@ -25,6 +25,8 @@ export interface Ground {
   accounts: Accounts;
   run: RunCommand;
   sleep: (ms: number) => Promise<void>;
+  /** Keys that lead to the list of authorised groups in the scheduler's configuration. */
+  listPath: () => readonly string[];
 }
 
 /** `usermod` waits about 14 seconds for a lock by itself; so this is long enough. */

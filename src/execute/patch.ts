@@ -81,12 +81,10 @@ export function readPatchable(file: string, uid: number = process.getuid?.() ?? 
  * The bytes that should stand in the file after this step.
  * @throws Refused when the splice made here is not the approved one
  */
-export function patched(step: ConfigStep, now: FileNow): Buffer {
+export function patched(step: ConfigStep, now: FileNow, listPath: readonly string[]): Buffer {
   if (step.action === 'config.restore') return Buffer.from(removeInserted(textOf(now.bytes), step.at, step.insert));
-  const candidates = [
-    authorizeGroup(textOf(now.bytes), step.group, step.file),
-    authorizeGroup(textOf(now.bytes), step.group),
-  ];
+  const text = textOf(now.bytes);
+  const candidates = [step.file, undefined].map(file => authorizeGroup(text, step.group, file, listPath));
   const own = candidates.find(splice => splice.diff === step.diff);
   if (!own || own.at !== step.at || own.insert !== step.insert || sha256(own.after) !== step.after)
     throw new Refused('splice-differs: the change made here is not the one that was approved');

@@ -21,7 +21,7 @@ export async function look(step: OrderStep, ground: Ground, purpose: Purpose): P
       return await lookAtMembership(step, ground, purpose);
     case 'config.authorize-group':
     case 'config.restore':
-      return lookAtConfig(step);
+      return lookAtConfig(step, ground);
     case 'service.restart':
     case 'service.start':
       return await lookAtService(step, ground);
@@ -77,7 +77,7 @@ export async function happened(
   }
 }
 
-function lookAtConfig(step: ConfigStep): Look {
+function lookAtConfig(step: ConfigStep, { listPath }: Ground): Look {
   let state = `${step.file}: unread`;
   try {
     const now = readPatchable(step.file);
@@ -85,7 +85,7 @@ function lookAtConfig(step: ConfigStep): Look {
     if (now.hash === step.after) return { kind: 'already', state };
     if (now.hash !== step.before)
       return { kind: 'stale', rule: 'file-changed', why: `${step.file} is not the file the plan was made for`, state };
-    patched(step, now);
+    patched(step, now, listPath());
     return { kind: 'todo', state };
   } catch (error) {
     if (error instanceof Refused)
@@ -103,7 +103,7 @@ async function changeConfig(
     const now = readPatchable(step.file);
     if (now.hash !== step.before)
       return { result: 'failed', note: `${step.file} was changed by someone else just now` };
-    const bytes = patched(step, now);
+    const bytes = patched(step, now, ground.listPath());
     if (sha256(bytes) !== step.after)
       return { result: 'failed', note: `${step.file} would not become what was approved` };
     const backup = await replaceFile(step.file, now, bytes, {

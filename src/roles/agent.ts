@@ -8,6 +8,7 @@ import { commandRunner } from '../command.ts';
 import type { Config } from '../config.ts';
 import { collect } from '../diagnose/collect.ts';
 import { packDirs, realGround } from '../diagnose/effects.ts';
+import { PROBES } from '../diagnose/probes.ts';
 import { snapshot } from '../diagnose/snapshot.ts';
 import { canonical } from '../digest.ts';
 import { orderExecutor, type ShadowReply } from '../execute/client.ts';
@@ -191,8 +192,9 @@ class Work {
 
   /** What moved since the plan was made, in words. Asked only of what the plan rests on, so that a click is not kept waiting. */
   async #moved(order: Order): Promise<string | null> {
-    const facts = await collect(order.subject?.user ?? null, this.#p.ground, []);
-    return drift(order, facts);
+    const asked = Object.keys(order.assumes);
+    const probes = Object.fromEntries(Object.entries(PROBES).filter(([, probe]) => probe.facts.some(fact => asked.includes(fact))));
+    return drift(order, await collect(order.subject?.user ?? null, this.#p.ground, [], { probes }));
   }
 
   /** State and access of everybody concerned; the canary only for those whom the access model lets in. */

@@ -14,6 +14,7 @@ import { canaryPerson, loadCanary, runCanary } from '../execute/canary.ts';
 import { Ledger } from '../execute/ledger.ts';
 import { grantsThisHour } from '../execute/limits.ts';
 import type { Reply, Request } from '../execute/order.ts';
+import { authorizedList } from '../execute/pack.ts';
 import { removeStaleTemporaries } from '../execute/patch.ts';
 import { clearStaleSocket, prepareDirectory } from '../execute/peer.ts';
 import { distrustOldVotes, recover } from '../execute/recovery.ts';
@@ -95,6 +96,7 @@ function openRoom(config: Config, now: () => number): Room {
     run,
     now,
     sleep: ms => sleep(ms),
+    listPath: () => authorizedList(config, SHIPPED_RULES),
     backups: inState(config, 'exec', 'backups'),
     // Looked up again for every order: a right that was taken away counts from then on.
     judge: (order: Order, at: number) =>

@@ -28,10 +28,8 @@ const Known = z.strictObject({
 });
 const PathRecord = z.strictObject({
   path: z.string(),
-  /** Modification time of the youngest rotation that was there before our first look; 0: homes, where nobody looked. */
+  /** Modification time of the youngest rotation that was there before our first look. */
   seen: z.number(),
-  /** `device-inode` of a live file that has no complete first line yet. */
-  draft: z.string().nullable(),
   sources: z.array(Known),
 });
 export type Known = z.infer<typeof Known>;

@@ -57,7 +57,8 @@ export function closeSurveyed(disk: Disk, file: Surveyed): void {
 export async function compareFile(disk: Disk, file: Surveyed, source: Candidate): Promise<Comparison> {
   if (source.fp === null) return 'same';
   const newest = source.marks.at(-1);
-  if (!newest) return file.size >= source.read ? 'same' : 'other';
+  // Only serve remembers it: the inode must do, or, of a packed file, the first line.
+  if (!newest) return file.size >= source.read && (file.packed || source.keys.includes(file.key)) ? 'same' : 'other';
   if (newest.at <= file.size || file.packed) {
     const bytes = await bytesOf(disk, file, newest);
     if (agrees(newest, bytes)) return repeats(bytes) ? 'again' : 'same';

@@ -55,9 +55,11 @@ export class Tail {
   /** Steady time at which something was last read, for whoever schedules. */
   activeAt: number;
   #shared: Shared;
+  /** Rotations that are no younger were there before our first look; 0 before there was one. */
   #seen = 0;
   #first: 'yes' | 'no' = 'yes';
   #astray: 'yes' | 'no' = 'no';
+  #recorded: 'yes' | 'no' = 'no';
   #settledAt = Number.NEGATIVE_INFINITY;
   #refused: { ino: number; ctime: number; at: number } | null = null;
 
@@ -87,27 +89,22 @@ export class Tail {
 
   #restore(record: PathRecord): void {
     this.#seen = record.seen;
+    this.#recorded = 'yes';
     for (const known of record.sources) this.#adopt(known);
-    if (record.draft) {
-      const draft = new Source(record.draft, null);
-      draft.standing = 'rotated';
-      this.sources.push(draft);
-    }
   }
 
-  #adopt(known: Known): void {
+  #adopt(known: Known): Source {
     const source = Source.from(known, this.#ref, this.#shared);
     (known.end === 'open' ? this.sources : this.past).push(source);
     this.#shared.named(source, this);
+    return source;
   }
 
   /** What the checkpoint keeps of this path; null when there is nothing to keep. */
   record = (): PathRecord | null => {
     const now = this.#shared.now();
     const sources = [...this.past, ...this.sources].map(s => s.known(now)).filter(k => k !== null);
-    const draft = this.sources.findLast(s => s.id === null)?.keys[0] ?? null;
-    if (sources.length === 0 && draft === null && this.#seen === 0) return null;
-    return { path: this.place.path, seen: this.#seen, draft, sources };
+    return sources.length === 0 && this.#seen === 0 ? null : { path: this.place.path, seen: this.#seen, sources };
   };
 
   #changed(): void {
@@ -370,21 +367,26 @@ export class Tail {
     this.#settledAt = this.#shared.steady();
     this.#first = 'no';
     this.#astray = 'no';
+    // Without a record of ours, serve's word counts, for the files there are when we come: later ones wear used inodes.
+    const asking = first === 'yes' && this.#recorded === 'no' && this.#shared.strangers.any();
     const files: Surveyed[] = [];
     try {
       if (!isRefusal(opened)) files.push(await surveyed(disk, opened, place.base, null));
-      const known = this.past.length + this.sources.length > 0 || this.#seen > 0 || (first === 'yes' && this.#shared.strangers.any());
+      const known = this.past.length + this.sources.length > 0 || this.#seen > 0 || asking;
       const server = place.kind === 'server' && this.#seen === 0;
       if (server || (known && !(await this.#onlyLive(files[0] ?? null)))) files.push(...(await surveyRotations(place)));
-      // What appears later wears a used inode at best: serve's word is about the files there were when we came.
-      if (first === 'yes') for (const stranger of this.#shared.strangers.of(files, place.path)) this.#adopt(stranger);
+      const strangers = asking ? this.#shared.strangers.of(files, place.path) : [];
+      const adopted = strangers.map(stranger => this.#adopt(stranger));
+      const before = files.filter(f => f.sibling).map(f => f.mtime);
       await this.#nameDrafts(files);
       const pool = [...this.past, ...this.sources];
       const found = await match(files, pool, this.#seen, (file, source) => compareFile(disk, file, source));
       if (process.env.DBG) console.log('MATCH', files.map(f=>f.name+':'+f.key.slice(-4)+':'+f.size+':'+f.mtime).join(' '), 'seen', this.#seen, found.matches.map(m=>m.file.name+'='+m.source.id?.slice(-8)+m.source.keys.map(k=>k.slice(-4))+m.how), 'unread', found.unread.map(f=>f.name));
+      // A name of which no file is left serves to number the next life of its inode, and for nothing else.
+      this.sources = this.sources.filter(s => !adopted.includes(s) || found.matches.some(m => m.source === s));
       await this.#apply(found, first);
       // From now on this path is known: a rotation that is younger than those there are was never read.
-      if (server) this.#seen = Math.max(1, ...files.filter(f => f.sibling).map(f => f.mtime));
+      if (server) this.#seen = Math.max(1, ...before);
     } finally {
       for (const file of files) if (!this.#kept(file)) closeSurveyed(disk, file);
     }
@@ -509,6 +511,7 @@ export class Tail {
     source.caughtUp = waited ? file.size : 0;
     source.since = file.birth;
     this.sources.push(source);
+    if (this.#seen === 0) this.#seen = file.mtime;
     this.#shared.descriptors.use(source, this.#pinned(source));
     return source;
   }

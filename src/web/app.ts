@@ -6,11 +6,11 @@ import { Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { getCookie } from 'hono/cookie';
 import { NotFound, Refused, Retry } from '../incident.ts';
-import { type Ask, bareOf, type Env, type Web, type WebParts } from './ask.ts';
+import { type Ask, bareOf, type Env, frameOf, type Web, type WebParts } from './ask.ts';
 import { loadAssets } from './assets.ts';
 import { deeds } from './deeds.ts';
 import { Live } from './live.ts';
-import { problemPage, signInPage } from './pages/sign-in.ts';
+import { lostPage, problemPage, signInPage } from './pages/sign-in.ts';
 import { maySee } from './rights.ts';
 import { BODY_LIMIT, cookieName, headers, hostOf, isForm, knownHost, sameOrigin, sameToken } from './security.ts';
 import type { SignedIn } from './session.ts';
@@ -46,7 +46,7 @@ export function makeApp(parts: WebParts): Hono<Env> {
   app.use(mayLook(web));
   views(app, web);
   deeds(app, web);
-  app.notFound(c => c.html(problemPage(bareOf(web, c), 'There is no such page.', 'Or it is not for you.'), 404));
+  app.notFound(c => c.html(lostPage(frameOf(web, c)), 404));
   return app;
 }
 
@@ -128,7 +128,7 @@ const mayLook =
 /** An error's class says what to answer; what it holds is shown only where it was meant for people. */
 function answerFault(web: Web, c: Ask, error: Error): Response | Promise<Response> {
   const bare = bareOf(web, c);
-  if (error instanceof NotFound) return c.html(problemPage(bare, 'There is no such thing.', 'Or it is not for you.'), 404);
+  if (error instanceof NotFound) return c.html(lostPage(frameOf(web, c)), 404);
   if (error instanceof Refused) return c.html(problemPage(bare, 'Refused.', error.message), 409);
   if (error instanceof Retry)
     return c.html(problemPage(bare, 'Not now.', 'Something Readmit needs does not answer. Try again in a minute.'), 503, { 'retry-after': '30' });

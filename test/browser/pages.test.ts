@@ -58,8 +58,16 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close();
   await web?.stop();
-  rmSync(profile, { recursive: true, force: true });
+  rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
 });
+
+/** Another browser with nothing in it: nobody is signed in there. Closing it removes its profile. */
+async function strangers(more: { javaScriptEnabled?: boolean } = {}): Promise<BrowserContext> {
+  const folder = mkdtempSync(join(tmpdir(), 'readmit-browser-'));
+  const context = await chromium.launchPersistentContext(folder, { executablePath: '/usr/bin/chromium', args: QUIET, headless: true, ...more });
+  context.on('close', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+  return context;
+}
 
 /** What is wrong with this page for somebody who can't see it well, and what it said on its console. */
 async function faults(page: Page): Promise<string[]> {
@@ -122,6 +130,26 @@ describe('in a browser', () => {
       await page.screenshot({ path: join(PICTURES, `now-${viewport.width}.png`) });
     }
     await page.close();
+  });
+
+  it('meets a stranger, a link and somebody without a role with pages as good as the others', async () => {
+    const own = await strangers();
+    for (const scheme of ['light', 'dark'] as const) {
+      const page = await own.newPage();
+      await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
+      const link = web.address + new URL(c.sessions.issueLink('nobody-yet')).pathname;
+      for (const [name, path] of [['stranger', `${web.address}/incidents/41`], ['link', link], ['used', `${web.address}/sign-in/x`]] as const) {
+        await page.goto(path);
+        expect(await faults(page), name).toEqual([]);
+        await page.screenshot({ path: join(PICTURES, `${name}-desk-${scheme}.png`) });
+      }
+      await page.goto(link);
+      await page.getByRole('button', { name: 'Sign in as nobody-yet' }).click();
+      await page.getByText('This is for administrators.').waitFor();
+      await own.clearCookies();
+      await page.close();
+    }
+    await own.close();
   });
 
   it('keeps counts true without a reload, and leaves what is under the pointer alone', async () => {
@@ -190,7 +218,7 @@ describe('in a browser', () => {
   });
 
   it('works without JavaScript: looks, approves, and undoes', async () => {
-    const plain = await browser.browser()?.newContext({ javaScriptEnabled: false }) ?? (await chromium.launch({ executablePath: '/usr/bin/chromium', args: QUIET }).then(b => b.newContext({ javaScriptEnabled: false })));
+    const plain = await strangers({ javaScriptEnabled: false });
     const page = await plain.newPage();
     await page.goto(web.address + new URL(c.sessions.issueLink('root-ben')).pathname);
     await page.getByRole('button', { name: 'Sign in as root-ben' }).click();
@@ -203,7 +231,6 @@ describe('in a browser', () => {
     await page.getByRole('button', { name: 'Remove carol from claw-users' }).click();
     await page.getByText('The change is being taken back.').waitFor();
     expect(c.desk.deeds).toEqual(['root-ben approve 41', 'root-ben undo 38']);
-    await plain.browser()?.close();
-    await plain.close().catch(() => {});
+    await plain.close();
   });
 });

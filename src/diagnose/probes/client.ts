@@ -23,16 +23,15 @@ export const client: Probe = {
       const file = await ground.readHome({ path: who.value.home, uid: who.value.uid }, below, true);
       if (!file) return cannot(`~${user}/${below}: no such file`);
       const bytes = Buffer.from(file.text.slice(0, file.text.lastIndexOf('\n') + 1));
-      let last: ParsedLine | null = null;
-      ground.parse(bytes, 0, bytes.length, { kind: 'client', owner: user }, line => {
-        last = line;
-      });
-      const seen = last as ParsedLine | null;
+      const events: ParsedLine[] = [];
+      // The parser may use its line again, so what it says is copied.
+      ground.parse(bytes, 0, bytes.length, { kind: 'client', owner: user }, line => void events.push({ ...line }));
+      const seen = events.at(-1);
       if (!seen) return cannot(`${source}: nothing in it that a pattern knows`);
       // The client's clock is the user's: a time that lies ahead of us is not believed.
       const at = Math.min(seen.time ?? file.mtime, ground.now());
-      const beside = around(bytes, seen);
-      const says = (hints: string[]): boolean => hints.some(hint => beside.includes(hint));
+      const written = beside(bytes, events.at(-2)?.end ?? 0, seen);
+      const says = (hints: string[]): boolean => hints.some(hint => written.includes(hint));
       return [
         known('client.event', seen.event, source),
         known('client.at', new Date(at).toISOString(), source),
@@ -45,9 +44,5 @@ export const client: Probe = {
   },
 };
 
-/** The two lines before and after a line: what the client wrote beside that request. */
-function around(bytes: Buffer, line: ParsedLine): string {
-  const before = bytes.toString('utf8', 0, line.start).split('\n').slice(-3);
-  const after = bytes.toString('utf8', line.end).split('\n').slice(0, 3);
-  return [...before, ...after].join('\n');
-}
+/** What stands between the event before and this one: what the client wrote beside that very request. */
+const beside = (bytes: Buffer, from: number, line: ParsedLine): string => bytes.toString('utf8', from, line.start);

@@ -7,6 +7,8 @@ import { factMaker, type Ground, messageOf, type Probe } from '../ground.ts';
 import { accountOf } from '../lookup.ts';
 
 const MAX_PROCESSES = 50_000;
+/** What stays behind for a user without being a session of theirs: it is old, and nobody works in it. */
+const DAEMONS = new Set(['systemd', '(sd-pam)', 'dbus-daemon', 'dbus-broker', 'ssh-agent', 'gpg-agent', 'pipewire', 'wireplumber', 'pulseaudio']);
 
 interface Running {
   pid: number;
@@ -39,19 +41,14 @@ export const session: Probe = {
   },
 };
 
-/** A process of this uid that belongs to a login: it has a terminal, or the table does not say. */
+/** A process of this uid that belongs to a login. */
 async function sessionOf(ground: Ground, proc: string, pid: number, uid: number): Promise<Running | null> {
   try {
-    const status = await ground.read(`${proc}/${pid}/status`);
-    const uids = status?.text.match(/^Uid:\s*(\d+)/m);
-    const groups = status?.text.match(/^Groups:[ \t]*([\d \t]*)$/m);
-    if (!status || Number(uids?.[1] ?? -1) !== uid || !groups) return null;
-    const gid = status.text.match(/^Gid:\s*(\d+)/m)?.[1];
-    const stat = await ground.read(`${proc}/${pid}/stat`).catch(() => null);
-    // Field 7 after the name in brackets is the terminal; a per-user daemon without one is no session of anybody.
-    const terminal = stat?.text.slice(stat.text.lastIndexOf(')') + 2).split(' ')[4];
-    if (terminal === '0') return null;
-    return { pid, gids: [...(gid ? [Number(gid)] : []), ...(groups[1] ?? '').split(/\s+/).filter(Boolean).map(Number)] };
+    const status = (await ground.read(`${proc}/${pid}/status`))?.text ?? '';
+    const field = (name: string): string[] => (status.match(new RegExp(`^${name}:[ \\t]*(.*)$`, 'm'))?.[1] ?? '').split(/\s+/).filter(Boolean);
+    if (field('Uid')[0] !== String(uid) || !/^Groups:/m.test(status)) return null;
+    if (DAEMONS.has(field('Name').join(' '))) return null;
+    return { pid, gids: [...field('Gid').slice(0, 1), ...field('Groups')].map(Number) };
   } catch {
     return null; // It ended while we looked.
   }

@@ -63,9 +63,9 @@ function summary(incident: IncidentDetail, now: number): Html {
 const where = (item: { source: string; at: string }): Html =>
   html`<span class="source"><span class="mono">${item.source}</span> ${moment(item.at)}</span>`;
 
-function diagnosisCard({ diagnosis, state, kind, headline }: IncidentDetail): Html {
+function diagnosisCard({ diagnosis, state, kind, headline, cause }: IncidentDetail): Html {
   if (!diagnosis)
-    return html`<section class="card" aria-labelledby="why"><h2 id="why">Why</h2><p>${state === 'open' ? 'The facts are being asked for. This page will show them as they come.' : kind === 'address' ? 'One address tries many names, most of which do not exist. That is a matter for whoever looks after security; nobody is let in because of it.' : 'No cause is known. All facts that could be asked for stand in the history.'}</p></section>`;
+    return html`<section class="card" aria-labelledby="why"><h2 id="why">Why</h2><div data-live="diagnosis">${cause && html`<p class="cause"><strong>${capital(causeWords(cause))}</strong> <code>${cause}</code></p>`}<p>${undiagnosed(state, kind, cause)}</p></div></section>`;
   const { evidence, ruledOut, unknown, also } = diagnosis;
   return html`<section class="card" aria-labelledby="why"><h2 id="why">Why</h2>
 <div data-live="diagnosis">
@@ -76,6 +76,13 @@ ${also.map(other => html`<li class="holds"><span class="verdict">also</span><div
 ${unknown.map(u => html`<li class="unknown"><span class="verdict">unknown</span><div><span class="fact">${u.fact}</span><span class="source">${u.because}</span></div></li>`)}</ul>
 ${ruledOut.length > 0 && html`<details class="ruled"><summary>${counted(ruledOut.length, 'other cause')} ruled out</summary><ul class="facts">${ruledOut.map(r => html`<li class="out"><span class="verdict">ruled out</span><div><span class="fact">${causeWords(r.cause)}</span><span class="source">${r.because}</span></div></li>`)}</ul></details>`}
 </div></section>`;
+}
+
+function undiagnosed(state: IncidentDetail['state'], kind: IncidentDetail['kind'], cause: string | null): string {
+  if (kind === 'address')
+    return 'One address tries many names, most of which do not exist. That is a matter for whoever looks after security; nobody is let in because of it.';
+  if (state === 'open') return 'The facts are being asked for. This page shows them as they come.';
+  return cause ? 'The facts behind it are not kept here any more.' : 'No cause is known. What was done to find one stands in the history.';
 }
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -59,8 +59,8 @@ export function personPage(frame: Frame, name: string): Html {
 <div class="lead"><h1>${whole(current ? current.headline : `${name} is not kept from working.`)}</h1>
 <p>${counted(denials, 'denial')} from ${counted(cells.length, 'address', 'addresses')} in the last 30 days; ${counted(grants.filter(g => !g.ended).length, 'grant')} through Readmit in force.</p></div>
 <section aria-labelledby="incidents"><h2 id="incidents">Incidents</h2>${own.length ? incidentList([...own].sort(byBlocked), frame.now) : nothing('No incident of their own.')}</section>
-<div class="pair"><section aria-labelledby="granted"><h2 id="granted">Access granted</h2>${grantTable(frame, grants)}</section>
-<section class="card" aria-labelledby="from"><h2 id="from">Seen from</h2>${cells.length ? html`<table><thead><tr><th scope="col">Address</th><th scope="col" class="number">Denials</th></tr></thead><tbody>${totals(cells, c => c.ip, c => c.count).map(([ip, n]) => html`<tr><th scope="row">${addressLink(ip)}</th><td class="number">${n}</td></tr>`)}</tbody></table>` : nothing('No address in the last 30 days.')}</section></div>`,
+<section aria-labelledby="granted"><h2 id="granted">Access granted</h2>${grantTable(frame, grants)}</section>
+<section class="card" aria-labelledby="from"><h2 id="from">Seen from</h2>${cells.length ? html`<table><thead><tr><th scope="col">Address</th><th scope="col" class="number">Denials</th></tr></thead><tbody>${totals(cells, c => c.ip, c => c.count).map(([ip, n]) => html`<tr><th scope="row">${addressLink(ip)}</th><td class="number">${n}</td></tr>`)}</tbody></table>` : nothing('No address in the last 30 days.')}</section>`,
   );
 }
 

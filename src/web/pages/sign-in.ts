@@ -3,7 +3,7 @@
  * anything about incidents, plans or people.
  */
 import { html, type Html } from '../html.ts';
-import { type Bare, barePage } from './frame.ts';
+import { type Bare, barePage, type Frame, page } from './frame.ts';
 
 /** For anybody without a session. */
 export const signInPage = (bare: Bare): Html =>
@@ -41,3 +41,11 @@ export const signedOutPage = (bare: Bare): Html =>
 /** Any refusal or fault, in a sentence or two. */
 export const problemPage = (bare: Bare, title: string, text: string, back: string | null = '/'): Html =>
   barePage(bare, title, html`<h1>${title}</h1><p>${text}</p>${back && html`<p><a href="${back}">Back</a></p>`}`);
+
+/** For somebody who may look around here, and looked for something that is not there. */
+export const lostPage = (frame: Frame): Html =>
+  page(
+    frame,
+    'Not found',
+    html`<div class="lead"><h1>There is no such page.</h1><p>Or it is not for you. <a href="/">Back to Now</a></p></div>`,
+  );

@@ -1,0 +1,125 @@
+/**
+ * The parser as the agent uses it: chunks, owners, hostile input, and bounded time and memory.
+ */
+import { describe, expect, test } from 'vitest';
+import type { ChunkCount, ParsedLine, SourceKind } from '../../src/incident.ts';
+import { loadPacks } from '../../src/rules/pack.ts';
+import { makeParser } from '../../src/rules/parser.ts';
+import { mutate, random } from './mutate.ts';
+
+const rules = loadPacks([new URL('../../rules', import.meta.url).pathname]).flatMap(pack => pack.rules);
+const parse = makeParser(rules);
+function take(text: string | Buffer, kind: SourceKind | null = null, owner: string | null = null): { lines: ParsedLine[]; count: ChunkCount } {
+  const bytes = typeof text === 'string' ? Buffer.from(text) : text;
+  const lines: ParsedLine[] = [];
+  const count = parse(bytes, 0, bytes.length, { kind, owner }, line => lines.push({ ...line }));
+  return { lines, count };
+}
+const denial = (user: string, ip = '10.0.0.1', endpoint = '/submit'): string => `[WARNING] Unauthorized access attempt from ${ip}: user ${user}, endpoint ${endpoint}\n`;
+const told = (message: string): string => `[ERROR] 2024-09-18T10:30:15Z: HTTP 403 from scheduler: {"error":"clw-scheduler-denied","message":"${message}"}\n`;
+
+describe('whom a log may speak for', () => {
+  test("alice's log claims that bob was denied: it counts for alice, and bob is untouched (B18, G05)", () => {
+    const { lines } = take(told('User bob@practice.example not authorized'), 'client', 'alice');
+    expect(lines.map(line => [line.user, line.selfReported])).toEqual([['alice', true]]);
+  });
+  test('a masked address names nobody, so the owner it is', () => {
+    expect(take(told('User [email protected] not authorized'), 'client', 'alice').lines[0]?.user).toBe('alice');
+    expect(take(told('User [email protected] not authorized'), 'client', null).lines[0]?.user).toBe(null);
+  });
+  test("the scheduler's line in a user's own log is nothing: anybody could write it there", () => {
+    expect(take(denial('root'), 'client', 'mallory')).toEqual({ lines: [], count: { lines: 1, unparsed: 0, bad: 0 } });
+  });
+  test("a client line in the scheduler's log is nothing either", () => {
+    expect(take(told('User alice not authorized'), 'server').lines).toEqual([]);
+  });
+});
+
+describe('chunks', () => {
+  test('only the range that was given is read, and offsets are those of the chunk', () => {
+    const text = denial('alice') + denial('bob') + denial('carol');
+    const bytes = Buffer.from(`${text}${denial('dave').slice(0, 40)}`);
+    const first = Buffer.byteLength(denial('alice'));
+    const seen: [string | null, string][] = [];
+    parse(bytes, first, Buffer.byteLength(text), { kind: 'server', owner: null }, line => seen.push([line.user, bytes.toString('utf8', line.start, line.end)]));
+    expect(seen).toEqual([
+      ['bob', denial('bob').trimEnd()],
+      ['carol', denial('carol').trimEnd()],
+    ]);
+  });
+
+  test('chunks of many megabytes, cut anywhere between lines, give every line once', () => {
+    const roll = random(7);
+    let text = '';
+    const users: string[] = [];
+    while (text.length < 3 << 20) {
+      if (roll(2)) text += `[INFO] Note ${'x'.repeat(roll(400))}\n`;
+      else {
+        users.push(`u${roll(1000)}`);
+        text += denial(users.at(-1)!);
+      }
+    }
+    const { lines, count } = take(text);
+    expect(lines.map(line => line.user)).toEqual(users);
+    expect(count.lines).toBe(text.split('\n').length - 1);
+  });
+
+  test('an empty range and blank lines are nothing', () => {
+    expect(take('')).toEqual({ lines: [], count: { lines: 0, unparsed: 0, bad: 0 } });
+    expect(take('\n\n\r\n')).toEqual({ lines: [], count: { lines: 3, unparsed: 0, bad: 0 } });
+  });
+
+  test('a line at every distance from a sixteen-byte border is found', () => {
+    for (let n = 0; n < 64; n++) expect(take(`${'x'.repeat(n)}\n${denial('alice')}${'y'.repeat(n)}\n`).lines.map(line => line.start)).toEqual([n + 1]);
+  });
+});
+
+describe('bounded whatever comes', () => {
+  test('a line of 64 KiB and more never matches, counts once, and the next one is read (A25)', () => {
+    const long = `[INFO] Job ${'x'.repeat(70_000)} completed successfully\n`;
+    const longer = `[WARNING] Unauthorized access attempt from ${'1'.repeat(10 << 20)}\n`;
+    const { lines, count } = take(long + denial('alice') + longer + denial('bob'));
+    expect(lines.map(line => line.user)).toEqual(['alice', 'bob']);
+    expect(count.lines).toBe(4);
+  });
+  test('one megabyte of ": user " takes no time (B16)', () => {
+    const line = Buffer.from(`[WARNING] Unauthorized access attempt from 10.0.0.1${': user x'.repeat(131_072)}\n`);
+    take(line);
+    const started = performance.now();
+    expect(take(line)).toEqual({ lines: [], count: { lines: 1, unparsed: 1, bad: 1 } });
+    expect(performance.now() - started).toBeLessThan(50);
+  });
+  test('64 KiB of nested brackets, quotes or backslashes in JSON take no time (B15)', () => {
+    for (const text of ['[', '{"a":', '"', '\\', '\\"', '1', '-', '9e9', '"a":1,']) {
+      const line = `[ERROR] 2024-09-18T10:30:15Z: HTTP 403 from scheduler: {"error":${text.repeat(Math.floor(60_000 / text.length))}\n`;
+      const started = performance.now();
+      expect(take(line).count.unparsed).toBe(1);
+      expect(performance.now() - started).toBeLessThan(50);
+    }
+  });
+  test('a million invented names and addresses do not grow memory (G01)', () => {
+    const fill = (from: number): void => {
+      let text = '';
+      for (let i = from; i < from + 20_000; i++) text += denial(`u${i}`, `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`, `/${i}`);
+      const bytes = Buffer.from(text);
+      let users = 0;
+      parse(bytes, 0, bytes.length, { kind: null, owner: null }, line => {
+        if (line.user !== null && line.ip !== null) users++;
+      });
+      expect(users).toBe(20_000);
+    };
+    for (let n = 0; n < 10; n++) fill(n * 20_000);
+    const before = process.memoryUsage().rss;
+    for (let n = 10; n < 50; n++) fill(n * 20_000);
+    expect(process.memoryUsage().rss - before).toBeLessThan(80 << 20);
+    // And after all of it a name is still itself.
+    expect(take(denial('alice')).lines[0]).toMatchObject({ user: 'alice', ip: '10.0.0.1', endpoint: '/submit' });
+  });
+  test('mutated lines: no crash, every line counted, no field that breaks its grammar (G17)', () => {
+    const run = mutate(60_000, 42);
+    expect(run.wrong).toEqual([]);
+    expect(run.lines).toBe(60_000);
+    expect(run.events).toBeGreaterThan(500);
+    expect(run.unparsed).toBeGreaterThan(10_000);
+  });
+});
