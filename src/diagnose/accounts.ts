@@ -17,7 +17,8 @@ export interface GroupEntry {
   members: string[];
 }
 
-const number = (text: string | undefined): number => (text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN);
+const number = (text: string | undefined): number =>
+  text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
 
 /** Malformed lines, comments and NIS markers (`+::…`) are left out. */
 export function parsePasswd(text: string): PasswdEntry[] {
@@ -32,7 +33,16 @@ export function parseGroup(text: string): GroupEntry[] {
   return text.split('\n').flatMap(line => {
     const [name, , gid, members] = line.split(':');
     if (!name || members === undefined || !Number.isInteger(number(gid))) return [];
-    return [{ name, gid: number(gid), members: members.split(',').map(m => m.trim()).filter(Boolean) }];
+    return [
+      {
+        name,
+        gid: number(gid),
+        members: members
+          .split(',')
+          .map(m => m.trim())
+          .filter(Boolean),
+      },
+    ];
   });
 }
 

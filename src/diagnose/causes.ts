@@ -7,7 +7,7 @@ import { basename, join } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { type FactValue, Usage } from '../incident.ts';
-import { type Conditions, ConditionSchema, testAll } from './conditions.ts';
+import { ConditionSchema, type Conditions, testAll } from './conditions.ts';
 import { FactSet } from './derive.ts';
 import { FACTS } from './probes.ts';
 
@@ -19,7 +19,9 @@ const AdviceSpec = z.strictObject({
   check: z.string(),
 });
 /** An action by name; every other key is one of its parameters. */
-const ActionSpec = z.record(z.string(), z.string()).refine(spec => typeof spec.action === 'string', 'action: which one?');
+const ActionSpec = z
+  .record(z.string(), z.string())
+  .refine(spec => typeof spec.action === 'string', 'action: which one?');
 const RemedySpec = z.union([
   z.strictObject({ plan: z.array(ActionSpec).min(1), advice: AdviceSpec.optional() }),
   z.strictObject({ tell: AdviceSpec }),
@@ -51,7 +53,12 @@ const CauseSpec = z.strictObject({
 type CauseSpec = z.infer<typeof CauseSpec>;
 
 /** A cause that can be looked for. `name` is pack and word: `openclaw/missing-group`. */
-export type Cause = Omit<CauseSpec, 'cause' | 'when' | 'remedy'> & { name: string; file: string; any: Conditions[]; remedy: CauseSpec['remedy'] };
+export type Cause = Omit<CauseSpec, 'cause' | 'when' | 'remedy'> & {
+  name: string;
+  file: string;
+  any: Conditions[];
+  remedy: CauseSpec['remedy'];
+};
 
 /** Action names a remedy may ask for; the actions themselves belong to another stage. */
 const ACTIONS = ['group.add', 'config.authorize-group', 'service.restart', 'service.start', 'user.tell'];
@@ -93,7 +100,8 @@ function loadCause(file: string, pack: string, faults: string[]): Cause | null {
   const fault = (path: PropertyKey[], message: string): void => {
     faults.push(`${file}:${lineAt(doc, lines, path)}: ${path.join('.') || '(top)'}: ${message}`);
   };
-  for (const error of doc.errors) faults.push(`${file}:${error.linePos?.[0].line ?? 1}: ${error.message.split('\n')[0]}`);
+  for (const error of doc.errors)
+    faults.push(`${file}:${error.linePos?.[0].line ?? 1}: ${error.message.split('\n')[0]}`);
   if (faults.length > before) return null;
   const parsed = CauseSpec.safeParse(doc.toJS({ maxAliasCount: 0 }));
   if (!parsed.success) {
@@ -102,8 +110,11 @@ function loadCause(file: string, pack: string, faults: string[]): Cause | null {
   }
   const { cause, when, ...rest } = parsed.data;
   checkNames(parsed.data, fault);
-  if (basename(file, '.yaml') !== cause) fault(['cause'], `the file is called ${basename(file)}, so the cause should be ${basename(file, '.yaml')}`);
-  return faults.length > before ? null : { ...rest, name: `${pack}/${cause}`, file, any: Array.isArray(when) ? when : [when] };
+  if (basename(file, '.yaml') !== cause)
+    fault(['cause'], `the file is called ${basename(file)}, so the cause should be ${basename(file, '.yaml')}`);
+  return faults.length > before
+    ? null
+    : { ...rest, name: `${pack}/${cause}`, file, any: Array.isArray(when) ? when : [when] };
 }
 
 /** Every fact and every field of a text must be known, every action must exist, and nothing dangerous is suggested. */
@@ -111,24 +122,30 @@ function checkNames(spec: CauseSpec, fault: (path: PropertyKey[], message: strin
   const fact = (path: PropertyKey[], name: string): void => {
     if (!FACTS.has(name)) fault(path, `no probe answers ${name}${near(name)}`);
   };
-  const sets = Array.isArray(spec.when) ? spec.when.map((w, n) => [w, ['when', n]] as const) : [[spec.when, ['when']] as const];
+  const sets = Array.isArray(spec.when)
+    ? spec.when.map((w, n) => [w, ['when', n]] as const)
+    : [[spec.when, ['when']] as const];
   for (const [conditions, path] of sets) for (const name of Object.keys(conditions)) fact([...path, name], name);
   for (const name of Object.keys(spec.refuses)) fact(['refuses', name], name);
   for (const kind of ['holds', 'fails'] as const)
-    for (const [n, example] of spec.examples[kind].entries()) for (const name of Object.keys(example)) fact(['examples', kind, n, name], name);
+    for (const [n, example] of spec.examples[kind].entries())
+      for (const name of Object.keys(example)) fact(['examples', kind, n, name], name);
   if ('plan' in spec.remedy)
     for (const [n, { action }] of spec.remedy.plan.entries())
-      if (!ACTIONS.includes(action!)) fault(['remedy', 'plan', n, 'action'], `${action} is no action; known: ${ACTIONS.join(', ')}`);
+      if (!ACTIONS.includes(action!))
+        fault(['remedy', 'plan', n, 'action'], `${action} is no action; known: ${ACTIONS.join(', ')}`);
   walkTexts({ title: spec.title, refuses: spec.refuses, remedy: spec.remedy }, [], (text, path) => {
     for (const name of text.matchAll(/\{([^}]*)\}/g))
-      if (!WORDS.includes(name[1]!) && !FACTS.has(name[1]!)) fault(path, `{${name[1]}} is neither a fact nor one of ${WORDS.join(', ')}`);
+      if (!WORDS.includes(name[1]!) && !FACTS.has(name[1]!))
+        fault(path, `{${name[1]}} is neither a fact nor one of ${WORDS.join(', ')}`);
     if (FORBIDDEN.some(never => never.test(text))) fault(path, 'switching SELinux off is never suggested');
   });
 }
 
 function walkTexts(value: unknown, path: PropertyKey[], see: (text: string, path: PropertyKey[]) => void): void {
   if (typeof value === 'string') see(value, path);
-  else if (value && typeof value === 'object') for (const [key, inner] of Object.entries(value)) walkTexts(inner, [...path, key], see);
+  else if (value && typeof value === 'object')
+    for (const [key, inner] of Object.entries(value)) walkTexts(inner, [...path, key], see);
 }
 
 /** The known fact of the same family that is written most like it. */
@@ -147,15 +164,22 @@ function lineAt(doc: ReturnType<typeof parseDocument>, lines: LineCounter, path:
 
 /** A set of facts as an example writes it; `null` stands for a fact that could not be asked. */
 export const factsOf = (example: Record<string, FactValue>): FactSet =>
-  new FactSet(Object.entries(example).map(([fact, value]) => ({ fact, value, known: value !== null, source: 'example', at: '' })));
+  new FactSet(
+    Object.entries(example).map(([fact, value]) => ({ fact, value, known: value !== null, source: 'example', at: '' })),
+  );
 
 /** Runs every rule's own examples. @returns one line per example that does not do what it says */
 export function checkCauses(causes: readonly Cause[]): string[] {
   return causes.flatMap(cause => {
-    const holds = (example: Record<string, FactValue>): boolean => cause.any.some(conditions => testAll(conditions, factsOf(example)).verdict === 'holds');
+    const holds = (example: Record<string, FactValue>): boolean =>
+      cause.any.some(conditions => testAll(conditions, factsOf(example)).verdict === 'holds');
     return [
-      ...cause.examples.holds.flatMap((e, n) => (holds(e) ? [] : [`${cause.file}: examples.holds.${n}: ${cause.name} does not hold`])),
-      ...cause.examples.fails.flatMap((e, n) => (holds(e) ? [`${cause.file}: examples.fails.${n}: ${cause.name} holds`] : [])),
+      ...cause.examples.holds.flatMap((e, n) =>
+        holds(e) ? [] : [`${cause.file}: examples.holds.${n}: ${cause.name} does not hold`],
+      ),
+      ...cause.examples.fails.flatMap((e, n) =>
+        holds(e) ? [`${cause.file}: examples.fails.${n}: ${cause.name} holds`] : [],
+      ),
     ];
   });
 }

@@ -20,20 +20,36 @@ export interface CollectOptions {
  * Every fact about a user, or about the service alone.
  * @param given what the logs and our own history know; never overrides what the system itself answered
  */
-export async function collect(user: string | null, ground: Ground, given: readonly Fact[], options: CollectOptions = {}): Promise<Fact[]> {
+export async function collect(
+  user: string | null,
+  ground: Ground,
+  given: readonly Fact[],
+  options: CollectOptions = {},
+): Promise<Fact[]> {
   const { limitMs = PROBE_LIMIT, off = [], probes = PROBES } = options;
   const shared = sharedGround(ground);
   const asked = await Promise.all(
     Object.values(probes)
       .filter(probe => user !== null || !probe.needsUser)
-      .map(probe => (off.includes(probe.name) ? refuseAll(probe, ground, 'this probe is switched off') : within(probe, user, shared, limitMs))),
+      .map(probe =>
+        off.includes(probe.name)
+          ? refuseAll(probe, ground, 'this probe is switched off')
+          : within(probe, user, shared, limitMs),
+      ),
   );
   const allowed = given.filter(fact => (GIVEN as readonly string[]).includes(fact.fact));
   const { config, system } = ground;
-  return derive([...allowed, ...asked.flat()], { scheduler: config.scheduler, paths: config.paths, system, user, now: ground.now() });
+  return derive([...allowed, ...asked.flat()], {
+    scheduler: config.scheduler,
+    paths: config.paths,
+    system,
+    user,
+    now: ground.now(),
+  });
 }
 
-const refuseAll = (probe: Probe, ground: Ground, because: string): Fact[] => probe.facts.map(fact => factMaker(ground).unknown(fact, because));
+const refuseAll = (probe: Probe, ground: Ground, because: string): Fact[] =>
+  probe.facts.map(fact => factMaker(ground).unknown(fact, because));
 
 async function within(probe: Probe, user: string | null, ground: Ground, limitMs: number): Promise<Fact[]> {
   let timer: NodeJS.Timeout | undefined;

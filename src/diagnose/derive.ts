@@ -29,14 +29,18 @@ type Derived = (typeof DERIVED)[number];
 /** Clocks of two machines that keep time are nearer than this (seconds). */
 const CLOCK_TOLERANCE = 120;
 /** A client's last event older than this is not what somebody means who asks now. */
-const CLIENT_MEMORY = 24 * 3_600_000;
+const CLIENT_MEMORY = 3_600_000;
 /**
  * SELinux writes a record for each refused request; a denial this much later than the last record had none. The client
  * writes when it was; what the server wrote was seen up to a sweep later.
  */
 const SELINUX_NEAR = { client: 1500, server: 3000 };
 
-export type Settings = Pick<Config, 'scheduler' | 'paths'> & { system: Pick<System, 'containerNetworks'>; user: string | null; now: number };
+export type Settings = Pick<Config, 'scheduler' | 'paths'> & {
+  system: Pick<System, 'containerNetworks'>;
+  user: string | null;
+  now: number;
+};
 
 /** The facts by name, so that a conclusion can name what it was drawn from. */
 export class FactSet {
@@ -72,7 +76,9 @@ interface Conclusion {
  * @param facts taken or given; the last of a name counts
  */
 export function derive(facts: readonly Fact[], settings: Settings): Fact[] {
-  const taken = facts.filter(f => !(DERIVED as readonly string[]).includes(f.fact)).map(f => forgetOld(f, new FactSet(facts), settings.now));
+  const taken = facts
+    .filter(f => !(DERIVED as readonly string[]).includes(f.fact))
+    .map(f => forgetOld(f, new FactSet(facts), settings.now));
   const set = new FactSet(taken);
   const at = new Date(settings.now).toISOString();
   const derived = DERIVED.map((fact): Fact => {
@@ -93,16 +99,19 @@ function forgetOld(fact: Fact, set: FactSet, now: number): Fact {
     const at = set.time('client.at');
     if (at === undefined) return fact;
     if (success !== undefined && success > at) return forget("older than the user's last success");
-    if (now - at > CLIENT_MEMORY) return forget('older than a day');
+    if (now - at > CLIENT_MEMORY) return forget('older than an hour');
   }
   if (fact.fact === 'selinux.denials' && fact.known && fact.value !== 0) {
     const last = set.time('selinux.last');
-    const client = set.value('client.event') === 'denied' ? set.time('client.at') : undefined;
+    const client = set.time('client.at');
     const server = set.time('denial.last');
-    const later = (time: number | undefined, near: number): boolean => time !== undefined && last !== undefined && time - last > near;
+    const later = (time: number | undefined, near: number): boolean =>
+      time !== undefined && last !== undefined && time - last > near;
     if (last === undefined) return fact;
-    if (success !== undefined && success > last) return { ...fact, value: 0, source: `${fact.source}: none since the user's last success` };
-    if (later(client, SELINUX_NEAR.client) || later(server, SELINUX_NEAR.server)) return { ...fact, value: 0, source: `${fact.source}: none at the time of the denial` };
+    if (success !== undefined && success > last)
+      return { ...fact, value: 0, source: `${fact.source}: none since the user's last success` };
+    if (later(client, SELINUX_NEAR.client) || later(server, SELINUX_NEAR.server))
+      return { ...fact, value: 0, source: `${fact.source}: none at the time of the denial` };
   }
   return fact;
 }
@@ -122,15 +131,24 @@ const RULES: Record<Derived, (facts: FactSet, settings: Settings) => Conclusion>
   },
   'access.lacks-group': (facts, settings) => {
     const missing = missingGroup(facts, settings);
-    return { value: missing === undefined ? undefined : missing !== null, from: ['groups.nss', 'access.authorized-groups'] };
+    return {
+      value: missing === undefined ? undefined : missing !== null,
+      from: ['groups.nss', 'access.authorized-groups'],
+    };
   },
-  'access.missing-group': (facts, settings) => ({ value: missingGroup(facts, settings), from: ['groups.nss', 'access.authorized-groups'] }),
+  'access.missing-group': (facts, settings) => ({
+    value: missingGroup(facts, settings),
+    from: ['groups.nss', 'access.authorized-groups'],
+  }),
   'access.removed': (facts, { scheduler }) => {
     const removed = facts.list('history.group-removed');
     const groups = facts.list('groups.nss');
     const gone = removed?.includes(scheduler.standardGroup) && groups && !groups.includes(scheduler.standardGroup);
     // The site's own list has the last word: somebody who is still on it was not taken out on purpose.
-    return { value: removed && groups && Boolean(gone) && facts.value('entitlement.listed') !== true, from: ['history.group-removed', 'entitlement.listed'] };
+    return {
+      value: removed && groups && Boolean(gone) && facts.value('entitlement.listed') !== true,
+      from: ['history.group-removed', 'entitlement.listed'],
+    };
   },
   'config.loaded-standard': (facts, { scheduler }) => ({
     value: facts.list('config.loaded-groups')?.includes(scheduler.standardGroup),
@@ -142,15 +160,20 @@ const RULES: Record<Derived, (facts: FactSet, settings: Settings) => Conclusion>
     const said = facts.value('client.container');
     const root = facts.value('denial.as-root');
     const known = [inside, said, root].filter(v => v !== undefined);
-    return { value: known.length > 0 ? known.some(v => v === true) : undefined, from: ['denial.addresses', 'client.container'] };
+    return {
+      value: known.length > 0 ? known.some(v => v === true) : undefined,
+      from: ['denial.addresses', 'client.container'],
+    };
   },
   'groups.lag': (facts, { scheduler }) => {
     const [nss, file, member] = [facts.list('groups.nss'), facts.list('groups.file'), facts.value('directory.member')];
     const { standardGroup: group } = scheduler;
     const from = ['groups.nss', 'groups.file', 'directory.member'];
     if (!nss || !file) return { value: undefined, from };
-    if (file.some(g => !nss.includes(g))) return { value: 'nss', from };
-    if (facts.value('access.mode') === 'ldap' && nss.includes(group) && member === false) return { value: 'directory', from };
+    const authorized = facts.list('access.authorized-groups') ?? [];
+    if (file.some(g => (g === group || authorized.includes(g)) && !nss.includes(g))) return { value: 'nss', from };
+    if (facts.value('access.mode') === 'ldap' && nss.includes(group) && member === false)
+      return { value: 'directory', from };
     return { value: 'none', from };
   },
   'queue.full': facts => {
@@ -164,7 +187,8 @@ const RULES: Record<Derived, (facts: FactSet, settings: Settings) => Conclusion>
     return { value: Math.abs(skew) < CLOCK_TOLERANCE ? 'right' : skew > 0 ? 'ahead' : 'behind', from };
   },
   'session.stale': staleSession,
-  'token.expired': (facts, { now }) => expired(facts, facts.time('scheduler.date') ?? now, ['token.expires', 'scheduler.date']),
+  'token.expired': (facts, { now }) =>
+    expired(facts, facts.time('scheduler.date') ?? now, ['token.expires', 'scheduler.date']),
   'token.expired-here': (facts, { now }) => expired(facts, now, ['token.expires']),
   'token.groups-stale': facts => {
     const today = memberOf(facts);
@@ -179,7 +203,8 @@ const RULES: Record<Derived, (facts: FactSet, settings: Settings) => Conclusion>
   },
 };
 
-const memberOf = (facts: FactSet): string[] | undefined => both(facts.list('groups.nss'), facts.list('access.authorized-groups'));
+const memberOf = (facts: FactSet): string[] | undefined =>
+  both(facts.list('groups.nss'), facts.list('access.authorized-groups'));
 
 /**
  * The group that would give access and that the user does not have: the standard one where it is authorised, or where
@@ -191,7 +216,9 @@ function missingGroup(facts: FactSet, { scheduler }: Settings): string | null | 
   if (!authorized || !groups) return undefined;
   if (groups.some(g => authorized.includes(g))) return null;
   const ordinary = authorized.filter(g => !scheduler.elevatedGroups.includes(g));
-  const wanted = ordinary.includes(scheduler.standardGroup) ? scheduler.standardGroup : (ordinary[0] ?? scheduler.standardGroup);
+  const wanted = ordinary.includes(scheduler.standardGroup)
+    ? scheduler.standardGroup
+    : (ordinary[0] ?? scheduler.standardGroup);
   return groups.includes(wanted) ? null : wanted;
 }
 
@@ -210,9 +237,14 @@ function staleSession(facts: FactSet): Conclusion {
   const ids = facts.list('access.group-ids');
   const sessions = facts.list('session.gids');
   if (!today || !ids || !sessions) return { value: undefined, from };
-  const wanted = ids.filter(id => today.includes(id.slice(0, id.lastIndexOf(':')))).map(id => id.slice(id.lastIndexOf(':') + 1));
+  const wanted = ids
+    .filter(id => today.includes(id.slice(0, id.lastIndexOf(':'))))
+    .map(id => id.slice(id.lastIndexOf(':') + 1));
   if (wanted.length === 0) return { value: false, from };
-  return { value: sessions.length > 0 && sessions.every(gids => !gids.split(' ').some(gid => wanted.includes(gid))), from };
+  return {
+    value: sessions.length > 0 && sessions.every(gids => !gids.split(' ').some(gid => wanted.includes(gid))),
+    from,
+  };
 }
 
 const octets = (ip: string): number => ip.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);

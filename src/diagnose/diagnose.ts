@@ -29,7 +29,9 @@ export function diagnose(input: DiagnoseInput): Diagnosis {
   const holding = findings.filter(f => f.kind === 'holds');
   const [first, ...others] = holding;
   const say = (text: string): string => fill(text, input, facts);
-  const ruledOut = findings.flatMap(f => (f.kind === 'ruled-out' ? [{ cause: f.cause.name, because: because(f.cause, f.by, facts, say) }] : []));
+  const ruledOut = findings.flatMap(f =>
+    f.kind === 'ruled-out' ? [{ cause: f.cause.name, because: because(f.cause, f.by, facts, say) }] : [],
+  );
   const open = findings.filter(f => f.kind === 'open');
   return {
     user: input.user,
@@ -40,7 +42,9 @@ export function diagnose(input: DiagnoseInput): Diagnosis {
     evidence: first ? evidenceOf(first.conditions, facts) : [],
     ruledOut,
     unknown: unknowns(input.facts, open),
-    remedy: first ? withOthers(remedyOf(first.cause, say), first.cause, others, facts, say) : { kind: 'none', why: 'no known cause holds; somebody has to look at the facts' },
+    remedy: first
+      ? withOthers(remedyOf(first.cause, say), first.cause, others, facts, say)
+      : { kind: 'none', why: 'no known cause holds; somebody has to look at the facts' },
   };
 }
 
@@ -49,9 +53,22 @@ export function diagnose(input: DiagnoseInput): Diagnosis {
  * mended is mended in the same plan. Never while the service itself is the matter, never for a whole service, and
  * never for somebody whom the site's own list leaves out: they'd come in on the back of another change.
  */
-function withOthers(remedy: Remedy, first: Cause, others: { cause: Cause }[], facts: FactSet, say: (text: string) => string): Remedy {
+function withOthers(
+  remedy: Remedy,
+  first: Cause,
+  others: { cause: Cause }[],
+  facts: FactSet,
+  say: (text: string) => string,
+): Remedy {
   const kind = facts.value('denial.kind');
-  if (remedy.kind !== 'plan' || first.first || kind === 'service' || kind === 'address' || facts.value('entitlement.listed') === false) return remedy;
+  if (
+    remedy.kind !== 'plan' ||
+    first.first ||
+    kind === 'service' ||
+    kind === 'address' ||
+    facts.value('entitlement.listed') === false
+  )
+    return remedy;
   const more = others.map(o => remedyOf(o.cause, say)).flatMap(r => (r.kind === 'plan' ? r.actions : []));
   return { ...remedy, actions: [...remedy.actions, ...more] };
 }
@@ -69,7 +86,9 @@ function find(cause: Cause, facts: FactSet): Finding {
 function evidenceOf(conditions: Conditions, facts: FactSet): Evidence[] {
   return Object.keys(conditions).flatMap(name => {
     const fact = facts.facts.get(name);
-    return fact?.known && test(conditions[name]!, fact.value) === 'holds' ? [{ fact: name, value: fact.value, source: fact.source, at: fact.at }] : [];
+    return fact?.known && test(conditions[name]!, fact.value) === 'holds'
+      ? [{ fact: name, value: fact.value, source: fact.source, at: fact.at }]
+      : [];
   });
 }
 
@@ -91,7 +110,12 @@ function unknowns(facts: readonly Fact[], open: { cause: Cause; by: string }[]):
 
 function remedyOf(cause: Cause, say: (text: string) => string): Remedy {
   const spec = cause.remedy;
-  const advice = (a: Advice): Advice => ({ to: a.to, text: say(a.text), commands: a.commands.map(say), check: say(a.check) });
+  const advice = (a: Advice): Advice => ({
+    to: a.to,
+    text: say(a.text),
+    commands: a.commands.map(say),
+    check: say(a.check),
+  });
   if ('plan' in spec) {
     const actions = spec.plan.map(({ action, ...params }) => ({
       action: action!,
@@ -107,7 +131,15 @@ function remedyOf(cause: Cause, say: (text: string) => string): Remedy {
 /** Puts names and facts into a rule's text. What is not known is said so, never left as a hole. */
 function fill(text: string, { user, config }: DiagnoseInput, facts: FactSet): string {
   const { standardGroup, unit, config: file, url } = config.scheduler;
-  const words: Record<string, string> = { user, key: user, standardGroup, unit, config: file, url, port: new URL(url).port };
+  const words: Record<string, string> = {
+    user,
+    key: user,
+    standardGroup,
+    unit,
+    config: file,
+    url,
+    port: new URL(url).port,
+  };
   return text.replace(/\{([^}]+)\}/g, (_, name: string) => {
     if (Object.hasOwn(words, name)) return words[name]!;
     const value = facts.value(name);

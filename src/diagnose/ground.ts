@@ -103,7 +103,8 @@ export function sharedGround(ground: Ground): Ground {
     run: (argv, options) => once(`run\0${argv.join('\0')}`, () => ground.run(argv, options)),
     read: path => once(`read\0${path}`, () => ground.read(path)),
     list: path => once(`list\0${path}`, () => ground.list(path)),
-    readHome: (home, below, tail) => once(`home\0${home.path}\0${below}\0${tail}`, () => ground.readHome(home, below, tail)),
+    readHome: (home, below, tail) =>
+      once(`home\0${home.path}\0${below}\0${tail}`, () => ground.readHome(home, below, tail)),
     http: (url, headers) => once(`http\0${url}\0${JSON.stringify(headers ?? {})}`, () => ground.http(url, headers)),
     ask: question => once(`ask\0${question.probe}\0${question.user}`, () => ground.ask(question)),
   };
@@ -118,4 +119,5 @@ export const failure = (result: CommandResult, argv: readonly string[]): string 
     ? `${typed(argv)}: no answer in time`
     : `${typed(argv)}: exit ${result.code ?? result.signal}${result.stderr.trim() ? `: ${result.stderr.trim().split('\n')[0]!.slice(0, 200)}` : ''}`;
 
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).slice(0, 300);
+export const messageOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).slice(0, 300);

@@ -16,7 +16,11 @@ const MAX = 64 * 1024;
  * @returns null when the file, or a directory on the way, is not there
  * @throws Refused when something there is not what it should be
  */
-export async function readHomeFile(home: { path: string; uid: number }, below: string, tail = false): Promise<TextFile | null> {
+export async function readHomeFile(
+  home: { path: string; uid: number },
+  below: string,
+  tail = false,
+): Promise<TextFile | null> {
   const shown = `${home.path}/${below}`;
   const parts = below.split('/');
   if (parts.some(p => p === '' || p === '.' || p === '..')) throw new Refused(`${shown}: not a plain path`);

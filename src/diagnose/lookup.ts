@@ -2,25 +2,40 @@
  * Who somebody is and which groups they get, by both views: the local files (fast, always there) and NSS (what a login
  * would use). Several probes ask this; a shared ground makes it one question.
  */
-import { GROUP_NAME, type GroupEntry, groupsOf, type PasswdEntry, parseGroup, parsePasswd, USER_NAME } from './accounts.ts';
+import {
+  GROUP_NAME,
+  type GroupEntry,
+  groupsOf,
+  type PasswdEntry,
+  parseGroup,
+  parsePasswd,
+  USER_NAME,
+} from './accounts.ts';
 import { failure, type Ground, messageOf } from './ground.ts';
 
 /** What one view says. `unknown` is never `absent`: a database that did not answer has not said no. */
-export type Seen<T> = { state: 'found'; value: T; source: string } | { state: 'absent'; source: string } | { state: 'unknown'; source: string };
+export type Seen<T> =
+  | { state: 'found'; value: T; source: string }
+  | { state: 'absent'; source: string }
+  | { state: 'unknown'; source: string };
 
 const unknown = (source: string): { state: 'unknown'; source: string } => ({ state: 'unknown', source });
 
 async function entriesOf<T>(ground: Ground, path: string, parse: (text: string) => T[]): Promise<Seen<T[]>> {
   try {
     const file = await ground.read(path);
-    return file ? { state: 'found', value: parse(file.text), source: path } : { state: 'absent', source: `${path}: no such file` };
+    return file
+      ? { state: 'found', value: parse(file.text), source: path }
+      : { state: 'absent', source: `${path}: no such file` };
   } catch (error) {
     return unknown(messageOf(error));
   }
 }
 
-export const localUsers = (ground: Ground): Promise<Seen<PasswdEntry[]>> => entriesOf(ground, ground.config.paths.passwd, parsePasswd);
-export const localGroups = (ground: Ground): Promise<Seen<GroupEntry[]>> => entriesOf(ground, ground.config.paths.group, parseGroup);
+export const localUsers = (ground: Ground): Promise<Seen<PasswdEntry[]>> =>
+  entriesOf(ground, ground.config.paths.passwd, parsePasswd);
+export const localGroups = (ground: Ground): Promise<Seen<GroupEntry[]>> =>
+  entriesOf(ground, ground.config.paths.group, parseGroup);
 
 /** The account in the local passwd file. */
 export async function inFile(ground: Ground, user: string): Promise<Seen<PasswdEntry>> {
@@ -57,7 +72,8 @@ export async function nssGroups(ground: Ground, user: string): Promise<Seen<stri
   if (!USER_NAME.test(user)) return { state: 'absent', source: 'not a user name' };
   try {
     const result = await ground.run(argv);
-    if (result.code === 0) return { state: 'found', value: result.stdout.trim().split(/\s+/).filter(Boolean), source: `id ${user}` };
+    if (result.code === 0)
+      return { state: 'found', value: result.stdout.trim().split(/\s+/).filter(Boolean), source: `id ${user}` };
     return unknown(failure(result, argv));
   } catch (error) {
     return unknown(messageOf(error));
@@ -68,12 +84,16 @@ export async function nssGroups(ground: Ground, user: string): Promise<Seen<stri
 export async function fileGroups(ground: Ground, user: string): Promise<Seen<string[]>> {
   const [account, groups] = await Promise.all([accountOf(ground, user), localGroups(ground)]);
   if (groups.state !== 'found') return unknown(groups.source);
-  if (account.state === 'found') return { state: 'found', value: groupsOf(account.value, groups.value), source: groups.source };
+  if (account.state === 'found')
+    return { state: 'found', value: groupsOf(account.value, groups.value), source: groups.source };
   return account.state === 'absent' ? { state: 'absent', source: account.source } : unknown(account.source);
 }
 
 /** Groups by name, local file first, the rest from NSS. A group that no view has is left out. */
-export async function findGroups(ground: Ground, names: readonly string[]): Promise<Seen<(GroupEntry & { local: boolean })[]>> {
+export async function findGroups(
+  ground: Ground,
+  names: readonly string[],
+): Promise<Seen<(GroupEntry & { local: boolean })[]>> {
   const wanted = [...new Set(names)].filter(name => GROUP_NAME.test(name)).sort();
   const local = await localGroups(ground);
   if (local.state === 'unknown') return unknown(local.source);
@@ -94,7 +114,13 @@ export async function findGroups(ground: Ground, names: readonly string[]): Prom
     const there = nss.find(g => g.name === name);
     const entry = here ?? there;
     if (!entry) return [];
-    return [{ ...entry, local: here !== undefined, members: [...new Set([...(here?.members ?? []), ...(there?.members ?? [])])] }];
+    return [
+      {
+        ...entry,
+        local: here !== undefined,
+        members: [...new Set([...(here?.members ?? []), ...(there?.members ?? [])])],
+      },
+    ];
   });
   return { state: 'found', value: merged, source: `${ground.config.paths.group}, getent group` };
 }

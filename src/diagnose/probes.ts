@@ -57,4 +57,8 @@ export const GIVEN = [
 ] as const;
 
 /** Every fact's name. */
-export const FACTS: ReadonlySet<string> = new Set([...Object.values(PROBES).flatMap(p => p.facts), ...DERIVED, ...GIVEN]);
+export const FACTS: ReadonlySet<string> = new Set([
+  ...Object.values(PROBES).flatMap(p => p.facts),
+  ...DERIVED,
+  ...GIVEN,
+]);

@@ -13,7 +13,11 @@ export function readSchedulerConfig(text: string, system: System): SchedulerConf
   const lines = new LineCounter();
   const doc = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
   const error = doc.errors[0];
-  if (error) return { valid: false, problem: `line ${error.linePos?.[0].line ?? 1}: ${error.message.split('\n')[0]!.replace(/ at line .*$/, '')}` };
+  if (error)
+    return {
+      valid: false,
+      problem: `line ${error.linePos?.[0].line ?? 1}: ${error.message.split('\n')[0]!.replace(/ at line .*$/, '')}`,
+    };
   let data: unknown;
   try {
     data = doc.toJS({ maxAliasCount: 50 });
@@ -23,7 +27,8 @@ export function readSchedulerConfig(text: string, system: System): SchedulerConf
   const { mode: modeKey, authorized: groupsKey, modes, directoryLag } = system.config;
   const mode = valueAt(data, modeKey);
   if (typeof mode !== 'string') return { valid: false, problem: `${modeKey}: missing or not a word` };
-  if (!modes.includes(mode)) return { valid: false, problem: `${modeKey}: ${JSON.stringify(mode)} is none of ${modes.join(', ')}` };
+  if (!modes.includes(mode))
+    return { valid: false, problem: `${modeKey}: ${JSON.stringify(mode)} is none of ${modes.join(', ')}` };
   const groups = valueAt(data, groupsKey);
   if (!Array.isArray(groups)) return { valid: false, problem: `${groupsKey}: missing or not a list` };
   const odd = groups.find(g => typeof g !== 'string' || g === '');

@@ -4,8 +4,8 @@
  */
 import { sha256 } from '../digest.ts';
 import type { Snapshot } from '../messages.ts';
-import { type Ground, messageOf } from './ground.ts';
 import { membersOf } from './accounts.ts';
+import { type Ground, messageOf } from './ground.ts';
 import { findGroups, localUsers } from './lookup.ts';
 import { readSchedulerConfig } from './scheduler-config.ts';
 

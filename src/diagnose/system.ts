@@ -57,12 +57,16 @@ export function loadSystem(packDir: string): System {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new Usage(`${file}: ${(error as NodeJS.ErrnoException).code ?? 'unreadable'}: a pack says here how its scheduler is asked`);
+    throw new Usage(
+      `${file}: ${(error as NodeJS.ErrnoException).code ?? 'unreadable'}: a pack says here how its scheduler is asked`,
+    );
   }
   const doc = parseDocument(text, { uniqueKeys: true });
-  if (doc.errors.length) throw new Usage(doc.errors.map(e => `${file}:${e.linePos?.[0].line ?? 1}: ${e.message.split('\n')[0]}`).join('\n'));
+  if (doc.errors.length)
+    throw new Usage(doc.errors.map(e => `${file}:${e.linePos?.[0].line ?? 1}: ${e.message.split('\n')[0]}`).join('\n'));
   const parsed = SystemSchema.safeParse(doc.toJS({ maxAliasCount: 0 }));
-  if (!parsed.success) throw new Usage(parsed.error.issues.map(i => `${file}: ${i.path.join('.') || '(top)'}: ${i.message}`).join('\n'));
+  if (!parsed.success)
+    throw new Usage(parsed.error.issues.map(i => `${file}: ${i.path.join('.') || '(top)'}: ${i.message}`).join('\n'));
   return parsed.data;
 }
 

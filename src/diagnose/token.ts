@@ -12,7 +12,15 @@ export type Claims =
   | { state: 'read'; user: string | null; groups: string[] | null; expires: number | null; intact: boolean | null };
 
 /** Length of a signature in base64url, by algorithm (RFC 7518): a token that was cut off has another one. */
-const SIGNATURE: Record<string, number> = { HS256: 43, HS384: 64, HS512: 86, ES256: 86, ES384: 128, EdDSA: 86, RS256: 342 };
+const SIGNATURE: Record<string, number> = {
+  HS256: 43,
+  HS384: 64,
+  HS512: 86,
+  ES256: 86,
+  ES384: 128,
+  EdDSA: 86,
+  RS256: 342,
+};
 
 function intact([head, , signature]: string[]): boolean | null {
   try {
@@ -20,7 +28,9 @@ function intact([head, , signature]: string[]): boolean | null {
     const length = SIGNATURE[String(valueAt(header, 'alg'))];
     // RSA keys have several sizes, so only a signature shorter than the smallest is surely broken.
     if (length === undefined) return null;
-    return length === 342 ? signature!.length >= length : signature!.length === length && /^[A-Za-z0-9_-]+$/.test(signature!);
+    return length === 342
+      ? signature!.length >= length
+      : signature!.length === length && /^[A-Za-z0-9_-]+$/.test(signature!);
   } catch {
     return false;
   }

@@ -41,7 +41,8 @@ export function stateOf(facts: readonly Fact[]): AccessState {
   };
 }
 
-const accountOf = (exists: unknown): AccessState['account'] => (exists === true ? 'there' : exists === false ? 'absent' : 'unknown');
+const accountOf = (exists: unknown): AccessState['account'] =>
+  exists === true ? 'there' : exists === false ? 'absent' : 'unknown';
 
 function schedulerOf(f: Facts): AccessState['scheduler'] {
   if (f.value('scheduler.health4') === 'healthy') return 'up';
@@ -61,7 +62,8 @@ function directoryOf(f: Facts): AccessState['directory'] {
 
 function tokenOf(f: Facts): AccessState['token'] {
   if (f.value('token.present') === false) return 'none';
-  if (f.value('token.readable') === false || f.value('token.intact') === false || f.value('token.wrong-user') === true) return 'broken';
+  if (f.value('token.readable') === false || f.value('token.intact') === false || f.value('token.wrong-user') === true)
+    return 'broken';
   const expired = f.value('token.expired');
   return expired === true ? 'expired' : expired === false ? 'good' : 'unknown';
 }
@@ -75,12 +77,15 @@ export function judgeEntry(state: AccessState): Entry {
   if (state.account === 'absent') return out('there is no such account');
   if (state.account === 'expired') return out('the account is expired');
   if (state.scheduler === 'down') return out('the scheduler does not answer');
-  if (state.mode === null || state.onDisk === null) return { verdict: 'unknown', because: 'the configuration could not be read' };
-  if (state.running === null) return { verdict: 'unknown', because: 'what the scheduler has loaded is not what the file says' };
+  if (state.mode === null || state.onDisk === null)
+    return { verdict: 'unknown', because: 'the configuration could not be read' };
+  if (state.running === null)
+    return { verdict: 'unknown', because: 'what the scheduler has loaded is not what the file says' };
   const groups = groupsThatCount(state);
   if (groups === null) return { verdict: 'unknown', because: 'the groups could not be asked' };
   const through = groups.filter(g => state.running!.includes(g));
-  if (through.length === 0) return out(`none of the groups that count is authorised (${state.running.join(', ') || 'none'})`);
+  if (through.length === 0)
+    return out(`none of the groups that count is authorised (${state.running.join(', ') || 'none'})`);
   return afterLogin(state, through);
 }
 
@@ -108,7 +113,8 @@ function afterLogin(state: AccessState, through: string[]): Entry {
     default:
       state.token satisfies never;
   }
-  if (state.mode === 'jwt' && state.tokenGroups && !through.some(g => state.tokenGroups!.includes(g))) return own('the token is older than the group');
+  if (state.mode === 'jwt' && state.tokenGroups && !through.some(g => state.tokenGroups!.includes(g)))
+    return own('the token is older than the group');
   if (state.mode !== 'jwt' && state.session === 'stale') return own('the open session is older than the group');
   return { verdict: 'in', because: `through ${through.join(', ')}` };
 }
@@ -119,7 +125,7 @@ export function withSteps(state: AccessState, steps: readonly Step[], user: stri
 }
 
 function withStep(state: AccessState, step: Step, user: string | null): AccessState {
-  const without = (list: string[] | null, name: string): string[] | null => list && list.filter(g => g !== name);
+  const without = (list: string[] | null, name: string): string[] | null => list?.filter(g => g !== name) ?? null;
   const plus = (list: string[] | null, name: string): string[] | null => list && [...new Set([...list, name])];
   switch (step.action) {
     case 'group.add':

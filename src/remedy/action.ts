@@ -40,4 +40,5 @@ export interface Action {
 }
 
 /** The people in a group by the last look at it; empty when it was not looked at. */
-export const membersIn = (snapshot: Snapshot | null, group: string): string[] => [...(snapshot?.groups[group] ?? [])].sort();
+export const membersIn = (snapshot: Snapshot | null, group: string): string[] =>
+  [...(snapshot?.groups[group] ?? [])].sort();

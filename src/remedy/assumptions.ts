@@ -12,7 +12,8 @@ export function drift(plan: Pick<Plan, 'assumes'>, facts: readonly Fact[]): stri
   for (const [name, assumed] of Object.entries(plan.assumes)) {
     const value = now.value(name);
     if (value === undefined) return `${name} can't be asked: ${now.source(name)}`;
-    if (!isDeepStrictEqual(value, assumed)) return `${name} was ${JSON.stringify(assumed)} and is ${JSON.stringify(value)}`;
+    if (!isDeepStrictEqual(value, assumed))
+      return `${name} was ${JSON.stringify(assumed)} and is ${JSON.stringify(value)}`;
   }
   return null;
 }

@@ -2,7 +2,7 @@
  * A plan written down for somebody else to run: as a shell script, as LDIF, as an Ansible playbook. Every word that
  * came from outside is quoted for where it stands, whatever it holds.
  */
-import { stringify } from 'yaml';
+import { Scalar, stringify } from 'yaml';
 import { type Plan, type Step, Usage } from '../incident.ts';
 
 export const FORMATS = ['shell', 'ldif', 'ansible'] as const;
@@ -23,7 +23,8 @@ export function exportPlan(plan: Plan, format: string): string {
 }
 
 /** A word as sh reads it back: single quotes unless it is plain. */
-export const quoted = (word: string): string => (/^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
+export const quoted = (word: string): string =>
+  /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 
 /** One line of a comment, in any of the three formats. */
 const comment = (text: string): string => `# ${text.replace(/[\x00-\x1f\x7f\u2028\u2029]+/g, ' ')}`;
@@ -59,9 +60,12 @@ function shell(plan: Plan): string {
 
 /** RFC 2849: a value that is not plain is given in base64. */
 const ldifValue = (key: string, value: string): string =>
-  /^[!-9;=-~][ -~]*$/.test(value) && !value.endsWith(' ') ? `${key}: ${value}` : `${key}:: ${Buffer.from(value).toString('base64')}`;
+  /^[!-9;=-~][ -~]*$/.test(value) && !value.endsWith(' ')
+    ? `${key}: ${value}`
+    : `${key}:: ${Buffer.from(value).toString('base64')}`;
 /** RFC 4514: what would end a name inside a DN is escaped. */
-const dnValue = (value: string): string => value.replace(/[,+"\\<>;=#\x00-\x1f]/g, c => `\\${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+const dnValue = (value: string): string =>
+  value.replace(/[,+"\\<>;=#\x00-\x1f]/g, c => `\\${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
 
 function ldif(plan: Plan): string {
   const records = plan.steps.map(step => {
@@ -89,37 +93,74 @@ function ldif(plan: Plan): string {
   return `${[...head(plan), comment('Put your base DN in the place of BASE.')].join('\n')}\n\n${records.join('\n')}`;
 }
 
-/** Ansible evaluates {{ … }} in every string; a tag keeps a value as it is written. */
+/** Ansible evaluates {{ … }} in every string; the tag keeps a value as it is written. */
+function literal(value: string): Scalar {
+  const scalar = new Scalar(value);
+  if (/[{%]/.test(value)) scalar.tag = '!unsafe';
+  return scalar;
+}
+
 function ansible(plan: Plan): string {
-  const tasks = plan.steps.map(taskOf);
-  const play = [{ name: plan.summary.replaceAll('{', '(').replaceAll('}', ')'), hosts: plan.host, become: true, tasks }];
+  const play = [
+    { name: literal(plan.summary), hosts: literal(plan.host), become: true, tasks: plan.steps.flatMap(tasksOf) },
+  ];
   return `${head(plan).join('\n')}\n---\n${stringify(play, { lineWidth: 0 })}`;
 }
 
-function taskOf(step: Step): Record<string, unknown> {
+type Task = Record<string, unknown>;
+
+function tasksOf(step: Step): Task[] {
   switch (step.action) {
     case 'group.add':
-      return { name: `${step.user} is in ${step.group}`, 'ansible.builtin.user': { name: step.user, groups: [step.group], append: true } };
+      return [
+        {
+          name: literal(`${step.user} is in ${step.group}`),
+          'ansible.builtin.user': { name: literal(step.user), groups: [literal(step.group)], append: true },
+        },
+      ];
     case 'group.remove':
-      return { name: `${step.user} is not in ${step.group}`, 'ansible.builtin.command': { argv: step.argv } };
+      return [
+        {
+          name: literal(`${step.user} is not in ${step.group}`),
+          'ansible.builtin.command': { argv: step.argv.map(literal) },
+        },
+      ];
     case 'config.authorize-group':
-      return lineTask(step.file, step, 'present');
     case 'config.restore':
-      return lineTask(step.file, step, 'absent');
+      return patchTasks(step);
     case 'service.restart':
-      return { name: `${step.unit} is restarted`, 'ansible.builtin.systemd_service': { name: step.unit, state: 'restarted' } };
-    case 'service.start':
-      return { name: `${step.unit} runs`, 'ansible.builtin.systemd_service': { name: step.unit, state: 'started' } };
+    case 'service.start': {
+      const state = step.action === 'service.restart' ? 'restarted' : 'started';
+      return [
+        {
+          name: literal(`${step.unit} is ${state}`),
+          'ansible.builtin.systemd_service': { name: literal(step.unit), state },
+        },
+      ];
+    }
     default:
       return step satisfies never;
   }
 }
 
-type Splice = Extract<Step, { action: 'config.authorize-group' | 'config.restore' }>;
-
-/** A whole line goes in below the line it follows; an entry inside brackets can only be applied as the patch it is. */
-function lineTask(path: string, step: Splice, state: 'present' | 'absent'): Record<string, unknown> {
-  const name = `${step.group} is ${state === 'present' ? 'authorised' : 'not authorised'} in ${path}`;
-  const { diff } = step;
-  return { name, 'ansible.posix.patch': { dest: path, content: diff, remote_src: false, backup: true, state: 'present' } };
+/** The very diff that is shown, and only onto the file it was made for. */
+function patchTasks(step: Extract<Step, { action: 'config.authorize-group' | 'config.restore' }>): Task[] {
+  return [
+    {
+      name: literal(`${step.file} is the file the plan was made for`),
+      'ansible.builtin.command': {
+        argv: ['sha256sum', '--check', '--quiet'],
+        stdin: literal(`${step.before}  ${step.file}`),
+      },
+      changed_when: false,
+    },
+    {
+      name: literal(`${step.action} ${step.group}`),
+      'ansible.builtin.command': {
+        argv: ['patch', '--backup', '--', literal(step.file)],
+        stdin: literal(step.diff),
+        stdin_add_newline: false,
+      },
+    },
+  ];
 }

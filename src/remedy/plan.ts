@@ -28,7 +28,14 @@ export interface PlanInput {
 export type PlanResult = Plan | { refused: string };
 
 /** The order steps run in: people first, then the file, then one restart for all of it. */
-const ORDER: Step['action'][] = ['group.add', 'config.authorize-group', 'service.start', 'service.restart', 'group.remove', 'config.restore'];
+const ORDER: Step['action'][] = [
+  'group.add',
+  'config.authorize-group',
+  'service.start',
+  'service.restart',
+  'group.remove',
+  'config.restore',
+];
 
 /** @returns the plan, or the rule that says no */
 export function makePlan(input: PlanInput): PlanResult {
@@ -36,14 +43,18 @@ export function makePlan(input: PlanInput): PlanResult {
   if (diagnosis.remedy.kind !== 'plan') return { refused: `${diagnosis.cause ?? 'no cause'} is not mended by a plan` };
   const facts = new Facts(input.facts);
   const kind = facts.value('denial.kind');
-  const user = kind === 'service' || kind === 'address' || facts.number('account.uid') === undefined ? null : diagnosis.user;
+  const user =
+    kind === 'service' || kind === 'address' || facts.number('account.uid') === undefined ? null : diagnosis.user;
   const context: ActionContext = { user, facts, snapshot: input.snapshot, config, until: input.until ?? null };
   const parts = makeParts(diagnosis.remedy.actions, context);
   if ('refused' in parts) return parts;
   const steps = inOrder(parts.flatMap(p => p.steps));
   if (steps.length === 0) return { refused: `${diagnosis.cause} asks for no change` };
   const entry = entryAfter(input, steps, user, parts);
-  if (entry.verdict === 'out') return { refused: `the plan would not let ${user ?? `members of ${config.scheduler.standardGroup}`} in: ${entry.because}` };
+  if (entry.verdict === 'out')
+    return {
+      refused: `the plan would not let ${user ?? `members of ${config.scheduler.standardGroup}`} in: ${entry.because}`,
+    };
   return assemble(input, user, parts, steps, entry);
 }
 
@@ -60,7 +71,9 @@ function makeParts(requests: readonly ActionRequest[], context: ActionContext): 
 }
 
 const inOrder = (steps: Step[]): Step[] => {
-  const once = steps.filter((step, n) => steps.findIndex(other => JSON.stringify(other) === JSON.stringify(step)) === n);
+  const once = steps.filter(
+    (step, n) => steps.findIndex(other => JSON.stringify(other) === JSON.stringify(step)) === n,
+  );
   return once.sort((a, b) => ORDER.indexOf(a.action) - ORDER.indexOf(b.action));
 };
 
@@ -123,4 +136,5 @@ function undoOf(parts: Made[], steps: Step[]): Step[] {
 const afterwards = (entry: Entry, user: string | null): string[] =>
   entry.verdict === 'after-login' && user ? [`Afterwards ${user} has to log in again: ${entry.because}.`] : [];
 
-const alsoHolding = (diagnosis: Diagnosis): string[] => (diagnosis.also.length > 0 ? [`Also holds: ${diagnosis.also.map(a => a.cause).join(', ')}.`] : []);
+const alsoHolding = (diagnosis: Diagnosis): string[] =>
+  diagnosis.also.length > 0 ? [`Also holds: ${diagnosis.also.map(a => a.cause).join(', ')}.`] : [];

@@ -14,10 +14,12 @@ const GROUP = /^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/;
 /** May this person be given something at all? */
 export function mayChangeUser(user: string, facts: Facts, config: Config): Rule | null {
   if (!USER.test(user)) return { refused: `${JSON.stringify(user)} is no user name` };
-  if (facts.value('account.exists') !== true) return { refused: `there is no account ${user}, or it could not be asked` };
+  if (facts.value('account.exists') !== true)
+    return { refused: `there is no account ${user}, or it could not be asked` };
   const uid = facts.number('account.uid');
   if (uid === undefined) return { refused: `the uid of ${user} is not known` };
-  if (uid < config.watch.minUid) return { refused: `watch.minUid: ${user} has uid ${uid}; nobody below ${config.watch.minUid} is ever changed` };
+  if (uid < config.watch.minUid)
+    return { refused: `watch.minUid: ${user} has uid ${uid}; nobody below ${config.watch.minUid} is ever changed` };
   if (config.policy.denyUsers.includes(user)) return { refused: `policy.denyUsers: ${user} is never changed` };
   const groups = [...(facts.list('groups.nss') ?? []), ...(facts.list('groups.file') ?? [])];
   const elevated = [...config.scheduler.elevatedGroups, 'root', 'wheel', 'sudo'].find(g => groups.includes(g));
@@ -27,12 +29,19 @@ export function mayChangeUser(user: string, facts: Facts, config: Config): Rule 
 
 export function mayGiveGroup(group: string, config: Config): Rule | null {
   if (!GROUP.test(group)) return { refused: `${JSON.stringify(group)} is no group name` };
-  if (config.scheduler.elevatedGroups.includes(group)) return { refused: `scheduler.elevatedGroups: nobody is ever added to ${group}` };
-  return config.policy.groups.includes(group) ? null : { refused: `policy.groups: ${group} is not among the groups that may be given` };
+  if (config.scheduler.elevatedGroups.includes(group))
+    return { refused: `scheduler.elevatedGroups: nobody is ever added to ${group}` };
+  return config.policy.groups.includes(group)
+    ? null
+    : { refused: `policy.groups: ${group} is not among the groups that may be given` };
 }
 
 export const mayPatch = (file: string, config: Config): Rule | null =>
-  config.policy.files.includes(file) ? null : { refused: `policy.files: ${file} is not among the files that may be patched` };
+  config.policy.files.includes(file)
+    ? null
+    : { refused: `policy.files: ${file} is not among the files that may be patched` };
 
 export const mayManage = (unit: string, config: Config): Rule | null =>
-  config.policy.units.includes(unit) ? null : { refused: `policy.units: ${unit} is not among the units that may be started` };
+  config.policy.units.includes(unit)
+    ? null
+    : { refused: `policy.units: ${unit} is not among the units that may be started` };

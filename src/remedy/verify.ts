@@ -63,7 +63,8 @@ function firstOf<T>(items: readonly T[], check: (item: T) => Judgement | null): 
 /** Waits as long as such a change may take; then it was not effective. */
 function wait(input: VerifyInput, state: 'propagating' | 'verifying', because: string): Judgement {
   const limit = input.config.verify.propagation * 1000;
-  if (input.now - input.since >= limit) return { state: 'not-effective', because: `${because}, ${Math.round(limit / 60_000)} minutes after the change` };
+  if (input.now - input.since >= limit)
+    return { state: 'not-effective', because: `${because}, ${Math.round(limit / 60_000)} minutes after the change` };
   return { state, because };
 }
 
@@ -77,8 +78,12 @@ function serviceFault(input: VerifyInput, all: [string, readonly Fact[]][]): Jud
   if (well && (input.alive || health === 'healthy')) return null;
   if (well && !touched) return wait(input, 'verifying', 'the scheduler has not been seen alive since the change');
   if (!touched) return wait(input, 'verifying', `the scheduler does not answer (${health ?? 'unknown'})`);
-  const because = well ? 'the scheduler has not been seen alive since it was started' : `the scheduler is ${health ?? f.value('scheduler.active') ?? 'silent'}`;
-  return input.now - input.since >= SERVICE_LIMIT ? { state: 'failed', because: `${because}, a minute after it was started` } : { state: 'verifying', because };
+  const because = well
+    ? 'the scheduler has not been seen alive since it was started'
+    : `the scheduler is ${health ?? f.value('scheduler.active') ?? 'silent'}`;
+  return input.now - input.since >= SERVICE_LIMIT
+    ? { state: 'failed', because: `${because}, a minute after it was started` }
+    : { state: 'verifying', because };
 }
 
 /** Is the world as the plan left it? */
@@ -92,9 +97,14 @@ function stateFault(input: VerifyInput, user: string, facts: readonly Fact[]): J
     if (step.action === 'config.authorize-group') {
       const authorized = f.list('access.authorized-groups');
       if (!authorized) return wait(input, 'verifying', `${step.file} could not be read`);
-      if (!authorized.includes(step.group)) return { state: 'not-effective', because: `${step.file} does not authorise ${step.group}: somebody else changed it` };
+      if (!authorized.includes(step.group))
+        return {
+          state: 'not-effective',
+          because: `${step.file} does not authorise ${step.group}: somebody else changed it`,
+        };
     }
-    if ((step.action === 'service.restart' || step.action === 'service.start') && f.value('config.loaded') === false) return wait(input, 'verifying', 'the scheduler has not loaded the configuration yet');
+    if ((step.action === 'service.restart' || step.action === 'service.start') && f.value('config.loaded') === false)
+      return wait(input, 'verifying', 'the scheduler has not loaded the configuration yet');
   }
   return null;
 }
@@ -102,9 +112,13 @@ function stateFault(input: VerifyInput, user: string, facts: readonly Fact[]): J
 function membership(input: VerifyInput, group: string, user: string, f: Facts): Judgement | null {
   const [nss, file] = [f.list('groups.nss'), f.list('groups.file')];
   if (nss?.includes(group)) return null;
-  if (file?.includes(group)) return wait(input, 'propagating', `${user} is in ${group} in the group file, and NSS does not show it yet`);
+  if (file?.includes(group))
+    return wait(input, 'propagating', `${user} is in ${group} in the group file, and NSS does not show it yet`);
   if (!nss || !file) return wait(input, 'verifying', `the groups of ${user} could not be asked`);
-  return { state: 'not-effective', because: `${user} is not in ${group}: the change is not there, or somebody else took it back` };
+  return {
+    state: 'not-effective',
+    because: `${user} is not in ${group}: the change is not there, or somebody else took it back`,
+  };
 }
 
 /**
@@ -134,7 +148,8 @@ function entryFault(input: VerifyInput, user: string, entry: Entry): Judgement |
   }
 }
 
-const worksAgain = ({ ownSuccess, since }: VerifyInput): boolean => typeof ownSuccess === 'number' && ownSuccess > since;
+const worksAgain = ({ ownSuccess, since }: VerifyInput): boolean =>
+  typeof ownSuccess === 'number' && ownSuccess > since;
 
 /** A denial since the change counts against it, unless it has been quiet since, or they were seen to work after it. */
 function denialFault(input: VerifyInput): Judgement | null {
@@ -142,7 +157,13 @@ function denialFault(input: VerifyInput): Judgement | null {
   if (newDenials === 0) return null;
   if (worksAgain(input) && (lastDenial === null || input.ownSuccess! > lastDenial)) return null;
   if (lastDenial !== null && now - lastDenial >= config.verify.quiet * 1000) return null;
-  return wait(input, 'propagating', newDenials === 1 ? 'there was another denial since the change' : `there were ${newDenials} denials since the change`);
+  return wait(
+    input,
+    'propagating',
+    newDenials === 1
+      ? 'there was another denial since the change'
+      : `there were ${newDenials} denials since the change`,
+  );
 }
 
 function canaryFault(input: VerifyInput): Judgement | null {
@@ -150,13 +171,18 @@ function canaryFault(input: VerifyInput): Judgement | null {
   const ran = input.canary.filter(c => c.ran);
   const failed = ran.find(c => !c.passed);
   if (failed) return wait(input, 'verifying', `the test jobs of ${failed.user} did not pass: ${failed.detail}`);
-  if (ran.length === 0) return wait(input, 'verifying', `no test job has run${input.canary[0] ? `: ${input.canary[0].detail}` : ' yet'}`);
+  if (ran.length === 0)
+    return wait(input, 'verifying', `no test job has run${input.canary[0] ? `: ${input.canary[0].detail}` : ' yet'}`);
   return null;
 }
 
 function settled({ now, since, config, canary, plan }: VerifyInput): Judgement {
-  if (now - since < config.verify.quiet * 1000) return { state: 'verifying', because: `no new denial so far; ${config.verify.quiet} s have to pass` };
+  if (now - since < config.verify.quiet * 1000)
+    return { state: 'verifying', because: `no new denial so far; ${config.verify.quiet} s have to pass` };
   const jobs = canary.filter(c => c.ran && c.passed).reduce((sum, c) => sum + c.latencies.length, 0);
   const proof = jobs > 0 ? `${jobs} test jobs accepted` : 'the access model lets them in';
-  return { state: 'resolved', because: `${plan ? 'the change is there' : 'nothing is in the way any more'}, ${proof}, no new denial` };
+  return {
+    state: 'resolved',
+    because: `${plan ? 'the change is there' : 'nothing is in the way any more'}, ${proof}, no new denial`,
+  };
 }

@@ -18,8 +18,16 @@ import { visible } from '../visible.ts';
  * All facts about a user (or, with null, about the service) and the state that history is made of.
  * @param given what the store knows: `denial.*`, `success.*`, `history.*`
  */
-export async function collectFacts(user: string | null, ground: Ground, given: readonly Fact[] = [], limitMs?: number): Promise<{ facts: Fact[]; snapshot: Snapshot }> {
-  const [facts, seen] = await Promise.all([collect(user, ground, given, limitMs === undefined ? {} : { limitMs }), snapshot(ground)]);
+export async function collectFacts(
+  user: string | null,
+  ground: Ground,
+  given: readonly Fact[] = [],
+  limitMs?: number,
+): Promise<{ facts: Fact[]; snapshot: Snapshot }> {
+  const [facts, seen] = await Promise.all([
+    collect(user, ground, given, limitMs === undefined ? {} : { limitMs }),
+    snapshot(ground),
+  ]);
   return { facts, snapshot: seen };
 }
 
@@ -33,7 +41,17 @@ export interface Why {
   evidence: Diagnosis['evidence'];
   ruledOut: Diagnosis['ruledOut'];
   unknown: Diagnosis['unknown'];
-  plan?: { digest: string; summary: string; steps: ({ action: string } & ({ argv: string[] } | { diff: string }))[]; gains: string[]; loses: string[]; undo: string; expires: string; entitlement: string | null; notes: string[] };
+  plan?: {
+    digest: string;
+    summary: string;
+    steps: ({ action: string } & ({ argv: string[] } | { diff: string }))[];
+    gains: string[];
+    loses: string[];
+    undo: string;
+    expires: string;
+    entitlement: string | null;
+    notes: string[];
+  };
   advice?: Advice;
 }
 
@@ -50,8 +68,19 @@ export async function whyNow(user: string, config: Config, ground: Ground, given
   const { remedy } = diagnosis;
   switch (remedy.kind) {
     case 'plan': {
-      const made = makePlan({ incident: 'now', serial: 1, host: config.host, diagnosis, facts, snapshot: seen, config, now: ground.now() });
-      return 'refused' in made ? { ...answer, advice: forAdministrators(`No plan is offered: ${made.refused}`) } : { ...answer, plan: shown(made) };
+      const made = makePlan({
+        incident: 'now',
+        serial: 1,
+        host: config.host,
+        diagnosis,
+        facts,
+        snapshot: seen,
+        config,
+        now: ground.now(),
+      });
+      return 'refused' in made
+        ? { ...answer, advice: forAdministrators(`No plan is offered: ${made.refused}`) }
+        : { ...answer, plan: shown(made) };
     }
     case 'tell':
     case 'advice':
@@ -68,7 +97,17 @@ const forAdministrators = (text: string): Advice => ({ to: 'administrator', text
 const inShort = (step: Step): { action: string } & ({ argv: string[] } | { diff: string }) =>
   'argv' in step ? { action: step.action, argv: step.argv } : { action: step.action, diff: step.diff };
 
-const shown = ({ digest, summary, steps, gains, loses, undo, expires, entitlement, notes }: Plan): NonNullable<Why['plan']> => ({
+const shown = ({
+  digest,
+  summary,
+  steps,
+  gains,
+  loses,
+  undo,
+  expires,
+  entitlement,
+  notes,
+}: Plan): NonNullable<Why['plan']> => ({
   digest,
   summary,
   steps: steps.map(inShort),
@@ -83,16 +122,43 @@ const shown = ({ digest, summary, steps, gains, loses, undo, expires, entitlemen
 /** The same for a terminal: the answer first, then what it rests on. Text from outside shows its escapes. */
 export function inWords(why: Why): string {
   const value = (v: unknown): string => (Array.isArray(v) ? v.join(', ') || 'none' : String(v));
-  const part = (name: string, lines: string[]): string[] => (lines.length > 0 ? ['', name, ...lines.map(line => `  ${visible(line)}`)] : []);
+  const part = (name: string, lines: string[]): string[] =>
+    lines.length > 0 ? ['', name, ...lines.map(line => `  ${visible(line)}`)] : [];
   const { plan, advice } = why;
   return [
     visible(why.title),
     ...(why.cause ? [`cause: ${visible(why.cause)} (${Math.round(why.confidence * 100)} % of its facts known)`] : []),
-    ...part('Evidence', why.evidence.map(e => `${e.fact} = ${value(e.value)}   ${e.source}`)),
-    ...part('Also holds', why.also.map(a => a.cause)),
-    ...part('Plan', plan ? [plan.summary, ...plan.steps.flatMap(s => ('argv' in s ? [`$ ${s.argv.join(' ')}`] : s.diff.split('\n').filter(Boolean))), ...plan.notes] : []),
-    ...part('What to do', advice ? [advice.text, ...advice.commands.map(c => `$ ${c}`), ...(advice.check ? [`then: ${advice.check}`] : [])] : []),
-    ...part('Ruled out', why.ruledOut.map(r => `${r.cause}: ${r.because}`)),
-    ...part('Not known', why.unknown.map(u => `${u.fact}: ${u.because}`)),
+    ...part(
+      'Evidence',
+      why.evidence.map(e => `${e.fact} = ${value(e.value)}   ${e.source}`),
+    ),
+    ...part(
+      'Also holds',
+      why.also.map(a => a.cause),
+    ),
+    ...part(
+      'Plan',
+      plan
+        ? [
+            plan.summary,
+            ...plan.steps.flatMap(s => ('argv' in s ? [`$ ${s.argv.join(' ')}`] : s.diff.split('\n').filter(Boolean))),
+            ...plan.notes,
+          ]
+        : [],
+    ),
+    ...part(
+      'What to do',
+      advice
+        ? [advice.text, ...advice.commands.map(c => `$ ${c}`), ...(advice.check ? [`then: ${advice.check}`] : [])]
+        : [],
+    ),
+    ...part(
+      'Ruled out',
+      why.ruledOut.map(r => `${r.cause}: ${r.because}`),
+    ),
+    ...part(
+      'Not known',
+      why.unknown.map(u => `${u.fact}: ${u.because}`),
+    ),
   ].join('\n');
 }

@@ -5,10 +5,10 @@
 import type { Desk, Grant, Health, IncidentDetail, IncidentRow, Person } from '../desk.ts';
 import { isEnded, Refused, type Step, type Vote } from '../incident.ts';
 import { grantRows, planOf, votesOf } from '../store/approvals.ts';
-import { activeSilences, agentRows, maintenance, saveSilence } from '../store/desk-rows.ts';
+import { activeSilences, agentRows, maintenance, type SilenceRow, saveSilence } from '../store/desk-rows.ts';
 import { type IncidentRecord, incident, incidents } from '../store/incidents.ts';
 import { journal, journalOf, record } from '../store/journal.ts';
-import { hoursOf, pairsOf, samplesOf, sources } from '../store/observations.ts';
+import { hoursByIncident, pairsOf, samplesOf, sources } from '../store/observations.ts';
 import type { Row, Store } from '../store/open.ts';
 import { pending } from '../store/outbox.ts';
 import { headlineOf, nextOf } from './words.ts';
@@ -49,9 +49,21 @@ export class StoreDesk implements Desk {
   }
 
   incidents(filter: { state?: string; all?: boolean } = {}): IncidentRow[] {
-    return incidents(this.#store, 10_000)
-      .filter(i => (filter.state ? i.state === filter.state : filter.all !== false || !isEnded(i.state)))
-      .map(i => this.#row(i));
+    const chosen = incidents(this.#store, 10_000).filter(i => (filter.state ? i.state === filter.state : filter.all !== false || !isEnded(i.state)));
+    const around = this.#around();
+    return chosen.map(i => this.#row(i, around));
+  }
+
+  /** What every row needs, asked once: a list of ten thousand is one question, not ten thousand. */
+  #around(id?: string): Around {
+    const from = Math.floor(this.#now() / HOUR) * HOUR - 23 * HOUR;
+    const sparks = new Map<string, number[]>();
+    for (const { incident, hour, count } of hoursByIncident(this.#store, from, id)) {
+      const spark = sparks.get(incident) ?? new Array<number>(24).fill(0);
+      spark[Math.floor((hour - from) / HOUR)] = count;
+      sparks.set(incident, spark);
+    }
+    return { sparks, silences: activeSilences(this.#store, this.#now()) };
   }
 
   show(id: string): IncidentDetail {
@@ -110,11 +122,10 @@ export class StoreDesk implements Desk {
     };
   }
 
-  #row(i: IncidentRecord): IncidentRow {
-    const from = Math.floor(this.#now() / HOUR) * HOUR - 23 * HOUR;
-    const spark = new Array<number>(24).fill(0);
-    for (const { hour, count } of hoursOf(this.#store, i.id, from)) spark[Math.floor((hour - from) / HOUR)] = Number(count);
-    const silenced = silencedUntil(this.#store, i, this.#now());
+  #row(i: IncidentRecord, around: Around = this.#around(i.id)): IncidentRow {
+    const spark = around.sparks.get(i.id) ?? new Array<number>(24).fill(0);
+    const silenced = silencedBy(around.silences, i) !== null;
+    const votes = i.serial > 0 ? votesOf(this.#store, i.id, i.serial) : [];
     return {
       id: i.id,
       kind: i.kind,
@@ -126,7 +137,7 @@ export class StoreDesk implements Desk {
       users: i.users,
       opened: i.opened,
       tier: i.tier,
-      votes: votesOf(this.#store, i.id, i.serial).map(v => ({ by: v.by, at: v.issued, decision: v.decision })),
+      votes: votes.map(v => ({ by: v.by, at: v.issued, decision: v.decision })),
       needs: this.#acts.needs(i),
       headline: headlineOf(i),
       updated: i.updated,
@@ -253,8 +264,17 @@ interface AgentHealth {
 /** A step as a person reads it. */
 export const stepText = (step: Step): string => ('argv' in step ? step.argv.join(' ') : `${step.action} ${step.group} in ${step.file}`);
 
-export function silencedUntil(store: Store, i: { kind: string; key: string; host: string; cause: string | null }, now: number): number | null {
-  const hit = activeSilences(store, now).filter(s =>
+interface Around {
+  /** Denials per hour of the last 24, by incident. */
+  sparks: Map<string, number[]>;
+  silences: SilenceRow[];
+}
+
+type Silenceable = { kind: string; key: string; host: string; cause: string | null };
+
+/** Until when these silences mute it; null when none does. */
+function silencedBy(silences: readonly SilenceRow[], i: Silenceable): number | null {
+  const hit = silences.filter(s =>
     (['kind', 'key', 'host', 'cause'] as const).every(k => {
       const wanted = s.matcher[k];
       return wanted === undefined || (wanted.endsWith('*') ? (i[k] ?? '').startsWith(wanted.slice(0, -1)) : i[k] === wanted);
@@ -263,3 +283,4 @@ export function silencedUntil(store: Store, i: { kind: string; key: string; host
   return hit.length ? Math.max(...hit.map(s => s.until)) : null;
 }
 
+export const silencedUntil = (store: Store, i: Silenceable, now: number): number | null => silencedBy(activeSilences(store, now), i);

@@ -186,7 +186,7 @@ export function reportPageOf(store: Store, config: Config, now: number, week: st
   const current = isoWeek(now, config.report.timezone);
   const label = week ?? current;
   const report = weekReportOf(store, config, now, label);
-  return { week: label, title: report.title, html: renderHtml(report), previous: previousWeek(label), next: label < current ? nextWeek(label) : null };
+  return { week: label, title: report.title, html: renderHtml(report, { dress: 'document' }), previous: previousWeek(label), next: label < current ? nextWeek(label) : null };
 }
 
 export function startReports(store: Store, config: Config, now: () => number, log: Logger): { stop(): void } {

@@ -186,12 +186,12 @@ export const lastSeen = (store: Store, user: string): { server: number | null; c
 
 export const sources = (store: Store): Row[] => store.all('SELECT * FROM source ORDER BY kind DESC, path, updated DESC LIMIT 500');
 
-/** Denials per hour of one incident since `from`. */
-export const hoursOf = (store: Store, incident: string, from: number): { hour: number; count: number }[] =>
+/** Denials per hour since `from`, of one incident or of all. */
+export const hoursByIncident = (store: Store, from: number, id?: string): { incident: string; hour: number; count: number }[] =>
   store
-    .all<{ hour: number; count: number }>(
-      "SELECT hour, sum(count) AS count FROM hour WHERE incident = ? AND hour >= ? AND event = 'denied' GROUP BY hour",
-      Number(incident),
+    .all<{ incident: number; hour: number; count: number }>(
+      `SELECT incident, hour, sum(count) AS count FROM hour WHERE hour >= ? AND event = 'denied' AND incident ${id === undefined ? '> 0' : '= ?'} GROUP BY incident, hour`,
       from,
+      ...(id === undefined ? [] : [Number(id)]),
     )
-    .map(r => ({ ...r }));
+    .map(r => ({ incident: String(r.incident), hour: Number(r.hour), count: Number(r.count) }));

@@ -153,7 +153,9 @@ export class Tail {
     const { live } = this;
     const usual = live ? hint && this.#sameInode(live, hint) && hint.size >= live.read : hint === null && this.#first === 'no';
     const due = this.#astray === 'yes' || (!live && this.#seen > 0 && this.#shared.steady() - this.#settledAt > RETRY_MS);
-    if (due || (!usual && !this.#refusedBefore(hint))) await this.#settle(hint);
+    // An empty file that has content now may have been filled, copied and emptied in between: the copy lies beside it.
+    const filled = live?.id === null && live.size <= 0 && hint !== null && hint.size > 0;
+    if (due || filled || (!usual && !this.#refusedBefore(hint))) await this.#settle(hint);
     let turn: Turn = 'idle';
     for (const source of [...this.sources]) {
       if (source.standing === 'live' && hint && source === live && this.#unchanged(source, hint)) continue;

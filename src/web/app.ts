@@ -76,7 +76,15 @@ const ourHost =
   (web: Web): MiddlewareHandler<Env> =>
   async (c, next) => {
     if (knownHost(web.config, hostOf(c))) return next();
-    return c.html(problemPage(bareOf(web, c), 'Wrong address.', 'Readmit is not known by this name; `web.origin` says by which.', null), 421);
+    return c.html(
+      problemPage(
+        bareOf(web, c),
+        'Wrong address.',
+        'Readmit is not known by this name; `web.origin` says by which.',
+        null,
+      ),
+      421,
+    );
   };
 
 const reads = (c: Ask): boolean => c.req.method === 'GET' || c.req.method === 'HEAD';
@@ -86,7 +94,10 @@ function ourPost(web: Web): MiddlewareHandler<Env> {
   const refuse = (c: Ask, text: string) => c.html(problemPage(bareOf(web, c), 'Not accepted.', text), 403);
   const limit = bodyLimit({
     maxSize: BODY_LIMIT,
-    onError: c => c.html(problemPage(bareOf(web, c as Ask), 'Too large.', 'No form of ours is that long.'), 413, { connection: 'close' }),
+    onError: c =>
+      c.html(problemPage(bareOf(web, c as Ask), 'Too large.', 'No form of ours is that long.'), 413, {
+        connection: 'close',
+      }),
   });
   return async (c, next) => {
     if (reads(c)) return next();
@@ -114,7 +125,14 @@ const ourToken =
   (web: Web): MiddlewareHandler<Env> =>
   async (c, next) => {
     if (reads(c) || sameToken(c.get('form').csrf, c.get('signedIn').csrf)) return next();
-    return c.html(problemPage(bareOf(web, c), 'Not accepted.', 'The form is from another session. Open the page again and repeat it.'), 403);
+    return c.html(
+      problemPage(
+        bareOf(web, c),
+        'Not accepted.',
+        'The form is from another session. Open the page again and repeat it.',
+      ),
+      403,
+    );
   };
 
 /** Somebody whom a mail was forwarded to may be known, and still learns nothing of incidents and plans. */
@@ -122,7 +140,15 @@ const mayLook =
   (web: Web): MiddlewareHandler<Env> =>
   async (c, next) => {
     if (maySee(c.get('signedIn').person, web.config)) return next();
-    return c.html(problemPage(bareOf(web, c), 'This is for administrators.', 'You are signed in, but none of your roles may see this.', null), 403);
+    return c.html(
+      problemPage(
+        bareOf(web, c),
+        'This is for administrators.',
+        'You are signed in, but none of your roles may see this.',
+        null,
+      ),
+      403,
+    );
   };
 
 /** An error's class says what to answer; what it holds is shown only where it was meant for people. */
@@ -131,7 +157,18 @@ function answerFault(web: Web, c: Ask, error: Error): Response | Promise<Respons
   if (error instanceof NotFound) return c.html(lostPage(frameOf(web, c)), 404);
   if (error instanceof Refused) return c.html(problemPage(bare, 'Refused.', error.message), 409);
   if (error instanceof Retry)
-    return c.html(problemPage(bare, 'Not now.', 'Something Readmit needs does not answer. Try again in a minute.'), 503, { 'retry-after': '30' });
+    return c.html(
+      problemPage(bare, 'Not now.', 'Something Readmit needs does not answer. Try again in a minute.'),
+      503,
+      { 'retry-after': '30' },
+    );
   web.log.error({ error: error.message, stack: error.stack, path: c.req.routePath }, 'web request failed');
-  return c.html(problemPage(bare, 'Something went wrong here.', 'It has been written to the log. Nothing was changed unless the history says so.'), 500);
+  return c.html(
+    problemPage(
+      bare,
+      'Something went wrong here.',
+      'It has been written to the log. Nothing was changed unless the history says so.',
+    ),
+    500,
+  );
 }

@@ -26,9 +26,12 @@ export function deeds(app: Hono<Env>, web: Web): void {
     if (!mayAct(c.get('signedIn').person, web.config)) return notAllowed(web, c);
     const form = Silence.safeParse(c.get('form'));
     if (!form.success) return again(web, c, incident, 'A silence needs a reason and a time.');
-    if (isEnded(incident.state)) return again(web, c, incident, 'This incident has ended; there is nothing to silence.');
+    if (isEnded(incident.state))
+      return again(web, c, incident, 'This incident has ended; there is nothing to silence.');
     const until = new Date(web.now() + SILENCES[form.data.for] * 3_600_000).toISOString();
-    return attempt(web, c, incident, 'silenced', () => web.desk.silence(c.get('signedIn').person, incident.id, until, form.data.reason));
+    return attempt(web, c, incident, 'silenced', () =>
+      web.desk.silence(c.get('signedIn').person, incident.id, until, form.data.reason),
+    );
   });
 
   app.post('/incidents/:id/undo', c => {
@@ -72,7 +75,9 @@ function vote(web: Web, c: Ask, id: string, decision: Decision): Response | Prom
   if (!reason && decision === 'deny') return again(web, c, incident, 'Say why you deny it.');
   if (!reason && incident.plan?.entitlement === null)
     return again(web, c, incident, 'Nothing shows that this access is meant to be, so approving it needs a reason.');
-  return attempt(web, c, incident, decision === 'approve' ? 'approved' : 'denied', () => web.desk.voteAs(person, id, digest, decision, reason));
+  return attempt(web, c, incident, decision === 'approve' ? 'approved' : 'denied', () =>
+    web.desk.voteAs(person, id, digest, decision, reason),
+  );
 }
 
 const notAllowed = (web: Web, c: Ask): Response | Promise<Response> =>
@@ -83,7 +88,13 @@ const again = (web: Web, c: Ask, incident: IncidentDetail, text: string): Respon
   c.html(incidentPage(frameOf(web, c), incident, { tone: 'act', title: 'Nothing was done.', text }), 409);
 
 /** Does it and leads back to the page, so that a reload does not do it twice. */
-function attempt(web: Web, c: Ask, before: IncidentDetail, done: Done, deed: () => unknown): Response | Promise<Response> {
+function attempt(
+  web: Web,
+  c: Ask,
+  before: IncidentDetail,
+  done: Done,
+  deed: () => unknown,
+): Response | Promise<Response> {
   try {
     deed();
   } catch (error) {

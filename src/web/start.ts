@@ -6,7 +6,7 @@ import { createServer as createHttp, type Server } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import { BlockList, isIP } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
-import { originOf, type Config } from '../config.ts';
+import { type Config, originOf } from '../config.ts';
 import { Usage } from '../incident.ts';
 import { makeApp } from './app.ts';
 import type { WebParts } from './ask.ts';
@@ -47,7 +47,10 @@ export async function startWeb(parts: WebParts, limits: Partial<Limits> = {}): P
   const options = { ...times, maxHeaderSize: 16_384 };
   const { tls } = config.web;
   const server: Server = tls
-    ? createHttps({ ...options, cert: readFileSync(tls.cert), key: readFileSync(tls.key), minVersion: 'TLSv1.2' }, listener)
+    ? createHttps(
+        { ...options, cert: readFileSync(tls.cert), key: readFileSync(tls.key), minVersion: 'TLSv1.2' },
+        listener,
+      )
     : createHttp(options, listener);
   server.maxConnections = connections;
   server.maxHeadersCount = 64;
@@ -70,16 +73,20 @@ export async function startWeb(parts: WebParts, limits: Partial<Limits> = {}): P
 function listenOf(config: Config): { host: string; port: number } {
   const found = /^(?:\[(?<six>[^\]]+)\]|(?<four>[^:]+)):(?<port>\d{1,5})$/.exec(config.web.listen)?.groups;
   const host = found?.six ?? found?.four;
-  if (!found || !host || Number(found.port) > 65_535) throw new Usage(`${config.file}: web.listen: ADDRESS:PORT, e.g. 127.0.0.1:8420`);
+  if (!found || !host || Number(found.port) > 65_535)
+    throw new Usage(`${config.file}: web.listen: ADDRESS:PORT, e.g. 127.0.0.1:8420`);
   return { host, port: Number(found.port) };
 }
 
-const isLoopback = (host: string): boolean => host === 'localhost' || (isIP(host) > 0 && LOOPBACK.check(host, isIP(host) === 6 ? 'ipv6' : 'ipv4'));
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || (isIP(host) > 0 && LOOPBACK.check(host, isIP(host) === 6 ? 'ipv6' : 'ipv4'));
 
 function checkWire(config: Config, host: string): void {
   const { tls, behindProxy } = config.web;
   if (behindProxy.length && !tls && !isHttps(config))
-    throw new Usage(`${config.file}: web.origin: behind a proxy, say what people type, e.g. https://readmit.example.org`);
+    throw new Usage(
+      `${config.file}: web.origin: behind a proxy, say what people type, e.g. https://readmit.example.org`,
+    );
   if (!tls && !behindProxy.length && !isLoopback(host))
     throw new Usage(
       `${config.file}: web.listen: ${originOf(config)} would send sign-ins over the network unencrypted; set web.tls, or web.behindProxy, or listen on 127.0.0.1`,

@@ -10,10 +10,10 @@ import { approvalsPage } from './pages/approvals.ts';
 import { auditPage } from './pages/audit.ts';
 import { healthPage } from './pages/health.ts';
 import { incidentPage } from './pages/incident.ts';
+import { noticeOf } from './pages/notices.ts';
 import { nowPage } from './pages/now.ts';
 import { peoplePage, personPage } from './pages/people.ts';
 import { reportPage, WEEK } from './pages/report.ts';
-import { noticeOf } from './pages/notices.ts';
 import { RANGES, type Range } from './pages/timeline.ts';
 
 const rangeOf = (text: string | undefined): Range => (text && Object.hasOwn(RANGES, text) ? (text as Range) : '24h');
@@ -33,14 +33,17 @@ export function views(app: Hono<Env>, web: Web): void {
   app.get('/addresses/:ip', c => c.html(addressPage(frame(c), c.req.param('ip'))));
   app.get('/access', c => c.html(accessPage(frame(c))));
   app.get('/access.json', c => download(c, 'access.json', desk.grants()));
-  app.get('/audit', c => c.html(auditPage(frame(c), (c.req.query('q') ?? '').slice(0, 100), numberOf(c.req.query('before')))));
+  app.get('/audit', c =>
+    c.html(auditPage(frame(c), (c.req.query('q') ?? '').slice(0, 100), numberOf(c.req.query('before')))),
+  );
   app.get('/audit.json', c => download(c, 'audit.json', desk.audit(0, 100_000)));
   app.get('/health', c => c.html(healthPage(frame(c))));
   app.get('/report', c => report(web, c));
   app.get('/live', c => live(web, c));
 }
 
-const numberOf = (text: string | undefined): number | null => (text && /^[1-9]\d{0,14}$/.test(text) ? Number(text) : null);
+const numberOf = (text: string | undefined): number | null =>
+  text && /^[1-9]\d{0,14}$/.test(text) ? Number(text) : null;
 
 const download = (c: Ask, name: string, value: unknown): Response =>
   c.body(`${JSON.stringify(value, null, 1)}\n`, 200, {

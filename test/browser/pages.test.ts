@@ -12,7 +12,16 @@ import { type RunningWeb, startWeb } from '../../src/web/start.ts';
 import { consoleWith } from '../web/console.ts';
 
 const PICTURES = resolve(import.meta.dirname, '../../test-results/pages');
-const QUIET = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-default-apps', '--disable-sync', '--no-first-run', '--no-default-browser-check', '--disable-dev-shm-usage'];
+const QUIET = [
+  '--no-sandbox',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-default-apps',
+  '--disable-sync',
+  '--no-first-run',
+  '--no-default-browser-check',
+  '--disable-dev-shm-usage',
+];
 const SIZES = { desk: { width: 1280, height: 850 }, phone: { width: 390, height: 844 } } as const;
 const PAGES: Record<string, string> = {
   now: '/',
@@ -40,7 +49,15 @@ const profile = mkdtempSync(join(tmpdir(), 'readmit-browser-'));
 const c = consoleWith({
   web: 'listen: "127.0.0.1:0"',
   at: Date.now(),
-  extra: { report: week => ({ week: week ?? '2026-W47', title: 'Access report', html: REPORT, previous: '2026-W46', next: null }) },
+  extra: {
+    report: week => ({
+      week: week ?? '2026-W47',
+      title: 'Access report',
+      html: REPORT,
+      previous: '2026-W46',
+      next: null,
+    }),
+  },
 });
 let web: RunningWeb;
 let browser: BrowserContext;
@@ -48,7 +65,11 @@ let browser: BrowserContext;
 beforeAll(async () => {
   mkdirSync(PICTURES, { recursive: true });
   web = await startWeb(c.parts);
-  browser = await chromium.launchPersistentContext(profile, { executablePath: '/usr/bin/chromium', args: QUIET, headless: true });
+  browser = await chromium.launchPersistentContext(profile, {
+    executablePath: '/usr/bin/chromium',
+    args: QUIET,
+    headless: true,
+  });
   const page = await browser.newPage();
   await page.goto(web.address + new URL(c.sessions.issueLink('root-ann')).pathname);
   await page.getByRole('button', { name: 'Sign in as root-ann' }).click();
@@ -64,14 +85,21 @@ afterAll(async () => {
 /** Another browser with nothing in it: nobody is signed in there. Closing it removes its profile. */
 async function strangers(more: { javaScriptEnabled?: boolean } = {}): Promise<BrowserContext> {
   const folder = mkdtempSync(join(tmpdir(), 'readmit-browser-'));
-  const context = await chromium.launchPersistentContext(folder, { executablePath: '/usr/bin/chromium', args: QUIET, headless: true, ...more });
+  const context = await chromium.launchPersistentContext(folder, {
+    executablePath: '/usr/bin/chromium',
+    args: QUIET,
+    headless: true,
+    ...more,
+  });
   context.on('close', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
   return context;
 }
 
 /** What is wrong with this page for somebody who can't see it well, and what it said on its console. */
 async function faults(page: Page): Promise<string[]> {
-  const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
+  const { violations } = await new AxeBuilder({ page })
+    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
+    .analyze();
   return violations.map(v => `${v.id}: ${v.nodes.map(n => n.target.join(' ')).join(' | ')}`);
 }
 
@@ -88,7 +116,8 @@ function listen(page: Page): string[] {
   return said;
 }
 
-const wide = (page: Page): Promise<number> => page.evaluate('document.documentElement.scrollWidth - innerWidth') as Promise<number>;
+const wide = (page: Page): Promise<number> =>
+  page.evaluate('document.documentElement.scrollWidth - innerWidth') as Promise<number>;
 
 for (const theme of ['light', 'dark'] as const)
   for (const [size, viewport] of Object.entries(SIZES))
@@ -138,7 +167,11 @@ describe('in a browser', () => {
       const page = await own.newPage();
       await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
       const link = web.address + new URL(c.sessions.issueLink('nobody-yet')).pathname;
-      for (const [name, path] of [['stranger', `${web.address}/incidents/41`], ['link', link], ['used', `${web.address}/sign-in/x`]] as const) {
+      for (const [name, path] of [
+        ['stranger', `${web.address}/incidents/41`],
+        ['link', link],
+        ['used', `${web.address}/sign-in/x`],
+      ] as const) {
         await page.goto(path);
         expect(await faults(page), name).toEqual([]);
         await page.screenshot({ path: join(PICTURES, `${name}-desk-${scheme}.png`) });

@@ -71,7 +71,7 @@ export function mutate(count: number, seed: number): MutationRun {
   for (let done = 0; done < count; ) {
     const chunk: Buffer[] = [];
     for (let n = 0; n < 2000 && done < count; n++, done++) {
-      let line = lines[roll(lines.length)]!;
+      let line: Buffer = lines[roll(lines.length)]!;
       for (let times = 1 + roll(3); times > 0; times--) line = mutated(line, lines[roll(lines.length)]!, roll);
       chunk.push(Buffer.from(line.filter(byte => byte !== 10)), newline);
     }

@@ -21,7 +21,10 @@ export const PEOPLE: Listed[] = [
 export function consoleWith(more: { web?: string; policy?: string; extra?: Extra; at?: number } = {}) {
   let time = more.at ?? NOON;
   const now = () => time;
-  const config = parseConfig(`web: {${more.web ?? ''}}\npolicy: {proof: session${more.policy ?? ''}}\n`, '/etc/readmit/readmit.yaml');
+  const config = parseConfig(
+    `web: {${more.web ?? ''}}\npolicy: {proof: session${more.policy ?? ''}}\n`,
+    '/etc/readmit/readmit.yaml',
+  );
   const desk = memoryDesk(now);
   const people = new Map(PEOPLE.map(p => [p.name, p]));
   const sessions = new Sessions({ store: memorySessions(now), people: name => people.get(name) ?? null, config, now });
@@ -38,26 +41,49 @@ export function consoleWith(more: { web?: string; policy?: string; extra?: Extra
     const path = new URL(sessions.issueLink(name)).pathname;
     const answer = await request(path, {
       method: 'POST',
-      headers: { 'content-type': 'application/x-www-form-urlencoded', 'sec-fetch-site': 'same-origin', origin: 'null', ...(cookie ? { cookie } : {}) },
+      headers: {
+        'content-type': 'application/x-www-form-urlencoded',
+        'sec-fetch-site': 'same-origin',
+        origin: 'null',
+        ...(cookie ? { cookie } : {}),
+      },
       body: '',
     });
     return asking((answer.headers.get('set-cookie') ?? '').split(';')[0]!);
   }
 
   function asking(cookie: string) {
-    const get = (path: string, init: RequestInit = {}) => request(path, { ...init, headers: { cookie, ...(init.headers as Record<string, string>) } });
+    const get = (path: string, init: RequestInit = {}) =>
+      request(path, { ...init, headers: { cookie, ...(init.headers as Record<string, string>) } });
     const page = async (path: string) => (await get(path)).text();
     const csrf = async () => /name="csrf" value="([^"]+)"/.exec(await page('/'))?.[1] ?? '';
     const post = async (path: string, fields: Record<string, string>, headers: Record<string, string> = {}) =>
       get(path, {
         method: 'POST',
-        headers: { 'content-type': 'application/x-www-form-urlencoded', 'sec-fetch-site': 'same-origin', origin: 'http://localhost', ...headers },
+        headers: {
+          'content-type': 'application/x-www-form-urlencoded',
+          'sec-fetch-site': 'same-origin',
+          origin: 'http://localhost',
+          ...headers,
+        },
         body: new URLSearchParams({ csrf: await csrf(), ...fields }).toString(),
       });
     return { cookie, get, page, csrf, post };
   }
 
-  return { app, config, desk, sessions, people, lines, parts, request, signIn, asking, pass: (ms: number) => (time += ms) };
+  return {
+    app,
+    config,
+    desk,
+    sessions,
+    people,
+    lines,
+    parts,
+    request,
+    signIn,
+    asking,
+    pass: (ms: number) => (time += ms),
+  };
 }
 
 export const digestOf = (html: string): string => /name="digest" value="([0-9a-f]{64})"/.exec(html)?.[1] ?? '';

@@ -64,7 +64,14 @@ export function memoryDesk(now: () => number): MemoryDesk {
     drift(id) {
       const plan = find(id).plan!;
       plan.serial++;
-      plan.digest = planDigest({ host: 'claw-head-01', subject: plan.subject, steps: plan.full, undo: plan.undoSteps, tier: 1, assumes: { serial: plan.serial } });
+      plan.digest = planDigest({
+        host: 'claw-head-01',
+        subject: plan.subject,
+        steps: plan.full,
+        undo: plan.undoSteps,
+        tier: 1,
+        assumes: { serial: plan.serial },
+      });
       return plan.digest;
     },
     incidents: filter => all.filter(i => (filter?.state ? i.state === filter.state : filter?.all || !isEnded(i.state))),
@@ -114,7 +121,11 @@ const sparkOf = (seed: number, last: number, most: number): number[] => {
   return Array.from({ length: 24 }, (_, i) => (i < 24 - last ? 0 : Math.round(roll() * most)));
 };
 
-function row(id: string, at: At, rest: Partial<IncidentDetail> & Pick<IncidentDetail, 'kind' | 'key' | 'state' | 'headline'>): IncidentDetail {
+function row(
+  id: string,
+  at: At,
+  rest: Partial<IncidentDetail> & Pick<IncidentDetail, 'kind' | 'key' | 'state' | 'headline'>,
+): IncidentDetail {
   return {
     id,
     host: 'claw-head-01',
@@ -151,7 +162,14 @@ const groupAdd = (user: string, uid: number): Step => ({
 function alice(at: At): IncidentDetail {
   const full: Step[] = [groupAdd('alice', 1001)];
   const undoSteps: Step[] = [
-    { action: 'group.remove', user: 'alice', uid: 1001, group: 'claw-users', gid: 2001, argv: ['/usr/bin/gpasswd', '-d', 'alice', 'claw-users'] },
+    {
+      action: 'group.remove',
+      user: 'alice',
+      uid: 1001,
+      group: 'claw-users',
+      gid: 2001,
+      argv: ['/usr/bin/gpasswd', '-d', 'alice', 'claw-users'],
+    },
   ];
   const subject = { user: 'alice', uid: 1001 };
   return row('41', at, {
@@ -168,12 +186,22 @@ function alice(at: At): IncidentDetail {
       user: 'alice',
       title: 'alice is not in any group the scheduler accepts',
       cause: 'openclaw/missing-group',
-      also: [{ cause: 'openclaw/expired-token', evidence: [{ fact: 'token expired', value: true, source: '~alice/.claw/config.yaml', at: at(2 * MIN) }] }],
+      also: [
+        {
+          cause: 'openclaw/expired-token',
+          evidence: [{ fact: 'token expired', value: true, source: '~alice/.claw/config.yaml', at: at(2 * MIN) }],
+        },
+      ],
       confidence: 1,
       evidence: [
         { fact: 'account exists', value: true, source: 'getent passwd alice', at: at(2 * MIN) },
         { fact: 'groups by NSS', value: ['alice', 'domain-users'], source: 'id -nG alice', at: at(2 * MIN) },
-        { fact: 'authorised groups', value: ['claw-users', 'claw-admins'], source: '/etc/claw-scheduler/config.yaml', at: at(2 * MIN) },
+        {
+          fact: 'authorised groups',
+          value: ['claw-users', 'claw-admins'],
+          source: '/etc/claw-scheduler/config.yaml',
+          at: at(2 * MIN),
+        },
         { fact: 'member of an authorised group', value: false, source: 'groups × authorized_groups', at: at(2 * MIN) },
         { fact: 'scheduler answers', value: 'healthy', source: 'GET http://127.0.0.1:8080/health', at: at(2 * MIN) },
       ],
@@ -209,13 +237,49 @@ function alice(at: At): IncidentDetail {
       { at: at(18 * MIN), who: 'readmit', what: 'took the facts again; the plan is unchanged' },
     ],
     pairs: [
-      { user: 'alice', ip: '192.168.1.100', endpoint: '/submit', count: 41, first: at(78 * MIN), last: at(2 * MIN), selfReported: false },
-      { user: 'alice', ip: '192.168.1.100', endpoint: '/api/v1/jobs/status', count: 9, first: at(60 * MIN), last: at(12 * MIN), selfReported: false },
-      { user: 'alice', ip: null, endpoint: '/api/v1/jobs/submit', count: 2, first: at(50 * MIN), last: at(30 * MIN), selfReported: true },
+      {
+        user: 'alice',
+        ip: '192.168.1.100',
+        endpoint: '/submit',
+        count: 41,
+        first: at(78 * MIN),
+        last: at(2 * MIN),
+        selfReported: false,
+      },
+      {
+        user: 'alice',
+        ip: '192.168.1.100',
+        endpoint: '/api/v1/jobs/status',
+        count: 9,
+        first: at(60 * MIN),
+        last: at(12 * MIN),
+        selfReported: false,
+      },
+      {
+        user: 'alice',
+        ip: null,
+        endpoint: '/api/v1/jobs/submit',
+        count: 2,
+        first: at(50 * MIN),
+        last: at(30 * MIN),
+        selfReported: true,
+      },
     ],
     samples: [
-      { line: '[WARNING] Unauthorized access attempt from 192.168.1.100: user alice, endpoint /submit', source: '/var/log/claw-scheduler.log', offset: 48213, at: at(2 * MIN), trust: 'server' },
-      { line: `[ERROR] 2026-11-23T08:41:15Z: HTTP 403 from scheduler: {"error":"clw-scheduler-denied","message":"User alice not authorized","x":"${HOSTILE}\u001b[31m\u202egnp"}`, source: '/home/alice/.claw/clw.log', offset: 902, at: at(30 * MIN), trust: 'user-written' },
+      {
+        line: '[WARNING] Unauthorized access attempt from 192.168.1.100: user alice, endpoint /submit',
+        source: '/var/log/claw-scheduler.log',
+        offset: 48213,
+        at: at(2 * MIN),
+        trust: 'server',
+      },
+      {
+        line: `[ERROR] 2026-11-23T08:41:15Z: HTTP 403 from scheduler: {"error":"clw-scheduler-denied","message":"User alice not authorized","x":"${HOSTILE}\u001b[31m\u202egnp"}`,
+        source: '/home/alice/.claw/clw.log',
+        offset: 902,
+        at: at(30 * MIN),
+        trust: 'user-written',
+      },
     ],
     next: `Waits for 1 approval; the plan is good until ${at(-42 * MIN)}.`,
   });
@@ -233,10 +297,25 @@ const DIFF = `--- /etc/claw-scheduler/config.yaml
 `;
 
 function service(at: At): IncidentDetail {
-  const splice = { file: '/etc/claw-scheduler/config.yaml', group: 'claw-users', before: 'a'.repeat(64), after: 'b'.repeat(64), at: 58, insert: '    - claw-users\n', diff: DIFF };
-  const restart: Step = { action: 'service.restart', unit: 'claw-scheduler', argv: ['/usr/bin/systemctl', 'restart', '--', 'claw-scheduler'] };
+  const splice = {
+    file: '/etc/claw-scheduler/config.yaml',
+    group: 'claw-users',
+    before: 'a'.repeat(64),
+    after: 'b'.repeat(64),
+    at: 58,
+    insert: '    - claw-users\n',
+    diff: DIFF,
+  };
+  const restart: Step = {
+    action: 'service.restart',
+    unit: 'claw-scheduler',
+    argv: ['/usr/bin/systemctl', 'restart', '--', 'claw-scheduler'],
+  };
   const full: Step[] = [{ action: 'config.authorize-group', ...splice }, restart];
-  const undoSteps: Step[] = [{ action: 'config.restore', ...splice, diff: DIFF.replace('+    - claw', '-    - claw') }, restart];
+  const undoSteps: Step[] = [
+    { action: 'config.restore', ...splice, diff: DIFF.replace('+    - claw', '-    - claw') },
+    restart,
+  ];
   const names = ['heidi', 'ivan', 'judy', 'karl', 'lena', 'mike', 'nora'];
   return row('42', at, {
     kind: 'service',
@@ -258,8 +337,18 @@ function service(at: At): IncidentDetail {
       also: [],
       confidence: 1,
       evidence: [
-        { fact: 'authorised groups', value: ['claw-admins'], source: '/etc/claw-scheduler/config.yaml', at: at(20 * MIN) },
-        { fact: 'authorised groups, last known good', value: ['claw-users', 'claw-admins'], source: 'own history of the file', at: at(DAY) },
+        {
+          fact: 'authorised groups',
+          value: ['claw-admins'],
+          source: '/etc/claw-scheduler/config.yaml',
+          at: at(20 * MIN),
+        },
+        {
+          fact: 'authorised groups, last known good',
+          value: ['claw-users', 'claw-admins'],
+          source: 'own history of the file',
+          at: at(DAY),
+        },
         { fact: 'people denied at once', value: 7, source: 'denials of the last minute', at: at(24 * MIN) },
       ],
       ruledOut: [{ cause: 'openclaw/missing-group', because: 'all 7 are in claw-users' }],
@@ -281,7 +370,10 @@ function service(at: At): IncidentDetail {
       undoSteps,
       expires: at(-35 * MIN),
       entitlement: null,
-      notes: ['2 jobs are running now: train-resnet-77 (judy), sweep-12 (karl). The restart may end them.', 'The file was changed by root at 08:52.'],
+      notes: [
+        '2 jobs are running now: train-resnet-77 (judy), sweep-12 (karl). The restart may end them.',
+        'The file was changed by root at 08:52.',
+      ],
       managedBy: null,
       subject: null,
     },
@@ -290,8 +382,24 @@ function service(at: At): IncidentDetail {
       { at: at(24 * MIN), who: 'readmit', what: 'holds 7 personal incidents as explained by this one' },
       { at: at(9 * MIN), who: 'root-ben', what: 'approved plan 1: seen with the team' },
     ],
-    pairs: names.map((user, i) => ({ user, ip: `192.168.1.${110 + i}`, endpoint: '/submit', count: 60 - 5 * i, first: at(25 * MIN), last: at((i + 1) * MIN), selfReported: false })),
-    samples: [{ line: '[WARNING] Unauthorized access attempt from 192.168.1.110: user heidi, endpoint /submit', source: '/var/log/claw-scheduler.log', offset: 51877, at: at(24 * MIN), trust: 'server' }],
+    pairs: names.map((user, i) => ({
+      user,
+      ip: `192.168.1.${110 + i}`,
+      endpoint: '/submit',
+      count: 60 - 5 * i,
+      first: at(25 * MIN),
+      last: at((i + 1) * MIN),
+      selfReported: false,
+    })),
+    samples: [
+      {
+        line: '[WARNING] Unauthorized access attempt from 192.168.1.110: user heidi, endpoint /submit',
+        source: '/var/log/claw-scheduler.log',
+        offset: 51877,
+        at: at(24 * MIN),
+        trust: 'server',
+      },
+    ],
     next: `Waits for 1 approval; the plan is good until ${at(-35 * MIN)}.`,
   });
 }
@@ -317,10 +425,25 @@ const bob = (at: At): IncidentDetail =>
       ],
       ruledOut: [{ cause: 'openclaw/missing-group', because: 'bob is in claw-users since yesterday' }],
       unknown: [{ fact: 'token groups', because: 'home is not readable here' }],
-      advice: { to: 'user', text: 'You are in the right group, but this session was started before that. Log in again, or run:', commands: ['newgrp claw-users', 'clw submit test.yaml'], check: 'the job is accepted' },
+      advice: {
+        to: 'user',
+        text: 'You are in the right group, but this session was started before that. Log in again, or run:',
+        commands: ['newgrp claw-users', 'clw submit test.yaml'],
+        check: 'the job is accepted',
+      },
     },
     history: [{ at: at(3 * HOUR), who: 'readmit', what: 'opened it and told bob what to do' }],
-    pairs: [{ user: 'bob', ip: '192.168.1.101', endpoint: '/api/v1/jobs/status', count: 6, first: at(3 * HOUR), last: at(20 * MIN), selfReported: false }],
+    pairs: [
+      {
+        user: 'bob',
+        ip: '192.168.1.101',
+        endpoint: '/api/v1/jobs/status',
+        count: 6,
+        first: at(3 * HOUR),
+        last: at(20 * MIN),
+        selfReported: false,
+      },
+    ],
     next: 'Waits for the person concerned. It is looked at again in 5 s.',
   });
 
@@ -335,7 +458,15 @@ const probing = (at: At): IncidentDetail =>
     users: 31,
     opened: at(5 * HOUR),
     spark: sparkOf(11, 5, 60),
-    pairs: ['root', 'admin', 'oracle', 'test', 'postgres'].map(user => ({ user, ip: '203.0.113.77', endpoint: '/submit', count: 7, first: at(5 * HOUR), last: at(8 * MIN), selfReported: false })),
+    pairs: ['root', 'admin', 'oracle', 'test', 'postgres'].map(user => ({
+      user,
+      ip: '203.0.113.77',
+      endpoint: '/submit',
+      count: 7,
+      first: at(5 * HOUR),
+      last: at(8 * MIN),
+      selfReported: false,
+    })),
     history: [{ at: at(5 * HOUR), who: 'readmit', what: 'opened it and alarmed the administrators' }],
     next: 'A human must look. Nobody is let in because of it.',
   });
@@ -369,34 +500,175 @@ const carol = (at: At): IncidentDetail => {
       { at: at(30 * MIN), who: 'root-ann', what: 'approved plan 1' },
       { at: at(30 * MIN), who: 'executor', what: 'ran it: carol is in claw-users (gid 2001)' },
     ],
-    pairs: [{ user: 'carol', ip: '192.168.1.103', endpoint: '/submit', count: 17, first: at(4 * HOUR), last: at(12 * MIN), selfReported: false }],
+    pairs: [
+      {
+        user: 'carol',
+        ip: '192.168.1.103',
+        endpoint: '/submit',
+        count: 17,
+        first: at(4 * HOUR),
+        last: at(12 * MIN),
+        selfReported: false,
+      },
+    ],
     next: 'Done; it takes effect at carol’s next login. Nothing needs to be changed back.',
   });
 };
 
 const erin = (at: At): IncidentDetail =>
-  row('37', at, { kind: 'user', key: 'erin', state: 'escalated', headline: 'erin was denied: her access was taken away on purpose on 2 November', cause: 'openclaw/access-removed', count: 4, opened: at(7 * HOUR), next: 'A human must look.' });
+  row('37', at, {
+    kind: 'user',
+    key: 'erin',
+    state: 'escalated',
+    headline: 'erin was denied: her access was taken away on purpose on 2 November',
+    cause: 'openclaw/access-removed',
+    count: 4,
+    opened: at(7 * HOUR),
+    next: 'A human must look.',
+  });
 const frank = (at: At): IncidentDetail =>
-  row('36', at, { kind: 'user', key: 'frank', state: 'open', headline: 'frank was refused 3 times', count: 3, opened: at(20_000), marks: ['inhibited'], next: 'Explained by incident 42.' });
+  row('36', at, {
+    kind: 'user',
+    key: 'frank',
+    state: 'open',
+    headline: 'frank was refused 3 times',
+    count: 3,
+    opened: at(20_000),
+    marks: ['inhibited'],
+    next: 'Explained by incident 42.',
+  });
 const dave = (at: At): IncidentDetail =>
-  row('35', at, { kind: 'user', key: 'dave', state: 'resolved', headline: 'dave can submit jobs again', cause: 'openclaw/missing-group', count: 9, opened: at(DAY + 2 * HOUR), tier: 1, next: 'Nothing: the person can work again.' });
+  row('35', at, {
+    kind: 'user',
+    key: 'dave',
+    state: 'resolved',
+    headline: 'dave can submit jobs again',
+    cause: 'openclaw/missing-group',
+    count: 9,
+    opened: at(DAY + 2 * HOUR),
+    tier: 1,
+    next: 'Nothing: the person can work again.',
+  });
 /** Nobody reads `trinity`: a name as a stranger would choose it. */
 const grace = (at: At): IncidentDetail =>
-  row('34', at, { kind: 'user', key: HOSTILE, state: 'escalated', headline: `${HOSTILE} was refused 2 times`, count: 2, opened: at(9 * HOUR), samples: [{ line: `user ${HOSTILE}, endpoint javascript:alert(1)`, source: '/var/log/claw-scheduler.log', offset: 1, at: at(HOUR), trust: 'server' }], pairs: [{ user: HOSTILE, ip: '192.168.1.9', endpoint: 'javascript:alert(1)', count: 2, first: at(HOUR), last: at(HOUR), selfReported: false }], next: 'A human must look.' });
+  row('34', at, {
+    kind: 'user',
+    key: HOSTILE,
+    state: 'escalated',
+    headline: `${HOSTILE} was refused 2 times`,
+    count: 2,
+    opened: at(9 * HOUR),
+    samples: [
+      {
+        line: `user ${HOSTILE}, endpoint javascript:alert(1)`,
+        source: '/var/log/claw-scheduler.log',
+        offset: 1,
+        at: at(HOUR),
+        trust: 'server',
+      },
+    ],
+    pairs: [
+      {
+        user: HOSTILE,
+        ip: '192.168.1.9',
+        endpoint: 'javascript:alert(1)',
+        count: 2,
+        first: at(HOUR),
+        last: at(HOUR),
+        selfReported: false,
+      },
+    ],
+    next: 'A human must look.',
+  });
 
 const grants = (at: At): Grant[] => [
-  { id: '9', user: 'carol', uid: 1003, group: 'claw-users', host: 'claw-head-01', incident: '38', by: ['root-ann'], reason: '', entitlement: 'entitlements.yaml names carol for claw-users', since: at(30 * MIN), until: null, ended: null },
-  { id: '8', user: 'dave', uid: 1004, group: 'claw-users', host: 'claw-head-01', incident: '35', by: ['root-ben'], reason: 'starts in the imaging team today', entitlement: null, since: at(DAY), until: at(-29 * DAY), ended: null },
-  { id: '5', user: 'oscar', uid: 1015, group: 'claw-users', host: 'claw-head-01', incident: '35', by: ['root-ann', 'root-ben'], reason: 'guest for the course', entitlement: null, since: at(40 * DAY), until: at(10 * DAY), ended: at(10 * DAY) },
+  {
+    id: '9',
+    user: 'carol',
+    uid: 1003,
+    group: 'claw-users',
+    host: 'claw-head-01',
+    incident: '38',
+    by: ['root-ann'],
+    reason: '',
+    entitlement: 'entitlements.yaml names carol for claw-users',
+    since: at(30 * MIN),
+    until: null,
+    ended: null,
+  },
+  {
+    id: '8',
+    user: 'dave',
+    uid: 1004,
+    group: 'claw-users',
+    host: 'claw-head-01',
+    incident: '35',
+    by: ['root-ben'],
+    reason: 'starts in the imaging team today',
+    entitlement: null,
+    since: at(DAY),
+    until: at(-29 * DAY),
+    ended: null,
+  },
+  {
+    id: '5',
+    user: 'oscar',
+    uid: 1015,
+    group: 'claw-users',
+    host: 'claw-head-01',
+    incident: '35',
+    by: ['root-ann', 'root-ben'],
+    reason: 'guest for the course',
+    entitlement: null,
+    since: at(40 * DAY),
+    until: at(10 * DAY),
+    ended: at(10 * DAY),
+  },
 ];
 
 const health = (at: At): Health => ({
   banner: [],
   sources: [
-    { host: 'claw-head-01', path: '/var/log/claw-scheduler.log', kind: 'server', state: 'ok', why: '', lag: 0, lines: 1_284_119, unparsed: 3 },
-    { host: 'claw-head-01', path: '/home/alice/.claw/clw.log', kind: 'client', state: 'ok', why: '', lag: 0, lines: 412, unparsed: 0 },
-    { host: 'claw-head-01', path: '/home/bob/.claw/clw.log', kind: 'client', state: 'ok', why: '', lag: 0, lines: 77, unparsed: 1 },
-    { host: 'claw-head-01', path: '/home/mallory/.claw/clw.log', kind: 'client', state: 'refused', why: 'it is a FIFO, not a regular file', lag: 0, lines: 0, unparsed: 0 },
+    {
+      host: 'claw-head-01',
+      path: '/var/log/claw-scheduler.log',
+      kind: 'server',
+      state: 'ok',
+      why: '',
+      lag: 0,
+      lines: 1_284_119,
+      unparsed: 3,
+    },
+    {
+      host: 'claw-head-01',
+      path: '/home/alice/.claw/clw.log',
+      kind: 'client',
+      state: 'ok',
+      why: '',
+      lag: 0,
+      lines: 412,
+      unparsed: 0,
+    },
+    {
+      host: 'claw-head-01',
+      path: '/home/bob/.claw/clw.log',
+      kind: 'client',
+      state: 'ok',
+      why: '',
+      lag: 0,
+      lines: 77,
+      unparsed: 1,
+    },
+    {
+      host: 'claw-head-01',
+      path: '/home/mallory/.claw/clw.log',
+      kind: 'client',
+      state: 'refused',
+      why: 'it is a FIFO, not a regular file',
+      lag: 0,
+      lines: 0,
+      unparsed: 0,
+    },
   ],
   queue: { up: true, detail: 'Redis 7.0, 0 jobs waiting' },
   mail: { up: true, pending: 0, detail: 'mail.example.org:25' },
@@ -434,8 +706,20 @@ function matrix(): { user: string; ip: string; count: number }[] {
     { user: 'erin', ip: '2001:db8:0:7::1f', count: 4 },
     { user: HOSTILE, ip: '192.168.1.9', count: 2 },
   ];
-  for (const [i, user] of ['root', 'admin', 'oracle', 'test', 'postgres', 'ubuntu', 'git', 'alice', 'jenkins'].entries()) cells.push({ user, ip: '203.0.113.77', count: 4 + i * 3 });
-  for (const [i, user] of ['heidi', 'ivan', 'judy', 'karl'].entries()) cells.push({ user, ip: `192.168.1.${110 + i}`, count: 60 - 5 * i });
+  for (const [i, user] of [
+    'root',
+    'admin',
+    'oracle',
+    'test',
+    'postgres',
+    'ubuntu',
+    'git',
+    'alice',
+    'jenkins',
+  ].entries())
+    cells.push({ user, ip: '203.0.113.77', count: 4 + i * 3 });
+  for (const [i, user] of ['heidi', 'ivan', 'judy', 'karl'].entries())
+    cells.push({ user, ip: `192.168.1.${110 + i}`, count: 60 - 5 * i });
   return cells;
 }
 
@@ -451,6 +735,13 @@ function audit(start: number): ReturnType<Desk['audit']> {
   ];
   return Array.from({ length: 240 }, (_, i) => {
     const [actor, what, incident] = deeds[i % deeds.length]!;
-    return { seq: i + 1, time: new Date(start - (240 - i) * 7 * MIN).toISOString(), actor, what, incident, digest: planDigest({ host: String(i), subject: null, steps: [], undo: [], tier: 1, assumes: {} }) };
+    return {
+      seq: i + 1,
+      time: new Date(start - (240 - i) * 7 * MIN).toISOString(),
+      actor,
+      what,
+      incident,
+      digest: planDigest({ host: String(i), subject: null, steps: [], undo: [], tier: 1, assumes: {} }),
+    };
   });
 }

@@ -7,14 +7,28 @@ import { consoleWith, digestOf } from './console.ts';
 describe('who may see', () => {
   it('D23: a stranger gets 401 everywhere, and the page says how to sign in', async () => {
     const { request } = consoleWith();
-    for (const path of ['/', '/incidents/41', '/incidents/999', '/approvals', '/people/alice', '/access.json', '/audit', '/live', '/nowhere']) {
+    for (const path of [
+      '/',
+      '/incidents/41',
+      '/incidents/999',
+      '/approvals',
+      '/people/alice',
+      '/access.json',
+      '/audit',
+      '/live',
+      '/nowhere',
+    ]) {
       const answer = await request(path);
       expect(answer.status, path).toBe(401);
       const text = await answer.text();
       expect(text).toContain('readmit sign-in --as NAME');
       expect(text).not.toContain('alice');
     }
-    const post = await request('/incidents/41/approve', { method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded', 'sec-fetch-site': 'same-origin' }, body: 'x=1' });
+    const post = await request('/incidents/41/approve', {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded', 'sec-fetch-site': 'same-origin' },
+      body: 'x=1',
+    });
     expect(post.status).toBe(401);
   });
 
@@ -55,9 +69,12 @@ describe('who may see', () => {
   it('D23: another incident’s id is 404, for reading and for every deed', async () => {
     const c = consoleWith();
     const ann = await c.signIn('root-ann');
-    for (const id of ['999', '41x', '041', '0x29', '%2e%2e%2f41', 'constructor']) expect((await ann.get(`/incidents/${id}`)).status, id).toBe(404);
+    for (const id of ['999', '41x', '041', '0x29', '%2e%2e%2f41', 'constructor'])
+      expect((await ann.get(`/incidents/${id}`)).status, id).toBe(404);
     for (const deed of ['approve', 'deny', 'silence', 'undo'])
-      expect((await ann.post(`/incidents/999/${deed}`, { digest: 'a'.repeat(64), reason: 'x', for: '1h' })).status).toBe(404);
+      expect(
+        (await ann.post(`/incidents/999/${deed}`, { digest: 'a'.repeat(64), reason: 'x', for: '1h' })).status,
+      ).toBe(404);
     expect((await ann.get('/people/zoe')).status).toBe(404);
     expect((await ann.get('/addresses/198.51.100.1')).status).toBe(404);
   });
@@ -66,7 +83,17 @@ describe('who may see', () => {
     const c = consoleWith();
     const ann = await c.signIn('root-ann');
     const digest = digestOf(await ann.page('/incidents/42'));
-    await ann.post('/incidents/42/approve', { digest, reason: 'looked at it', status: 'resolved', state: 'resolved', approvers: 'x', needs: '0', by: 'root-ben', uid: '0', tier: '0' });
+    await ann.post('/incidents/42/approve', {
+      digest,
+      reason: 'looked at it',
+      status: 'resolved',
+      state: 'resolved',
+      approvers: 'x',
+      needs: '0',
+      by: 'root-ben',
+      uid: '0',
+      tier: '0',
+    });
     const after = c.desk.show('42');
     expect(after.votes.map(v => v.by)).toEqual(['root-ben', 'root-ann']);
     expect(after.state).toBe('approved');
@@ -92,7 +119,15 @@ describe('deciding', () => {
     const before = JSON.stringify(c.desk.all);
     for (let i = 0; i < 34; i++)
       for (const method of ['GET', 'HEAD', 'OPTIONS'])
-        for (const path of ['/incidents/41', '/incidents/41/approve', '/incidents/41/deny', '/incidents/41/undo', '/sign-out', link]) await ann.get(path, { method });
+        for (const path of [
+          '/incidents/41',
+          '/incidents/41/approve',
+          '/incidents/41/deny',
+          '/incidents/41/undo',
+          '/sign-out',
+          link,
+        ])
+          await ann.get(path, { method });
     expect(c.desk.deeds).toEqual([]);
     expect(JSON.stringify(c.desk.all)).toBe(before);
     expect((await ann.get('/')).status).toBe(200);
@@ -125,7 +160,8 @@ describe('deciding', () => {
     expect(text).toContain('The plan has changed since you saw it');
     expect(digestOf(text)).toBe(fresh);
     expect(c.desk.deeds).toEqual([]);
-    for (const digest of ['', 'x', seen.toUpperCase(), `${fresh} `]) expect((await ann.post('/incidents/41/approve', { digest })).status).toBe(409);
+    for (const digest of ['', 'x', seen.toUpperCase(), `${fresh} `])
+      expect((await ann.post('/incidents/41/approve', { digest })).status).toBe(409);
     expect(c.desk.deeds).toEqual([]);
     expect((await ann.post('/incidents/41/approve', { digest: fresh })).status).toBe(303);
   });

@@ -14,33 +14,55 @@ describe('a POST', () => {
     const ben = await c.signIn('root-ben');
     const digest = digestOf(await ann.page('/incidents/41'));
     const csrf = await ann.csrf();
-    const send = (body: string, headers: Record<string, string>) => ann.get('/incidents/41/approve', { method: 'POST', headers, body });
+    const send = (body: string, headers: Record<string, string>) =>
+      ann.get('/incidents/41/approve', { method: 'POST', headers, body });
     const good = new URLSearchParams({ csrf, digest }).toString();
     const refused: [string, string, Record<string, string>][] = [
       ['no token', `digest=${digest}`, { 'content-type': FORM, 'sec-fetch-site': 'same-origin' }],
       ['empty token', `csrf=&digest=${digest}`, { 'content-type': FORM, 'sec-fetch-site': 'same-origin' }],
-      ['another session’s token', `csrf=${await ben.csrf()}&digest=${digest}`, { 'content-type': FORM, 'sec-fetch-site': 'same-origin' }],
-      ['the token twice', `csrf[]=${csrf}&csrf[]=${csrf}&digest=${digest}`, { 'content-type': FORM, 'sec-fetch-site': 'same-origin' }],
+      [
+        'another session’s token',
+        `csrf=${await ben.csrf()}&digest=${digest}`,
+        { 'content-type': FORM, 'sec-fetch-site': 'same-origin' },
+      ],
+      [
+        'the token twice',
+        `csrf[]=${csrf}&csrf[]=${csrf}&digest=${digest}`,
+        { 'content-type': FORM, 'sec-fetch-site': 'same-origin' },
+      ],
       ['cross-site', good, { 'content-type': FORM, 'sec-fetch-site': 'cross-site' }],
       ['same-site', good, { 'content-type': FORM, 'sec-fetch-site': 'same-site' }],
       ['typed by hand', good, { 'content-type': FORM, 'sec-fetch-site': 'none' }],
       ['a foreign origin', good, { 'content-type': FORM, origin: 'https://evil.example' }],
-      ['a foreign origin that says it is ours', good, { 'content-type': FORM, origin: 'https://evil.example', 'sec-fetch-site': 'same-origin' }],
+      [
+        'a foreign origin that says it is ours',
+        good,
+        { 'content-type': FORM, origin: 'https://evil.example', 'sec-fetch-site': 'same-origin' },
+      ],
       ['another port’s origin', good, { 'content-type': FORM, origin: 'http://localhost:1' }],
       ['no origin left', good, { 'content-type': FORM, origin: 'null' }],
       ['plain text', good, { 'content-type': 'text/plain', 'sec-fetch-site': 'same-origin' }],
-      ['JSON', JSON.stringify({ csrf, digest }), { 'content-type': 'application/json', 'sec-fetch-site': 'same-origin' }],
+      [
+        'JSON',
+        JSON.stringify({ csrf, digest }),
+        { 'content-type': 'application/json', 'sec-fetch-site': 'same-origin' },
+      ],
       ['no type', good, { 'content-type': '', 'sec-fetch-site': 'same-origin' }],
     ];
     for (const [what, body, headers] of refused) expect((await send(body, headers)).status, what).toBe(403);
     expect(c.desk.deeds).toEqual([]);
-    expect((await send(good, { 'content-type': FORM, 'sec-fetch-site': 'same-origin', origin: 'null' })).status).toBe(303);
+    expect((await send(good, { 'content-type': FORM, 'sec-fetch-site': 'same-origin', origin: 'null' })).status).toBe(
+      303,
+    );
   });
 
   it('G16: more than 64 KiB is refused before anything is done', async () => {
     const c = consoleWith();
     const ann = await c.signIn('root-ann');
-    const answer = await ann.post('/incidents/41/approve', { digest: c.desk.show('41').plan!.digest, reason: 'x'.repeat(70_000) });
+    const answer = await ann.post('/incidents/41/approve', {
+      digest: c.desk.show('41').plan!.digest,
+      reason: 'x'.repeat(70_000),
+    });
     expect(answer.status).toBe(413);
     expect(c.desk.deeds).toEqual([]);
   });
@@ -50,7 +72,8 @@ describe('a POST', () => {
     const ann = await c.signIn('root-ann');
     for (const host of ['evil.example', 'evil.example:8420', 'localhost.evil.example', '127.0.0.1.evil.example'])
       expect((await ann.get('/', { headers: { host } })).status, host).toBe(421);
-    for (const host of ['127.0.0.1:8420', 'localhost:9000', '[::1]:8420']) expect((await ann.get('/', { headers: { host } })).status, host).toBe(200);
+    for (const host of ['127.0.0.1:8420', 'localhost:9000', '[::1]:8420'])
+      expect((await ann.get('/', { headers: { host } })).status, host).toBe(200);
   });
 });
 
@@ -68,7 +91,8 @@ describe('sessions', () => {
   it('a link works once, within 15 minutes, and opening it uses nothing up', async () => {
     const c = consoleWith();
     const path = new URL(c.sessions.issueLink('root-ann')).pathname;
-    const post = () => c.request(path, { method: 'POST', headers: { 'content-type': FORM, 'sec-fetch-site': 'same-origin' }, body: '' });
+    const post = () =>
+      c.request(path, { method: 'POST', headers: { 'content-type': FORM, 'sec-fetch-site': 'same-origin' }, body: '' });
     expect(await (await c.request(path)).text()).toContain('Sign in as root-ann');
     expect((await post()).status).toBe(303);
     expect((await post()).status).toBe(410);
@@ -82,7 +106,8 @@ describe('sessions', () => {
   it('of two who press the button of one link, one gets in', async () => {
     const c = consoleWith();
     const path = new URL(c.sessions.issueLink('root-ann')).pathname;
-    const post = () => c.request(path, { method: 'POST', headers: { 'content-type': FORM, 'sec-fetch-site': 'same-origin' }, body: '' });
+    const post = () =>
+      c.request(path, { method: 'POST', headers: { 'content-type': FORM, 'sec-fetch-site': 'same-origin' }, body: '' });
     const statuses = (await Promise.all([post(), post()])).map(a => a.status).sort();
     expect(statuses).toEqual([303, 410]);
   });
@@ -104,7 +129,11 @@ describe('sessions', () => {
   it('the cookie is HttpOnly and Lax; over https it is __Host- and Secure', async () => {
     const sign = async (c: ReturnType<typeof consoleWith>) => {
       const url = new URL(c.sessions.issueLink('root-ann'));
-      const answer = await c.request(url.pathname, { method: 'POST', headers: { host: url.host, 'content-type': FORM, 'sec-fetch-site': 'same-origin' }, body: '' });
+      const answer = await c.request(url.pathname, {
+        method: 'POST',
+        headers: { host: url.host, 'content-type': FORM, 'sec-fetch-site': 'same-origin' },
+        body: '',
+      });
       return [answer.headers.get('set-cookie')!, answer.headers.get('strict-transport-security')] as const;
     };
     const [plain, none] = await sign(consoleWith());
@@ -112,7 +141,9 @@ describe('sessions', () => {
     expect(plain).toMatch(/HttpOnly/);
     expect(plain).toMatch(/SameSite=Lax/);
     expect(none).toBeNull();
-    const [secure, hsts] = await sign(consoleWith({ web: 'origin: "https://readmit.example.org", behindProxy: ["10.0.0.2"]' }));
+    const [secure, hsts] = await sign(
+      consoleWith({ web: 'origin: "https://readmit.example.org", behindProxy: ["10.0.0.2"]' }),
+    );
     expect(secure).toMatch(/^__Host-readmit=[\w-]{43};.*HttpOnly; Secure; SameSite=Lax/);
     expect(secure).not.toMatch(/Domain/i);
     expect(hsts).toMatch(/max-age=31536000/);
@@ -123,7 +154,14 @@ describe('what goes out', () => {
   it('D17: every answer carries the headers, and each its own nonce', async () => {
     const c = consoleWith();
     const ann = await c.signIn('root-ann');
-    const answers = [await ann.get('/'), await ann.get('/incidents/41'), await ann.get('/incidents/999'), await c.request('/'), await c.request(new URL(c.sessions.issueLink('root-ann')).pathname), await c.request('/healthz')];
+    const answers = [
+      await ann.get('/'),
+      await ann.get('/incidents/41'),
+      await ann.get('/incidents/999'),
+      await c.request('/'),
+      await c.request(new URL(c.sessions.issueLink('root-ann')).pathname),
+      await c.request('/healthz'),
+    ];
     const nonces = answers.map(a => {
       const csp = a.headers.get('content-security-policy')!;
       expect(csp).toContain("default-src 'none'");
@@ -149,14 +187,26 @@ describe('what goes out', () => {
     await ann.get('/audit?q=secret-search');
     const text = JSON.stringify(c.lines);
     expect(text).toContain('/sign-in/*');
-    for (const secret of [path.split('/')[2]!, ann.cookie.split('=')[1]!, await ann.csrf(), 'secret-search']) expect(text).not.toContain(secret);
+    for (const secret of [path.split('/')[2]!, ann.cookie.split('=')[1]!, await ann.csrf(), 'secret-search'])
+      expect(text).not.toContain(secret);
     expect(c.lines.every(l => ['web request', 'signed in'].includes(l.message))).toBe(true);
   });
 
   it('D18: names, endpoints and log lines from strangers are shown and do nothing', async () => {
     const c = consoleWith();
     const ann = await c.signIn('root-ann');
-    for (const path of ['/', '/?range=30d', '/incidents/34', '/incidents/41', '/people', `/people/${encodeURIComponent(HOSTILE)}`, '/approvals', '/access', '/audit?q=%22%3E%3Cimg%20src=x%20onerror=alert(1)%3E', '/people/%3Cimg%20src=x%3E']) {
+    for (const path of [
+      '/',
+      '/?range=30d',
+      '/incidents/34',
+      '/incidents/41',
+      '/people',
+      `/people/${encodeURIComponent(HOSTILE)}`,
+      '/approvals',
+      '/access',
+      '/audit?q=%22%3E%3Cimg%20src=x%20onerror=alert(1)%3E',
+      '/people/%3Cimg%20src=x%3E',
+    ]) {
       const text = await ann.page(path);
       expect(text, path).not.toContain('<img');
       expect(text, path).not.toMatch(/href="\s*javascript:/i);
@@ -171,7 +221,19 @@ describe('what goes out', () => {
     const c = consoleWith();
     const ann = await c.signIn('root-ann');
     const alice = await ann.page('/incidents/41');
-    for (const text of ['/usr/sbin/usermod -aG claw-users alice', 'uid 1001', 'gid 2001', 'alice, domain-users', 'id -nG alice', 'Add alice to claw-users', 'gpasswd -d alice claw-users', 'entitlements.yaml names alice', 'ldapsearch: timed out', 'ruled out', c.desk.show('41').plan!.digest])
+    for (const text of [
+      '/usr/sbin/usermod -aG claw-users alice',
+      'uid 1001',
+      'gid 2001',
+      'alice, domain-users',
+      'id -nG alice',
+      'Add alice to claw-users',
+      'gpasswd -d alice claw-users',
+      'entitlements.yaml names alice',
+      'ldapsearch: timed out',
+      'ruled out',
+      c.desk.show('41').plan!.digest,
+    ])
       expect(alice).toContain(text);
     expect(alice).toMatch(/class="trust server">server</);
     expect(alice).toMatch(/class="trust user-written">user-written</);
@@ -185,7 +247,8 @@ describe('what goes out', () => {
     const c = consoleWith();
     c.desk.healthNow.banner.push('Mail can’t be sent since 09:02; 3 wait.');
     const ann = await c.signIn('root-ann');
-    for (const path of ['/', '/incidents/41', '/health']) expect(await ann.page(path)).toContain('Mail can’t be sent since 09:02; 3 wait.');
+    for (const path of ['/', '/incidents/41', '/health'])
+      expect(await ann.page(path)).toContain('Mail can’t be sent since 09:02; 3 wait.');
   });
 
   it('a fault of ours is logged and says nothing of itself on the page', async () => {
@@ -207,14 +270,19 @@ describe('what goes out', () => {
     const answer = await c.request(css);
     expect(answer.headers.get('cache-control')).toContain('immutable');
     expect(answer.headers.get('content-type')).toContain('text/css');
-    for (const path of ['/public/readmit.css', '/public/../app.ts', '/public/%2e%2e/app.ts', '/public/']) expect((await c.request(path)).status, path).not.toBe(200);
+    for (const path of ['/public/readmit.css', '/public/../app.ts', '/public/%2e%2e/app.ts', '/public/'])
+      expect((await c.request(path)).status, path).not.toBe(200);
   });
 
   it('the first page is small, and /readyz says no when something is missing', async () => {
     const c = consoleWith({ extra: { notReady: () => ['Redis is away'] } });
     const ann = await c.signIn('root-ann');
     const page = await ann.page('/');
-    const files = await Promise.all([...page.matchAll(/"(\/public\/[^"]+)"/g)].map(async m => (await (await c.request(m[1]!)).arrayBuffer()).byteLength));
+    const files = await Promise.all(
+      [...page.matchAll(/"(\/public\/[^"]+)"/g)].map(
+        async m => (await (await c.request(m[1]!)).arrayBuffer()).byteLength,
+      ),
+    );
     expect(page.length + files.reduce((a, b) => a + b, 0)).toBeLessThan(100_000);
     expect((await c.request('/healthz')).status).toBe(200);
     const ready = await c.request('/readyz');

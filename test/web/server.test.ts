@@ -18,7 +18,12 @@ async function start(limits: Partial<Limits> = {}) {
   const web = await startWeb(c.parts, limits);
   running.push(web);
   const path = new URL(c.sessions.issueLink('root-ann')).pathname;
-  const answer = await fetch(web.address + path, { method: 'POST', redirect: 'manual', headers: { 'content-type': 'application/x-www-form-urlencoded', 'sec-fetch-site': 'same-origin' }, body: '' });
+  const answer = await fetch(web.address + path, {
+    method: 'POST',
+    redirect: 'manual',
+    headers: { 'content-type': 'application/x-www-form-urlencoded', 'sec-fetch-site': 'same-origin' },
+    body: '',
+  });
   const cookie = answer.headers.get('set-cookie')!.split(';')[0]!;
   return { c, web, cookie };
 }
@@ -71,7 +76,9 @@ describe('a server', () => {
     const { web, cookie } = await start({ headersTimeout: 200, requestTimeout: 400, connectionsCheckingInterval: 50 });
     const [head, body] = [await dial(web), await dial(web)];
     head.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ');
-    body.write(`POST /incidents/41/approve HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: ${cookie}\r\nSec-Fetch-Site: same-origin\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ncsrf=`);
+    body.write(
+      `POST /incidents/41/approve HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: ${cookie}\r\nSec-Fetch-Site: same-origin\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ncsrf=`,
+    );
     const drip = setInterval(() => {
       for (const s of [head, body]) if (s.writable) s.write('a');
     }, 40);
@@ -86,7 +93,9 @@ describe('a server', () => {
   it('G16: too many connections are turned away and those that are there go on', async () => {
     const { web } = await start();
     const sockets = await Promise.all(Array.from({ length: LIMITS.connections + 40 }, () => dial(web)));
-    const closed = sockets.filter(s => s.destroyed).length + (await Promise.all(sockets.map(s => (s.destroyed ? 0 : closesSoon(s))))).reduce<number>((a, b) => a + b, 0);
+    const closed =
+      sockets.filter(s => s.destroyed).length +
+      (await Promise.all(sockets.map(s => (s.destroyed ? 0 : closesSoon(s))))).reduce<number>((a, b) => a + b, 0);
     expect(closed).toBeGreaterThanOrEqual(40);
     for (const s of sockets) s.destroy();
     await expect.poll(async () => (await fetch(`${web.address}/healthz`).catch(() => null))?.status).toBe(200);
@@ -94,7 +103,9 @@ describe('a server', () => {
 
   it('G16: a thousand streams from one browser are six, and changes reach those', async () => {
     const { c, web, cookie } = await start();
-    const answers = await Promise.all(Array.from({ length: 60 }, () => fetch(`${web.address}/live`, { headers: { cookie } })));
+    const answers = await Promise.all(
+      Array.from({ length: 60 }, () => fetch(`${web.address}/live`, { headers: { cookie } })),
+    );
     const open = answers.filter(a => a.status === 200);
     expect(open).toHaveLength(6);
     expect(answers.filter(a => a.status === 429)).toHaveLength(54);
@@ -130,7 +141,8 @@ const closesSoon = (s: Socket): Promise<number> =>
   });
 
 describe('the wire', () => {
-  const start = (web: string) => startWeb({ ...consoleWith().parts, config: parseConfig(`web: {${web}}\n`, '/etc/readmit/readmit.yaml') });
+  const start = (web: string) =>
+    startWeb({ ...consoleWith().parts, config: parseConfig(`web: {${web}}\n`, '/etc/readmit/readmit.yaml') });
 
   it('plain http to a network is refused, with what would be right', async () => {
     for (const listen of ['0.0.0.0:0', '192.0.2.1:8420', '[::]:8420', 'head.example:8420'])
@@ -139,7 +151,9 @@ describe('the wire', () => {
 
   it('behind a proxy it must be known what people type, and addresses must be addresses', async () => {
     await expect(start('listen: "127.0.0.1:0", behindProxy: ["10.0.0.2"]')).rejects.toThrow(/web.origin/);
-    await expect(start('listen: "127.0.0.1:0", origin: "https://r.example", behindProxy: ["proxy"]')).rejects.toThrow(/proxy is no address/);
+    await expect(start('listen: "127.0.0.1:0", origin: "https://r.example", behindProxy: ["proxy"]')).rejects.toThrow(
+      /proxy is no address/,
+    );
     await expect(start('listen: "8420"')).rejects.toThrow(/ADDRESS:PORT/);
   });
 });

@@ -14,7 +14,8 @@ export const account: Probe = {
     const { known, unknown } = factMaker(ground);
     const name = user ?? '';
     const cannot = (because: string) => [unknown('account.uid', because), unknown('account.system', because)];
-    if (!USER_NAME.test(name)) return [known('account.exists', false, 'not a user name'), ...cannot('there is no such account')];
+    if (!USER_NAME.test(name))
+      return [known('account.exists', false, 'not a user name'), ...cannot('there is no such account')];
     const local = await inFile(ground, name);
     const found = local.state === 'found' ? local : await inNss(ground, name);
     if (found.state === 'found')
@@ -27,7 +28,13 @@ export const account: Probe = {
     // A directory that can't find people it must have has not said that this one does not exist.
     const directory = await directoryState(ground);
     if (directory.state === 'away')
-      return [unknown('account.exists', `the directory is away: ${directory.because}`), ...cannot('the directory is away')];
-    return [known('account.exists', false, `${found.source}, ${ground.config.paths.passwd}`), ...cannot('there is no such account')];
+      return [
+        unknown('account.exists', `the directory is away: ${directory.because}`),
+        ...cannot('the directory is away'),
+      ];
+    return [
+      known('account.exists', false, `${found.source}, ${ground.config.paths.passwd}`),
+      ...cannot('there is no such account'),
+    ];
   },
 };

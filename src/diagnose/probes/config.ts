@@ -9,7 +9,14 @@ import { factMaker, type Ground, messageOf, type Probe, type TextFile } from '..
 import { findGroups } from '../lookup.ts';
 import { readSchedulerConfig } from '../scheduler-config.ts';
 
-const ACCESS = ['access.mode', 'access.authorized-groups', 'access.standard-authorized', 'access.group-ids', 'access.local-groups', 'config.splice'];
+const ACCESS = [
+  'access.mode',
+  'access.authorized-groups',
+  'access.standard-authorized',
+  'access.group-ids',
+  'access.local-groups',
+  'config.splice',
+];
 
 export const config: Probe = {
   name: 'config',
@@ -55,10 +62,19 @@ async function groupIds(ground: Ground, authorized: string[]): Promise<Fact[]> {
   const { known, unknown } = factMaker(ground);
   const { standardGroup } = ground.config.scheduler;
   const found = await findGroups(ground, [standardGroup, ...authorized]);
-  if (found.state !== 'found') return [unknown('access.group-ids', found.source), unknown('access.local-groups', found.source)];
+  if (found.state !== 'found')
+    return [unknown('access.group-ids', found.source), unknown('access.local-groups', found.source)];
   return [
-    known('access.group-ids', found.value.map(g => `${g.name}:${g.gid}`), found.source),
-    known('access.local-groups', found.value.filter(g => g.local).map(g => g.name), ground.config.paths.group),
+    known(
+      'access.group-ids',
+      found.value.map(g => `${g.name}:${g.gid}`),
+      found.source,
+    ),
+    known(
+      'access.local-groups',
+      found.value.filter(g => g.local).map(g => g.name),
+      ground.config.paths.group,
+    ),
   ];
 }
 

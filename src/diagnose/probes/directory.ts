@@ -5,7 +5,7 @@
 import { parse } from 'yaml';
 import type { Fact } from '../../incident.ts';
 import { parseGroup, USER_NAME } from '../accounts.ts';
-import { failure, factMaker, type Ground, messageOf, type Probe } from '../ground.ts';
+import { factMaker, failure, type Ground, messageOf, type Probe } from '../ground.ts';
 import { localGroups, localUsers } from '../lookup.ts';
 
 export type DirectoryState = { state: 'there' | 'away'; because: string } | { state: 'unknown'; because: string };
@@ -19,13 +19,19 @@ async function canaries(ground: Ground): Promise<string[]> {
   const local = new Set(users.state === 'found' ? users.value.map(u => u.name) : []);
   const relied = new Set([config.scheduler.standardGroup, ...config.scheduler.elevatedGroups]);
   const named = groups.state === 'found' ? groups.value.filter(g => relied.has(g.name)).flatMap(g => g.members) : [];
-  const listed = config.entitlement.file ? peopleIn((await ground.read(config.entitlement.file).catch(() => null))?.text ?? '') : [];
-  return [...new Set([...named, ...listed])].filter(name => USER_NAME.test(name) && !local.has(name)).slice(0, CANARIES);
+  const listed = config.entitlement.file
+    ? peopleIn((await ground.read(config.entitlement.file).catch(() => null))?.text ?? '')
+    : [];
+  return [...new Set([...named, ...listed])]
+    .filter(name => USER_NAME.test(name) && !local.has(name))
+    .slice(0, CANARIES);
 }
 
 function peopleIn(text: string): string[] {
   try {
-    return Object.values(parse(text, { maxAliasCount: 0 }) as Record<string, unknown>).flatMap(v => (Array.isArray(v) ? v.map(String) : []));
+    return Object.values(parse(text, { maxAliasCount: 0 }) as Record<string, unknown>).flatMap(v =>
+      Array.isArray(v) ? v.map(String) : [],
+    );
   } catch {
     return [];
   }
@@ -45,14 +51,16 @@ export async function directoryState(ground: Ground): Promise<DirectoryState> {
     const argv = ['getent', names.length > 0 ? 'passwd' : 'group', name];
     try {
       const result = await ground.run(argv);
-      if (result.timedOut || (result.code !== 0 && result.code !== 2)) return { state: 'away', because: failure(result, argv) };
+      if (result.timedOut || (result.code !== 0 && result.code !== 2))
+        return { state: 'away', because: failure(result, argv) };
       if (result.code === 0 && names.length > 0) return { state: 'there', because: argv.join(' ') };
       if (result.code === 2 && names.length > 0) misses.push(argv.join(' '));
     } catch (error) {
       return { state: 'unknown', because: messageOf(error) };
     }
   }
-  if (misses.length > 0) return { state: 'away', because: `${misses.join('; ')}: not found, though a group or the entitlement names them` };
+  if (misses.length > 0)
+    return { state: 'away', because: `${misses.join('; ')}: not found, though a group or the entitlement names them` };
   return { state: 'unknown', because: 'everyone who is named here has a local account: no directory to be asked' };
 }
 
@@ -76,10 +84,14 @@ export const directory: Probe = {
   async run({ user }, ground) {
     const { known, unknown } = factMaker(ground);
     const [state, group] = await Promise.all([directoryState(ground), inDirectory(ground)]);
-    const canary = state.state === 'unknown' ? unknown('directory.canary', state.because) : known('directory.canary', state.state, state.because);
+    const canary =
+      state.state === 'unknown'
+        ? unknown('directory.canary', state.because)
+        : known('directory.canary', state.state, state.because);
     const cannot = (because: string): Fact[] => this.facts.slice(1).map(fact => unknown(fact, because));
     if ('error' in group) return [canary, ...cannot(group.error)];
-    if (group.members === null && state.state === 'away') return [canary, ...cannot(`the directory is away: ${state.because}`)];
+    if (group.members === null && state.state === 'away')
+      return [canary, ...cannot(`the directory is away: ${state.because}`)];
     return [
       canary,
       known('directory.standard-group', group.members !== null, group.source),

@@ -14,11 +14,18 @@ export const scheduler: Probe = {
   needsUser: false,
   async run(_subject, ground) {
     const { url, url6 } = ground.config.scheduler;
-    const [four, six] = await Promise.all([health(ground, 'scheduler.health4', url), url6 ? health(ground, 'scheduler.health6', url6) : null]);
+    const [four, six] = await Promise.all([
+      health(ground, 'scheduler.health4', url),
+      url6 ? health(ground, 'scheduler.health6', url6) : null,
+    ]);
     const { known, unknown } = factMaker(ground);
     const answer = four.answer ?? six?.answer ?? null;
     const facts = [four.fact, six?.fact ?? unknown('scheduler.health6', 'no address over IPv6 is configured')];
-    if (!answer?.date) return [...facts, ...['scheduler.date', 'scheduler.date-skew'].map(f => unknown(f, 'the scheduler sent no Date'))];
+    if (!answer?.date)
+      return [
+        ...facts,
+        ...['scheduler.date', 'scheduler.date-skew'].map(f => unknown(f, 'the scheduler sent no Date')),
+      ];
     const source = `curl -I ${four.answer ? url : url6}${ground.system.http.health}`;
     return [
       ...facts,
@@ -35,7 +42,8 @@ async function health(ground: Ground, fact: string, base: string): Promise<{ fac
     const answer = await ground.http(url);
     return { fact: known(fact, wellBy(answer, ground) satisfies Health, `GET ${url}`), answer };
   } catch (error) {
-    if (error instanceof NoAnswer) return { fact: known(fact, error.kind satisfies Health, error.message), answer: null };
+    if (error instanceof NoAnswer)
+      return { fact: known(fact, error.kind satisfies Health, error.message), answer: null };
     return { fact: unknown(fact, messageOf(error)), answer: null };
   }
 }

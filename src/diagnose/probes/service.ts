@@ -9,7 +9,14 @@ import { valueAt } from '../system.ts';
 
 export const service: Probe = {
   name: 'service',
-  facts: ['scheduler.active', 'scheduler.started', 'config.loaded', 'config.loaded-groups', 'queue.free', 'queue.running'],
+  facts: [
+    'scheduler.active',
+    'scheduler.started',
+    'config.loaded',
+    'config.loaded-groups',
+    'queue.free',
+    'queue.running',
+  ],
   needsUser: false,
   async run(_subject, ground) {
     const { known, unknown } = factMaker(ground);
@@ -23,7 +30,11 @@ export const service: Probe = {
       active,
       started === null
         ? unknown('scheduler.started', `${info.because}; ${unit.because}`)
-        : known('scheduler.started', new Date(started).toISOString(), info.started === null ? unit.because : info.because),
+        : known(
+            'scheduler.started',
+            new Date(started).toISOString(),
+            info.started === null ? unit.because : info.because,
+          ),
       loadedGroups(ground, info),
       await loaded(ground, info, started, info.started === null ? unit.because : info.because),
       counted ? known('queue.free', Math.max(0, slots - running), info.because) : unknown('queue.free', info.because),
@@ -40,7 +51,9 @@ async function activeState(ground: Ground): Promise<Fact> {
     const state = result.stdout.trim().split('\n')[0] ?? '';
     // The words are systemd's; the exit code only repeats them.
     const words = ['active', 'inactive', 'failed', 'activating', 'deactivating', 'reloading', 'maintenance'];
-    return words.includes(state) ? known('scheduler.active', state, argv.join(' ')) : unknown('scheduler.active', failure(result, argv));
+    return words.includes(state)
+      ? known('scheduler.active', state, argv.join(' '))
+      : unknown('scheduler.active', failure(result, argv));
   } catch (error) {
     return unknown('scheduler.active', messageOf(error));
   }
@@ -79,7 +92,9 @@ async function unitStart(ground: Ground): Promise<{ started: number | null; beca
   try {
     const result = await ground.run(argv);
     const seconds = result.stdout.match(/^ExecMainStartTimestamp=@(\d+)$/m)?.[1];
-    return seconds ? { started: Number(seconds) * 1000, because: argv.join(' ') } : { started: null, because: failure(result, argv) };
+    return seconds
+      ? { started: Number(seconds) * 1000, because: argv.join(' ') }
+      : { started: null, because: failure(result, argv) };
   } catch (error) {
     return { started: null, because: messageOf(error) };
   }
@@ -113,7 +128,9 @@ async function loaded(ground: Ground, info: Info, started: number | null, starte
   const read = readSchedulerConfig(file.text, ground.system);
   if (Array.isArray(groups) && read.valid) {
     const mode = http.mode ? valueAt(info.answer, http.mode) : undefined;
-    const same = JSON.stringify([...groups].sort()) === JSON.stringify([...read.authorized].sort()) && (mode === undefined || mode === read.mode);
+    const same =
+      JSON.stringify([...groups].sort()) === JSON.stringify([...read.authorized].sort()) &&
+      (mode === undefined || mode === read.mode);
     return known('config.loaded', same, `${info.because}, ${path}`);
   }
   if (started === null) return unknown('config.loaded', 'neither the scheduler nor systemd says when it started');

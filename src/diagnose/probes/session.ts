@@ -8,7 +8,17 @@ import { accountOf } from '../lookup.ts';
 
 const MAX_PROCESSES = 50_000;
 /** What stays behind for a user without being a session of theirs: it is old, and nobody works in it. */
-const DAEMONS = new Set(['systemd', '(sd-pam)', 'dbus-daemon', 'dbus-broker', 'ssh-agent', 'gpg-agent', 'pipewire', 'wireplumber', 'pulseaudio']);
+const DAEMONS = new Set([
+  'systemd',
+  '(sd-pam)',
+  'dbus-daemon',
+  'dbus-broker',
+  'ssh-agent',
+  'gpg-agent',
+  'pipewire',
+  'wireplumber',
+  'pulseaudio',
+]);
 
 interface Running {
   pid: number;
@@ -28,7 +38,9 @@ export const session: Probe = {
     try {
       const pids = ((await ground.list(proc)) ?? []).filter(name => /^\d+$/.test(name)).map(Number);
       if (pids.length > MAX_PROCESSES) return cannot(`${proc}: more than ${MAX_PROCESSES} processes`);
-      const running = (await Promise.all(pids.map(pid => sessionOf(ground, proc, pid, who.value.uid)))).filter(r => r !== null);
+      const running = (await Promise.all(pids.map(pid => sessionOf(ground, proc, pid, who.value.uid)))).filter(
+        r => r !== null,
+      );
       const source = `${proc}/*/status of uid ${who.value.uid}`;
       return [
         known('session.pids', running.map(r => String(r.pid)).slice(0, 500), source),
@@ -45,7 +57,8 @@ export const session: Probe = {
 async function sessionOf(ground: Ground, proc: string, pid: number, uid: number): Promise<Running | null> {
   try {
     const status = (await ground.read(`${proc}/${pid}/status`))?.text ?? '';
-    const field = (name: string): string[] => (status.match(new RegExp(`^${name}:[ \\t]*(.*)$`, 'm'))?.[1] ?? '').split(/\s+/).filter(Boolean);
+    const field = (name: string): string[] =>
+      (status.match(new RegExp(`^${name}:[ \\t]*(.*)$`, 'm'))?.[1] ?? '').split(/\s+/).filter(Boolean);
     if (field('Uid')[0] !== String(uid) || !/^Groups:/m.test(status)) return null;
     if (DAEMONS.has(field('Name').join(' '))) return null;
     return { pid, gids: [...field('Gid').slice(0, 1), ...field('Groups')].map(Number) };

@@ -15,9 +15,15 @@ export const shadow: Probe = {
       const { entry, account, password, source } = await ground.ask({ probe: 'shadow', user: user! });
       if (entry === 'missing') return cannot(`${source}: no entry, so the account is not kept here`);
       return [
-        account === null ? unknown('account.expired', `${source}: says nothing`) : known('account.expired', account === 'expired', source),
-        password === null ? unknown('account.password-locked', source) : known('account.password-locked', password === 'locked', source),
-        password === null ? unknown('account.password-expired', source) : known('account.password-expired', password === 'expired', source),
+        account === null
+          ? unknown('account.expired', `${source}: says nothing`)
+          : known('account.expired', account === 'expired', source),
+        password === null
+          ? unknown('account.password-locked', source)
+          : known('account.password-locked', password === 'locked', source),
+        password === null
+          ? unknown('account.password-expired', source)
+          : known('account.password-expired', password === 'expired', source),
       ];
     } catch (error) {
       return cannot(messageOf(error));

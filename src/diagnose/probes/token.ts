@@ -24,14 +24,24 @@ export const token: Probe = {
         case 'none':
           return [known('token.present', false, source), ...cannot('there is no token', 1)];
         case 'malformed':
-          return [known('token.present', true, source), known('token.readable', false, `${source}: ${claims.why}`), ...cannot(claims.why, 2)];
+          return [
+            known('token.present', true, source),
+            known('token.readable', false, `${source}: ${claims.why}`),
+            ...cannot(claims.why, 2),
+          ];
         case 'read':
           return [
             known('token.present', true, source),
             known('token.readable', true, source),
-            claims.intact === null ? unknown('token.intact', 'signed in a way we do not know') : known('token.intact', claims.intact, source),
-            claims.user === null ? unknown('token.user', 'the token names no user') : known('token.user', claims.user, source),
-            claims.groups === null ? unknown('token.groups', 'the token names no groups') : known('token.groups', claims.groups, source),
+            claims.intact === null
+              ? unknown('token.intact', 'signed in a way we do not know')
+              : known('token.intact', claims.intact, source),
+            claims.user === null
+              ? unknown('token.user', 'the token names no user')
+              : known('token.user', claims.user, source),
+            claims.groups === null
+              ? unknown('token.groups', 'the token names no groups')
+              : known('token.groups', claims.groups, source),
             claims.expires === null
               ? unknown('token.expires', 'the token has no end')
               : known('token.expires', new Date(claims.expires).toISOString(), source),

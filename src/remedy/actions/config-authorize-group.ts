@@ -15,7 +15,8 @@ export const configAuthorizeGroup: Action = {
     if (rule) return rule;
     const before = facts.text('config.hash');
     const splice = facts.list('config.splice');
-    if (!before || !splice) return { refused: `${file} can't be patched safely: ${facts.source(before ? 'config.splice' : 'config.hash')}` };
+    if (!before || !splice)
+      return { refused: `${file} can't be patched safely: ${facts.source(before ? 'config.splice' : 'config.hash')}` };
     const [of, at, after, insert, diff] = splice as [string, string, string, string, string];
     if (of !== group) return { refused: `the change was prepared for ${of}, not for ${group}` };
     const splicing = { file, group, at: Number(at), insert };
@@ -38,8 +39,16 @@ export const configAuthorizeGroup: Action = {
 /** Was the group authorised before? Then this puts back what was; if not, leaving it out may have been meant. */
 function historyOf(group: string, { facts }: ActionContext): { entitlement: string | null; notes: string[] } {
   if (facts.list('history.config-removed-groups')?.includes(group))
-    return { entitlement: `${group} was authorised before (${facts.source('history.config-removed-groups')})`, notes: [] };
-  return { entitlement: null, notes: [`No earlier copy of the configuration is known that authorised ${group}: leaving it out may have been meant. Give a reason.`] };
+    return {
+      entitlement: `${group} was authorised before (${facts.source('history.config-removed-groups')})`,
+      notes: [],
+    };
+  return {
+    entitlement: null,
+    notes: [
+      `No earlier copy of the configuration is known that authorised ${group}: leaving it out may have been meant. Give a reason.`,
+    ],
+  };
 }
 
 /** The diff of taking the line out again. */

@@ -34,12 +34,23 @@ export const groupAdd: Action = {
 };
 
 /** What shows that this person should be in the group; where nothing does, the approver is told to say why. */
-function entitlementOf(user: string, group: string, { facts, config }: ActionContext): { entitlement: string | null; notes: string[] } {
+function entitlementOf(
+  user: string,
+  group: string,
+  { facts, config }: ActionContext,
+): { entitlement: string | null; notes: string[] } {
   const listed = facts.list('entitlement.groups');
   const file = config.entitlement.file ?? '';
   const local = facts.list('access.local-groups')?.includes(group) ?? true;
-  const where = local ? [] : [`${group} lives in the directory: usermod would change nothing here, so the plan is for whoever keeps the directory`];
+  const where = local
+    ? []
+    : [
+        `${group} lives in the directory: usermod would change nothing here, so the plan is for whoever keeps the directory`,
+      ];
   if (listed?.includes(group)) return { entitlement: `${file} lists ${user} in ${group}`, notes: where };
   const why = listed ? `${file} does not list ${user} in ${group}` : facts.source('entitlement.groups');
-  return { entitlement: null, notes: [`Nothing shows that ${user} should have access (${why}): give a reason.`, ...where] };
+  return {
+    entitlement: null,
+    notes: [`Nothing shows that ${user} should have access (${why}): give a reason.`, ...where],
+  };
 }

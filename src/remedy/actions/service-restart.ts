@@ -8,7 +8,8 @@ export const serviceRestart: Action = {
   make({ unit = '' }, { facts, config }) {
     const rule = mayManage(unit, config);
     if (rule) return rule;
-    if (facts.value('config.valid') === false) return { refused: `${unit} would not come back: ${config.scheduler.config}: ${facts.text('config.problem')}` };
+    if (facts.value('config.valid') === false)
+      return { refused: `${unit} would not come back: ${config.scheduler.config}: ${facts.text('config.problem')}` };
     const running = facts.number('queue.running');
     const hash = facts.text('config.hash');
     const assumes: Record<string, FactValue> = hash ? { 'config.hash': hash } : {};
@@ -21,7 +22,13 @@ export const serviceRestart: Action = {
       loses: [],
       assumes,
       entitlement: null,
-      notes: [running === undefined ? 'How many jobs run now is not known.' : running === 1 ? '1 job runs now.' : `${running} jobs run now.`],
+      notes: [
+        running === undefined
+          ? 'How many jobs run now is not known.'
+          : running === 1
+            ? '1 job runs now.'
+            : `${running} jobs run now.`,
+      ],
       elsewhere: false,
     };
   },

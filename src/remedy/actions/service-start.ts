@@ -7,7 +7,8 @@ export const serviceStart: Action = {
   make({ unit = '' }, { facts, config }) {
     const rule = mayManage(unit, config);
     if (rule) return rule;
-    if (facts.value('config.valid') === false) return { refused: `${unit} would not start: ${config.scheduler.config}: ${facts.text('config.problem')}` };
+    if (facts.value('config.valid') === false)
+      return { refused: `${unit} would not start: ${config.scheduler.config}: ${facts.text('config.problem')}` };
     return {
       tier: 2,
       deed: `Start ${unit}`,

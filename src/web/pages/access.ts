@@ -2,7 +2,7 @@
  * Access: every grant made through Readmit, by whom, why and until when; each can be taken back from its incident.
  */
 import type { Grant } from '../../desk.ts';
-import { counted, html, type Html } from '../html.ts';
+import { counted, type Html, html } from '../html.ts';
 import { mayAct } from '../rights.ts';
 import { type Frame, page, token } from './frame.ts';
 import { incidentLink, moment, near, nothing, personLink } from './marks.ts';
@@ -29,7 +29,7 @@ export function grantTable(frame: Frame, grants: Grant[]): Html {
 <thead><tr><th scope="col">Who</th><th scope="col">Group</th><th scope="col">Approved by</th><th scope="col">Why</th><th scope="col">Since</th><th scope="col">Until</th><th scope="col"><span class="aloud">Take back</span></th></tr></thead>
 <tbody>${grants.map(
     g => html`<tr data-row><th scope="row">${personLink(g.user)}<span class="faint"> uid ${g.uid}</span></th><td class="mono">${g.group}<span class="faint"> on ${g.host}</span></td>
-<td>${g.by.join(", ")}</td><td>${g.entitlement ?? g.reason}${g.entitlement && g.reason && html`<span class="source">${g.reason}</span>`}</td>
+<td>${g.by.join(', ')}</td><td>${g.entitlement ?? g.reason}${g.entitlement && g.reason && html`<span class="source">${g.reason}</span>`}</td>
 <td>${moment(g.since, 'day')}<span class="source">${incidentLink(g.incident, 'incident')}</span></td>
 <td>${g.ended ? html`ended ${moment(g.ended, 'day')}` : g.until ? near(g.until, frame.now) : 'no end'}</td>
 <td>${act && !g.ended && html`<details class="other"><summary aria-label="${`Take back ${g.user}’s access`}">Take back</summary><form method="post" action="/incidents/${encodeURIComponent(g.incident)}/undo">${token(frame)}<button class="plain">Remove ${g.user} from ${g.group}</button></form></details>`}</td></tr>`,

@@ -3,7 +3,7 @@
  * stands below. The button is on the incident's own page, beside the evidence.
  */
 import type { IncidentRow } from '../../desk.ts';
-import { counted, html, type Html } from '../html.ts';
+import { counted, type Html, html } from '../html.ts';
 import { waitsFor } from '../rights.ts';
 import { type Frame, page } from './frame.ts';
 import { near, nothing, stateMark, whole } from './marks.ts';

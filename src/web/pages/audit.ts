@@ -2,7 +2,7 @@
  * Audit: who did what, newest first, each entry with the digest that chains it to the one before. The proof itself is
  * `readmit audit verify`, which reads the file and not this page.
  */
-import { html, type Html } from '../html.ts';
+import { type Html, html } from '../html.ts';
 import { type Frame, page } from './frame.ts';
 import { incidentLink, moment, nothing } from './marks.ts';
 

@@ -4,7 +4,7 @@
  */
 import type { IncidentDetail } from '../../desk.ts';
 import { isEnded, type State } from '../../incident.ts';
-import { counted, html, type Html } from '../html.ts';
+import { counted, type Html, html } from '../html.ts';
 import { mayAct, type Standing, standing } from '../rights.ts';
 import { type Frame, token } from './frame.ts';
 import { near, sentence, stateMark } from './marks.ts';
@@ -76,14 +76,22 @@ function forms(frame: Frame, incident: IncidentDetail, plan: Plan): Html {
 <button class="plain">Deny this plan</button><p class="faint">Final for this plan; the same change is not offered again for ${hours(frame.config.policy.denySticky)}.</p></form></details>`;
 }
 
-const hours = (seconds: number): string => (seconds % 86_400 === 0 ? counted(seconds / 86_400, 'day') : counted(Math.round(seconds / 3600), 'hour'));
+const hours = (seconds: number): string =>
+  seconds % 86_400 === 0 ? counted(seconds / 86_400, 'day') : counted(Math.round(seconds / 3600), 'hour');
 
 function others(frame: Frame, incident: IncidentDetail): Html {
   const path = `/incidents/${encodeURIComponent(incident.id)}`;
-  return html`${!isEnded(incident.state) && html`<details class="other"><summary>Silence</summary><form method="post" action="${path}/silence">${token(frame)}
+  return html`${
+    !isEnded(incident.state) &&
+    html`<details class="other"><summary>Silence</summary><form method="post" action="${path}/silence">${token(frame)}
 <label>For <select name="for">${Object.entries(SILENCES).map(([key, n]) => html`<option value="${key}">${n < 24 ? counted(n, 'hour') : counted(n / 24, 'day')}</option>`)}</select></label>
 <label>Reason <input name="reason" maxlength="500" required autocomplete="off"></label>
-<button class="plain">Silence</button><p class="faint">No mail until then. The incident stays on this page.</p></form></details>`}
-${incident.plan && UNDOABLE.includes(incident.state) && html`<details class="other"><summary>Take it back</summary><form method="post" action="${path}/undo">${token(frame)}
-<p>${incident.plan.undo}</p><button class="plain">Take back: ${incident.plan.deed}</button></form></details>`}`;
+<button class="plain">Silence</button><p class="faint">No mail until then. The incident stays on this page.</p></form></details>`
+  }
+${
+  incident.plan &&
+  UNDOABLE.includes(incident.state) &&
+  html`<details class="other"><summary>Take it back</summary><form method="post" action="${path}/undo">${token(frame)}
+<p>${incident.plan.undo}</p><button class="plain">Take back: ${incident.plan.deed}</button></form></details>`
+}`;
 }

@@ -4,7 +4,7 @@
  */
 import type { Config } from '../../config.ts';
 import type { Desk, Health, Person } from '../../desk.ts';
-import { counted, html, type Html } from '../html.ts';
+import { counted, type Html, html } from '../html.ts';
 import { waitsFor } from '../rights.ts';
 import { mark } from './marks.ts';
 
@@ -59,7 +59,9 @@ ${body}
 
 /** A whole page for a signed-in person. */
 export function page(frame: Frame, title: string, body: Html): Html {
-  const waiting = frame.desk.incidents({ state: 'proposed' }).filter(row => waitsFor(frame.person, row, frame.config)).length;
+  const waiting = frame.desk
+    .incidents({ state: 'proposed' })
+    .filter(row => waitsFor(frame.person, row, frame.config)).length;
   const health = frame.desk.health();
   return documentOf(
     frame,

@@ -2,7 +2,7 @@
  * Health: can we see, can we tell, can we act? Sources with their lag, agents, queue, mail, executor.
  */
 import type { Health } from '../../desk.ts';
-import { counted, html, type Html } from '../html.ts';
+import { counted, type Html, html } from '../html.ts';
 import { type Frame, page } from './frame.ts';
 import { near, nothing } from './marks.ts';
 
@@ -30,7 +30,9 @@ function sentences(health: Health): [string, ...string[]] {
   const bad = health.sources.filter(s => s.state !== 'ok').length;
   const all = counted(health.sources.length, 'source');
   const [first, ...rest] = [...health.banner, ...(bad ? [`${bad} of ${all} can’t be read.`] : [])];
-  return first === undefined ? ['All is well.', health.sources.length ? `${all} being read.` : 'No source is watched yet.'] : [first, ...rest];
+  return first === undefined
+    ? ['All is well.', health.sources.length ? `${all} being read.` : 'No source is watched yet.']
+    : [first, ...rest];
 }
 
 const lamp = (name: string, up: boolean, detail: string): Html =>

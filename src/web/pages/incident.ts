@@ -4,7 +4,7 @@
  */
 import type { IncidentDetail } from '../../desk.ts';
 import { isEnded } from '../../incident.ts';
-import { counted, html, type Html, type Part } from '../html.ts';
+import { counted, type Html, html, type Part } from '../html.ts';
 import { decision } from './decision.ts';
 import { type Frame, page } from './frame.ts';
 import {
@@ -15,9 +15,9 @@ import {
   near,
   otherMarks,
   personLink,
+  STATE_WORDS,
   sentence,
   stateMark,
-  STATE_WORDS,
   valueWords,
   whole,
 } from './marks.ts';
@@ -82,7 +82,9 @@ function undiagnosed(state: IncidentDetail['state'], kind: IncidentDetail['kind'
   if (kind === 'address')
     return 'One address tries many names, most of which do not exist. That is a matter for whoever looks after security; nobody is let in because of it.';
   if (state === 'open') return 'The facts are being asked for. This page shows them as they come.';
-  return cause ? 'The facts behind it are not kept here any more.' : 'No cause is known. What was done to find one stands in the history.';
+  return cause
+    ? 'The facts behind it are not kept here any more.'
+    : 'No cause is known. What was done to find one stands in the history.';
 }
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
@@ -108,9 +110,12 @@ function seenCard(incident: IncidentDetail, now: number): Html {
 <div class="scroll" tabindex="0" role="group" aria-label="Denials by person, address and endpoint" data-live="pairs"><table>
 <thead><tr><th scope="col">Person</th><th scope="col">Address</th><th scope="col">Endpoint</th><th scope="col" class="number">Denials</th><th scope="col">Last</th><th scope="col">Said by</th></tr></thead>
 <tbody>${pairs.map(p => html`<tr><td>${p.user ? personLink(p.user) : '–'}</td><td>${p.ip ? addressLink(p.ip) : '–'}</td><td class="mono">${p.endpoint ?? '–'}</td><td class="number">${p.count}</td><td>${near(p.last, now)}</td><td>${trust(p.selfReported ? 'user-written' : 'server')}</td></tr>`)}</tbody></table></div>
-${samples.length > 0 && html`<details><summary>${counted(samples.length, 'line')} as found in the log</summary>
+${
+  samples.length > 0 &&
+  html`<details><summary>${counted(samples.length, 'line')} as found in the log</summary>
 <p class="faint">Exactly as written; characters that would not show are made visible. A line marked <em>user-written</em> comes from a file its user can edit, and speaks for that user only.</p>
-<ul class="samples">${samples.map(s => html`<li><div class="meta">${trust(s.trust)} <span class="mono">${s.source}</span> byte ${s.offset} ${moment(s.at)}</div><pre tabindex="0"><code>${s.line}</code></pre></li>`)}</ul></details>`}
+<ul class="samples">${samples.map(s => html`<li><div class="meta">${trust(s.trust)} <span class="mono">${s.source}</span> byte ${s.offset} ${moment(s.at)}</div><pre tabindex="0"><code>${s.line}</code></pre></li>`)}</ul></details>`
+}
 </section>`;
 }
 

@@ -4,7 +4,7 @@
  */
 import type { IncidentRow } from '../../desk.ts';
 import type { FactValue, State } from '../../incident.ts';
-import { html, ownMarkup, type Html } from '../html.ts';
+import { type Html, html, ownMarkup } from '../html.ts';
 
 /** `act`: someone must do something; `wait`: something is under way; `good`, `over`: nobody waits. */
 export type Tone = 'act' | 'wait' | 'good' | 'over';
@@ -70,7 +70,7 @@ export function near(iso: string | number, now: number): Html {
   return html`<time datetime="${exact}" data-form="near" title="${exact}">${nearWords(at.getTime() - now)}</time>`;
 }
 
-export function nearWords(ahead: number): string {
+function nearWords(ahead: number): string {
   const seconds = Math.round(Math.abs(ahead) / 1000);
   const [n, unit] =
     seconds < 60

@@ -2,7 +2,7 @@
  * Who was denied from where: a table of people and addresses whose dots grow with the count. A scanner is one column
  * with many rows, an onboarding gap one row; the eye tells them apart before it reads.
  */
-import { counted, html, type Html } from '../html.ts';
+import { counted, type Html, html } from '../html.ts';
 import { nothing } from './marks.ts';
 
 export type Cell = { user: string; ip: string; count: number };
@@ -31,12 +31,13 @@ export function matrix(cells: Cell[]): Html {
   return html`<div class="scroll" tabindex="0" role="group" aria-label="Denials by person and address">
 <table class="matrix"><thead><tr><td></td>${ips.map(ip => html`<th scope="col" title="${ip}"><a href="/addresses/${encodeURIComponent(ip)}">${ip}</a></th>`)}</tr></thead>
 <tbody>${users.map(
-    user => html`<tr><th scope="row"><a href="/people/${encodeURIComponent(user)}">${user}</a></th>${ips.map(ip => {
-      const n = counts.get(`${user} ${ip}`) ?? 0;
-      return n
-        ? html`<td title="${`${user} from ${ip}: ${counted(n, 'denial')}`}"><span class="dot size-${size(n)}"></span><span class="aloud">${n}</span></td>`
-        : html`<td></td>`;
-    })}</tr>`,
+    user =>
+      html`<tr><th scope="row"><a href="/people/${encodeURIComponent(user)}">${user}</a></th>${ips.map(ip => {
+        const n = counts.get(`${user} ${ip}`) ?? 0;
+        return n
+          ? html`<td title="${`${user} from ${ip}: ${counted(n, 'denial')}`}"><span class="dot size-${size(n)}"></span><span class="aloud">${n}</span></td>`
+          : html`<td></td>`;
+      })}</tr>`,
   )}</tbody></table></div>
 ${(more[0]! > 0 || more[1]! > 0) && html`<p class="faint">The largest are shown; <a href="/people">${counted(more[0]!, 'more person', 'more people')}</a> and <a href="/addresses">${counted(more[1]!, 'more address', 'more addresses')}</a>.</p>`}`;
 }

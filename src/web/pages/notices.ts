@@ -15,7 +15,9 @@ const DONE = {
 export type Done = keyof typeof DONE;
 
 export const noticeOf = (done: string | undefined): Notice | null =>
-  done && Object.hasOwn(DONE, done) ? { tone: 'good', title: DONE[done as Done][0], text: DONE[done as Done][1] } : null;
+  done && Object.hasOwn(DONE, done)
+    ? { tone: 'good', title: DONE[done as Done][0], text: DONE[done as Done][1] }
+    : null;
 
 /**
  * Why a vote on `digest` can't count now, for the person who sent it: they, or others, have decided already, or the
@@ -25,13 +27,25 @@ export function moved(incident: IncidentDetail, person: Person, digest: string):
   const { plan, votes, state } = incident;
   const mine = votes.find(v => v.by === person.name);
   if (mine && plan?.digest === digest)
-    return { tone: 'act', title: 'You have decided already.', text: html`You ${words(mine.decision)} this ${moment(mine.at)}. Nothing was done twice.` };
+    return {
+      tone: 'act',
+      title: 'You have decided already.',
+      text: html`You ${words(mine.decision)} this ${moment(mine.at)}. Nothing was done twice.`,
+    };
   if (state !== 'proposed' || !plan) {
     const who = votes.map(v => html`${v.by} ${words(v.decision)} it ${moment(v.at)}. `);
-    return { tone: 'act', title: 'This is decided.', text: html`${who}It is now: ${STATE_WORDS[state][0]}. Your vote was not needed and not recorded.` };
+    return {
+      tone: 'act',
+      title: 'This is decided.',
+      text: html`${who}It is now: ${STATE_WORDS[state][0]}. Your vote was not needed and not recorded.`,
+    };
   }
   if (plan.digest !== digest)
-    return { tone: 'act', title: 'The plan has changed since you saw it.', text: 'Your vote was not recorded. This page shows the new plan; look at it and decide again.' };
+    return {
+      tone: 'act',
+      title: 'The plan has changed since you saw it.',
+      text: 'Your vote was not recorded. This page shows the new plan; look at it and decide again.',
+    };
   return null;
 }
 

@@ -5,10 +5,10 @@
 import type { Config } from '../../config.ts';
 import type { IncidentRow, Person } from '../../desk.ts';
 import { isEnded } from '../../incident.ts';
-import { counted, html, type Html } from '../html.ts';
+import { counted, type Html, html } from '../html.ts';
 import { waitsFor } from '../rights.ts';
 import { type Frame, page } from './frame.ts';
-import { causeWords, near, nothing, otherMarks, spark, stateMark, STATE_WORDS, whole } from './marks.ts';
+import { causeWords, near, nothing, otherMarks, STATE_WORDS, spark, stateMark, whole } from './marks.ts';
 import { matrix } from './matrix.ts';
 import { RANGES, type Range, startOf, timeline } from './timeline.ts';
 
@@ -25,7 +25,8 @@ export function blockedBy(row: IncidentRow): number {
 export const byBlocked = (a: IncidentRow, b: IncidentRow): number =>
   blockedBy(b) - blockedBy(a) || urgency(b) - urgency(a) || Date.parse(a.opened) - Date.parse(b.opened);
 
-const urgency = (row: IncidentRow): number => (row.state === 'proposed' ? 2 : STATE_WORDS[row.state][1] === 'act' ? 1 : 0);
+const urgency = (row: IncidentRow): number =>
+  row.state === 'proposed' ? 2 : STATE_WORDS[row.state][1] === 'act' ? 1 : 0;
 
 /** `3 people can't work right now; one change lets all 3 back in.` */
 export function headline(rows: IncidentRow[], person: Person, config: Config): { first: string; second: string } {
@@ -38,7 +39,9 @@ export function headline(rows: IncidentRow[], person: Person, config: Config): {
   if (people === 0)
     return {
       first: 'Everyone can work.',
-      second: probing ? `${counted(probing, 'address is', 'addresses are')} probing; nobody is kept from working by it.` : 'Nobody has been denied without an answer.',
+      second: probing
+        ? `${counted(probing, 'address is', 'addresses are')} probing; nobody is kept from working by it.`
+        : 'Nobody has been denied without an answer.',
     };
   const changes = plans.length === 1 ? 'one change lets' : `${plans.length} changes let`;
   const whom = helped === people ? (people === 1 ? 'them' : `all ${people}`) : `${helped} of them`;
@@ -49,7 +52,10 @@ export function headline(rows: IncidentRow[], person: Person, config: Config): {
 }
 
 export function nowPage(frame: Frame, range: Range): Html {
-  const rows = frame.desk.incidents({ all: false }).filter(r => !isEnded(r.state)).sort(byBlocked);
+  const rows = frame.desk
+    .incidents({ all: false })
+    .filter(r => !isEnded(r.state))
+    .sort(byBlocked);
   const shown = rows.filter(r => !r.marks.length);
   const aside = rows.filter(r => r.marks.length > 0);
   const from = startOf(range, frame.now);

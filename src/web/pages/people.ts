@@ -3,9 +3,9 @@
  * And the list of everybody who was denied in the last 30 days.
  */
 import { NotFound } from '../../incident.ts';
-import { counted, html, type Html } from '../html.ts';
-import { type Frame, page } from './frame.ts';
+import { counted, type Html, html } from '../html.ts';
 import { grantTable } from './access.ts';
+import { type Frame, page } from './frame.ts';
 import { addressLink, nothing, personLink, whole } from './marks.ts';
 import { blockedBy, byBlocked, incidentList } from './now.ts';
 import { startOf } from './timeline.ts';
@@ -21,10 +21,22 @@ export function totals<T>(rows: T[], key: (row: T) => string, n: (row: T) => num
 
 export function peoplePage(frame: Frame): Html {
   const cells = frame.desk.matrix(startOf('30d', frame.now));
-  const people = totals(cells, c => c.user, c => c.count);
+  const people = totals(
+    cells,
+    c => c.user,
+    c => c.count,
+  );
   const grants = frame.desk.grants();
-  const places = new Map(totals(cells, c => c.user, () => 1));
-  const blocked = new Set(frame.desk.incidents({ all: false }).flatMap(r => (r.kind === 'user' && blockedBy(r) > 0 ? [r.key] : [])));
+  const places = new Map(
+    totals(
+      cells,
+      c => c.user,
+      () => 1,
+    ),
+  );
+  const blocked = new Set(
+    frame.desk.incidents({ all: false }).flatMap(r => (r.kind === 'user' && blockedBy(r) > 0 ? [r.key] : [])),
+  );
   return page(
     frame,
     'People',
@@ -48,7 +60,9 @@ export function personPage(frame: Frame, name: string): Html {
   const all = frame.desk.incidents({ all: true });
   const cells = frame.desk.matrix(startOf('30d', frame.now)).filter(c => c.user === name);
   const grants = frame.desk.grants().filter(g => g.user === name);
-  const own = all.filter(r => r.kind === 'user' && r.key === name).sort((a, b) => Date.parse(b.opened) - Date.parse(a.opened));
+  const own = all
+    .filter(r => r.kind === 'user' && r.key === name)
+    .sort((a, b) => Date.parse(b.opened) - Date.parse(a.opened));
   if (!cells.length && !grants.length && !own.length) throw new NotFound(`nothing is known of ${name}`);
   const current = own.find(r => blockedBy(r) > 0);
   const denials = cells.reduce((n, c) => n + c.count, 0);
@@ -60,7 +74,16 @@ export function personPage(frame: Frame, name: string): Html {
 <p>${counted(denials, 'denial')} from ${counted(cells.length, 'address', 'addresses')} in the last 30 days; ${counted(grants.filter(g => !g.ended).length, 'grant')} through Readmit in force.</p></div>
 <section aria-labelledby="incidents"><h2 id="incidents">Incidents</h2>${own.length ? incidentList([...own].sort(byBlocked), frame.now) : nothing('No incident of their own.')}</section>
 <section aria-labelledby="granted"><h2 id="granted">Access granted</h2>${grantTable(frame, grants)}</section>
-<section class="card" aria-labelledby="from"><h2 id="from">Seen from</h2>${cells.length ? html`<table><thead><tr><th scope="col">Address</th><th scope="col" class="number">Denials</th></tr></thead><tbody>${totals(cells, c => c.ip, c => c.count).map(([ip, n]) => html`<tr><th scope="row">${addressLink(ip)}</th><td class="number">${n}</td></tr>`)}</tbody></table>` : nothing('No address in the last 30 days.')}</section>`,
+<section class="card" aria-labelledby="from"><h2 id="from">Seen from</h2>${
+      cells.length
+        ? html`<table><thead><tr><th scope="col">Address</th><th scope="col" class="number">Denials</th></tr></thead><tbody>${totals(
+            cells,
+            c => c.ip,
+            c => c.count,
+          ).map(
+            ([ip, n]) => html`<tr><th scope="row">${addressLink(ip)}</th><td class="number">${n}</td></tr>`,
+          )}</tbody></table>`
+        : nothing('No address in the last 30 days.')
+    }</section>`,
   );
 }
-

@@ -4,10 +4,8 @@
  */
 import type { IncidentDetail } from '../../desk.ts';
 import type { Step } from '../../incident.ts';
-import { counted, html, type Html } from '../html.ts';
+import { counted, type Html, html } from '../html.ts';
 import { moment, personLink } from './marks.ts';
-
-type Plan = NonNullable<IncidentDetail['plan']>;
 
 export function planCard({ plan, id }: IncidentDetail): Html | false {
   if (!plan) return false;
@@ -33,7 +31,9 @@ ${plan.notes.length > 0 && html`<ul class="notes">${plan.notes.map(n => html`<li
 function people(names: string[]): Html {
   if (!names.length) return html`nobody`;
   const all = html`${names.map((n, i) => html`${i > 0 && ', '}${/^[a-z_][a-z0-9_.-]*$/i.test(n) ? personLink(n) : n}`)}`;
-  return names.length > 12 ? html`<details><summary>${counted(names.length, 'person', 'people')}</summary>${all}</details>` : all;
+  return names.length > 12
+    ? html`<details><summary>${counted(names.length, 'person', 'people')}</summary>${all}</details>`
+    : all;
 }
 
 function targets(all: Step[]): [string, string][] {
@@ -61,9 +61,10 @@ const steps = (all: Step[]): Html | false =>
   html`<ol class="steps">${all.map(step => html`<li><span class="action">${step.action}</span>${'argv' in step ? command(step.argv) : diff(step.diff)}</li>`)}</ol>`;
 
 /** An argument that is not plainly one word stands in quotes, so that where it ends can be seen. */
-const argument = (word: string): string => (/^[A-Za-z0-9@%+=:,./_-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+const argument = (word: string): string =>
+  /^[A-Za-z0-9@%+=:,./_-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
-export const command = (argv: Plan['full'][number] extends infer S ? (S extends { argv: infer A } ? A : never) : never): Html =>
+const command = (argv: string[]): Html =>
   html`<div class="command" data-copy><pre tabindex="0"><code>${argv.map(argument).join(' ')}</code></pre></div>`;
 
 function diff(text: string): Html {

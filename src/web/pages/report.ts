@@ -1,7 +1,7 @@
 /**
  * The report of any week, the same as the mail: its own markup, in a shadow tree so that its style and ours don't meet.
  */
-import { html, ownMarkup, type Html } from '../html.ts';
+import { type Html, html, ownMarkup } from '../html.ts';
 import { type Frame, page } from './frame.ts';
 
 /** One week's report. `html` is what the report made of it: every value in it escaped already, no script. */
@@ -35,7 +35,8 @@ const DARK = /@media\s*\(prefers-color-scheme:\s*dark\)/g;
  * policy would not run them. Where the reader chose light or dark here, that choice counts and not the system's.
  */
 export function sheet(text: string, { nonce, theme }: Pick<Frame, 'nonce' | 'theme'>): Html {
-  const chosen = theme === 'dark' ? '@media all' : theme === 'light' ? '@media not all' : '@media (prefers-color-scheme:dark)';
+  const chosen =
+    theme === 'dark' ? '@media all' : theme === 'light' ? '@media not all' : '@media (prefers-color-scheme:dark)';
   const styles = [...text.matchAll(/<style[^>]*>([\s\S]*?)<\/style>/gi)].map(m => m[1]!.replace(DARK, chosen));
   const body = /<body[^>]*>([\s\S]*)<\/body>/i.exec(text)?.[1] ?? text;
   const inner = body.replace(/<style[^>]*>[\s\S]*?<\/style>/gi, '').replace(/<\/?template[^>]*>/gi, '');

@@ -2,7 +2,7 @@
  * How to get in, and the pages that say no. A link only shows a button; the button signs in. None of these pages says
  * anything about incidents, plans or people.
  */
-import { html, type Html } from '../html.ts';
+import { type Html, html } from '../html.ts';
 import { type Bare, barePage, type Frame, page } from './frame.ts';
 
 /** For anybody without a session. */
@@ -36,7 +36,11 @@ export const usedLinkPage = (bare: Bare): Html =>
   );
 
 export const signedOutPage = (bare: Bare): Html =>
-  barePage(bare, 'Signed out', html`<h1>You are signed out.</h1><p>This browser can’t see or change anything here any more.</p>`);
+  barePage(
+    bare,
+    'Signed out',
+    html`<h1>You are signed out.</h1><p>This browser can’t see or change anything here any more.</p>`,
+  );
 
 /** Any refusal or fault, in a sentence or two. */
 export const problemPage = (bare: Bare, title: string, text: string, back: string | null = '/'): Html =>

@@ -2,7 +2,7 @@
  * Denials over time, stacked by cause: drawn on the server as plain SVG rectangles, with the same numbers as a table
  * behind a fold. Labels stand in HTML beside the drawing, so that it may be any width.
  */
-import { counted, html, ownMarkup, type Html } from '../html.ts';
+import { counted, type Html, html, ownMarkup } from '../html.ts';
 import { causeWords, moment } from './marks.ts';
 
 export type Range = '24h' | '7d' | '30d';
@@ -22,7 +22,11 @@ export const startOf = (range: Range, now: number): number =>
   Math.floor(now / HOUR) * HOUR - (RANGES[range].hours - 1) * HOUR;
 
 /** Bars from old to new; each has a count per cause, causes in order of their total, the sixth and later as one. */
-export function stack(points: Point[], range: Range, now: number): { causes: [string, number][]; bars: { at: number; counts: number[] }[] } {
+export function stack(
+  points: Point[],
+  range: Range,
+  now: number,
+): { causes: [string, number][]; bars: { at: number; counts: number[] }[] } {
   const { hours, bar } = RANGES[range];
   const from = startOf(range, now);
   const totals = new Map<string, number>();
@@ -30,7 +34,9 @@ export function stack(points: Point[], range: Range, now: number): { causes: [st
   const ordered = [...totals].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
   const rest = ordered.slice(SHADES - 1);
   const causes: [string, number][] =
-    rest.length > 1 ? [...ordered.slice(0, SHADES - 1), ['other causes', rest.reduce((n, [, c]) => n + c, 0)]] : ordered;
+    rest.length > 1
+      ? [...ordered.slice(0, SHADES - 1), ['other causes', rest.reduce((n, [, c]) => n + c, 0)]]
+      : ordered;
   const place = new Map(ordered.map(([cause], i) => [cause, Math.min(i, causes.length - 1)]));
   const bars = Array.from({ length: Math.ceil(hours / bar) }, (_, i) => ({
     at: from + i * bar * HOUR,

@@ -166,6 +166,11 @@
     );
   };
 
+  // On a narrow screen the place we are at may lie outside the row of pages.
+  const row = document.querySelector('.top nav ul');
+  const here = row?.querySelector('[aria-current]');
+  if (here) row.scrollLeft = Math.max(0, here.offsetLeft + here.offsetWidth + 48 - row.clientWidth);
+
   tell(document);
   equip(document);
   setInterval(() => tell(document), 15000);
