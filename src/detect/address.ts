@@ -10,7 +10,8 @@ export function addressKey(ip: string): string {
   const [head = '', tail] = ip.split('::');
   const before = head ? head.split(':') : [];
   const after = tail ? tail.split(':') : [];
-  const all = tail === undefined ? before : [...before, ...Array<string>(8 - before.length - after.length).fill('0'), ...after];
+  const all =
+    tail === undefined ? before : [...before, ...Array<string>(8 - before.length - after.length).fill('0'), ...after];
   const prefix = all.slice(0, 4);
   while (prefix.length && prefix.at(-1) === '0') prefix.pop();
   return `${prefix.join(':')}::/64`;
@@ -27,7 +28,10 @@ export class Addresses {
       const [address = '', prefix] = entry.split('/');
       const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
       const bits = prefix === undefined ? (family === 'ipv6' ? 128 : 32) : Number(prefix);
-      const right = isIP(address) && (prefix === undefined || /^[0-9]{1,3}$/.test(prefix)) && bits <= (family === 'ipv6' ? 128 : 32);
+      const right =
+        isIP(address) &&
+        (prefix === undefined || /^[0-9]{1,3}$/.test(prefix)) &&
+        bits <= (family === 'ipv6' ? 128 : 32);
       if (right) {
         this.list.addSubnet(address, bits, family);
         this.size++;

@@ -154,15 +154,22 @@ export class Clusters {
   }
 
   private outage(tally: Tally): Verdict[] {
-    if (tally.account !== 'user') return [{ kind: 'ignored', because: tally.account === 'system' ? 'system-account' : 'no-name' }];
-    return [this.open(this.service, 'service-unavailable', tally, tally.count, tally.user ? 1 : 0), { kind: 'counted', into: [this.service], fresh: tally.count }];
+    if (tally.account !== 'user')
+      return [{ kind: 'ignored', because: tally.account === 'system' ? 'system-account' : 'no-name' }];
+    return [
+      this.open(this.service, 'service-unavailable', tally, tally.count, tally.user ? 1 : 0),
+      { kind: 'counted', into: [this.service], fresh: tally.count },
+    ];
   }
 
   private trouble(tally: Tally, user: string): Verdict[] {
     if (tally.account === 'system') return [{ kind: 'ignored', because: 'system-account' }];
     if (tally.account === 'unknown') return [{ kind: 'ignored', because: 'no-name' }];
     const incident: ClusterRef = { kind: 'user', key: user };
-    return [this.open(incident, 'known-user-in-trouble', tally, tally.count, 1), { kind: 'counted', into: [incident], fresh: tally.count }];
+    return [
+      this.open(incident, 'known-user-in-trouble', tally, tally.count, 1),
+      { kind: 'counted', into: [incident], fresh: tally.count },
+    ];
   }
 
   private denial(tally: Tally, user: string, now: number): Verdict[] {
@@ -185,7 +192,8 @@ export class Clusters {
         verdicts.push(storm);
         into.unshift(this.service);
       } else verdicts.push(this.open(own, 'known-user-denied', tally, count, 1));
-    } else if (count >= this.limits.unknownThreshold) verdicts.push(this.open(own, 'unknown-name-repeated', tally, count, 1));
+    } else if (count >= this.limits.unknownThreshold)
+      verdicts.push(this.open(own, 'unknown-name-repeated', tally, count, 1));
     else verdicts.push({ kind: 'below-threshold', cluster: own, count, threshold: this.limits.unknownThreshold });
     verdicts.push({ kind: 'counted', into, fresh, ...(fresh === 0 ? { twice: true as const } : {}) });
     return verdicts;

@@ -27,7 +27,11 @@ export type Inhibition =
  * @param open the other open incidents
  * @param shared addresses that are never one attacker
  */
-export function inhibition(incident: Explained, open: readonly Explained[], shared: { has(ip: string): boolean }): Inhibition {
+export function inhibition(
+  incident: Explained,
+  open: readonly Explained[],
+  shared: { has(ip: string): boolean },
+): Inhibition {
   if (incident.kind !== 'user') return { kind: 'free', because: 'not-a-user' };
   const others = open.filter(other => other.id !== incident.id && other.host === incident.host);
   const service = others.find(other => other.kind === 'service');
@@ -42,5 +46,7 @@ export function inhibition(incident: Explained, open: readonly Explained[], shar
 /** A name nobody has, denied from that address only, and nobody else works from there. */
 function probed(user: Explained, address: Explained, shared: { has(ip: string): boolean }): boolean {
   const from = user.addresses ?? [];
-  return user.account !== 'user' && from.length > 0 && from.every(ip => !shared.has(ip) && addressKey(ip) === address.key);
+  return (
+    user.account !== 'user' && from.length > 0 && from.every(ip => !shared.has(ip) && addressKey(ip) === address.key)
+  );
 }

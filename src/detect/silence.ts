@@ -36,7 +36,10 @@ export interface Silenced {
 export function silencedBy(incident: Silenced, silences: readonly Silence[], now: number): Silence | null {
   return silences
     .filter(silence => silence.until > now && matches(silence.matcher, incident))
-    .reduce<Silence | null>((longest, silence) => (longest && longest.until >= silence.until ? longest : silence), null);
+    .reduce<Silence | null>(
+      (longest, silence) => (longest && longest.until >= silence.until ? longest : silence),
+      null,
+    );
 }
 
 /** True when every part of the matcher holds; of several users or addresses, all must be meant. */
@@ -52,7 +55,10 @@ export function matches(matcher: Matcher, incident: Silenced): boolean {
     user: users,
     ip: ips,
   };
-  return asked.length > 0 && asked.every(([part, wanted]) => values[part].length > 0 && values[part].every(value => like(wanted, value)));
+  return (
+    asked.length > 0 &&
+    asked.every(([part, wanted]) => values[part].length > 0 && values[part].every(value => like(wanted, value)))
+  );
 }
 
 const like = (wanted: string, value: string): boolean =>

@@ -48,7 +48,7 @@ export async function agent(config: Config, log: Logger, signal: AbortSignal): P
       config.redis,
       hostQueue(config.host),
       ToAgent,
-      async message => {
+      async (message: AgentMessage) => {
         if (message.name === 'ack') return feed.onAck(message.data.source, message.data.committed);
         if (message.name === 'positions') return feed.onPositions(message.data.sources);
         await work.take(message);

@@ -33,8 +33,16 @@ export async function rulesCheck(packDirs: readonly string[], options: RulesOpti
     const run = runExamples(packs);
     const faults = [...run.faults];
     for (const pack of packs) faults.push(...((await options.checkCauses?.(pack.dir)) ?? []));
-    if (options.json) writeLine(stdout, JSON.stringify({ packs: packs.map(pack => pack.name), patterns: run.patterns, examples: run.examples, faults }));
-    else writeLine(stdout, `${packs.map(pack => pack.name).join(', ') || 'no packs'}: ${run.patterns} patterns, ${run.examples} examples, ${faults.length} faults`);
+    if (options.json)
+      writeLine(
+        stdout,
+        JSON.stringify({ packs: packs.map(pack => pack.name), patterns: run.patterns, examples: run.examples, faults }),
+      );
+    else
+      writeLine(
+        stdout,
+        `${packs.map(pack => pack.name).join(', ') || 'no packs'}: ${run.patterns} patterns, ${run.examples} examples, ${faults.length} faults`,
+      );
     for (const fault of faults) writeLine(stderr, `${fault.file}:${fault.line}: ${fault.pattern}: ${fault.problem}`);
     return faults.length ? 1 : 0;
   } catch (error) {
@@ -65,7 +73,11 @@ export async function rulesExplain(line: string, options: RulesOptions = {}): Pr
     }
     const stopped = explain(parser, line);
     if (options.json) writeLine(stdout, JSON.stringify({ rule: null, nearest: stopped }));
-    else writeLine(stdout, `no pattern takes it; nearest is ${stopped.rule}\n  ${visible(line)}\n  at byte ${stopped.column}: expected ${stopped.expected}, found ${stopped.found}`);
+    else
+      writeLine(
+        stdout,
+        `no pattern takes it; nearest is ${stopped.rule}\n  ${visible(line)}\n  at byte ${stopped.column}: expected ${stopped.expected}, found ${stopped.found}`,
+      );
     return 1;
   } catch (error) {
     if (!(error instanceof Usage)) throw error;

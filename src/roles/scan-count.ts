@@ -29,7 +29,8 @@ export class Table {
       const row = slots[slot]! - 1;
       if (row < 0) break;
       const at = row * width;
-      if (rows[at] === a && rows[at + 1] === b && rows[at + 2] === c && (this.keys === 3 || rows[at + 3] === d)) return row;
+      if (rows[at] === a && rows[at + 1] === b && rows[at + 2] === c && (this.keys === 3 || rows[at + 3] === d))
+        return row;
       slot = (slot + 1) & mask;
     }
     const row = this.size++;
@@ -137,7 +138,9 @@ export class Counter {
   /** Of each rule: the number of its event, and whether a client writes it. */
   private readonly eventOf: Uint8Array;
   private readonly clientOf: Uint8Array;
-  private readonly opensNothing = Uint8Array.from(EVENTS, event => (event === 'succeeded' || event === 'error' ? 1 : 0));
+  private readonly opensNothing = Uint8Array.from(EVENTS, event =>
+    event === 'succeeded' || event === 'error' ? 1 : 0,
+  );
 
   /** @param latest times later than this (epoch ms) are taken for none: clients write what they like */
   constructor(parser: LineParser, latest: number) {
@@ -193,7 +196,11 @@ export class Counter {
     this.step = step;
     for (let row = 0; row < old.size; row++) {
       const second = old.get(row, 3) >>> 0;
-      this.moments.add(this.moments.row(old.get(row, 0), old.get(row, 1), old.get(row, 2), (second - (second % step)) | 0), 4, old.get(row, 4));
+      this.moments.add(
+        this.moments.row(old.get(row, 0), old.get(row, 1), old.get(row, 2), (second - (second % step)) | 0),
+        4,
+        old.get(row, 4),
+      );
     }
   }
 
@@ -216,7 +223,11 @@ export class Counter {
   /** Adds what another thread counted. */
   add(other: Counts): void {
     const { users, addresses, endpoints } = this.parser.vocabulary;
-    const [user, ip, endpoint] = [other.names.users.map(n => users.of(n)), other.names.addresses.map(n => addresses.of(n)), other.names.endpoints.map(n => endpoints.of(n))];
+    const [user, ip, endpoint] = [
+      other.names.users.map(n => users.of(n)),
+      other.names.addresses.map(n => addresses.of(n)),
+      other.names.endpoints.map(n => endpoints.of(n)),
+    ];
     this.lines += other.lines;
     this.unparsed += other.unparsed;
     other.observations.forEach((n, i) => {
@@ -224,14 +235,24 @@ export class Counter {
     });
     const d = other.denials;
     for (let row = 0, at = 0; at < d.length; row++, at += 4) {
-      const mine = this.denials.row(user[d[at]!]!, ip[d[at + 1]!]!, endpoint[d[at + 2]! >> 1]! * 2 + (d[at + 2]! & 1), 0);
+      const mine = this.denials.row(
+        user[d[at]!]!,
+        ip[d[at + 1]!]!,
+        endpoint[d[at + 2]! >> 1]! * 2 + (d[at + 2]! & 1),
+        0,
+      );
       this.denials.add(mine, 3, d[at + 3]!);
       this.seen.least(mine, other.seen[row]!);
     }
     while (this.step < other.step) this.lengthen(STEPS[STEPS.indexOf(this.step) + 1]!);
     const m = other.moments;
-    for (let at = 0; at < m.length; at += 5) this.moment(user[m[at]!]!, ip[m[at + 1]!]!, m[at + 2]!, m[at + 3]! >>> 0, m[at + 4]!);
-    other.first.forEach((time, i) => Number.isNaN(time) || this.first.least(user[i]!, time));
-    other.last.forEach((time, i) => Number.isNaN(time) || this.last.most(user[i]!, time));
+    for (let at = 0; at < m.length; at += 5)
+      this.moment(user[m[at]!]!, ip[m[at + 1]!]!, m[at + 2]!, m[at + 3]! >>> 0, m[at + 4]!);
+    other.first.forEach((time, i) => {
+      if (!Number.isNaN(time)) this.first.least(user[i]!, time);
+    });
+    other.last.forEach((time, i) => {
+      if (!Number.isNaN(time)) this.last.most(user[i]!, time);
+    });
   }
 }

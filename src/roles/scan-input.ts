@@ -83,7 +83,11 @@ function readWhole(fd: number, into: Buffer, length: number, position: number): 
 }
 
 /** Takes the next piece that no thread has taken, until there is none. `next`: [next piece, pieces done], shared. */
-export function countShare(counter: Counter, share: { files: PlainFile[]; next: Int32Array }, progress: (pieces: number) => void): void {
+export function countShare(
+  counter: Counter,
+  share: { files: PlainFile[]; next: Int32Array },
+  progress: (pieces: number) => void,
+): void {
   const { files, next } = share;
   let file = 0;
   let before = 0;
@@ -97,7 +101,12 @@ export function countShare(counter: Counter, share: { files: PlainFile[]; next: 
 }
 
 /** Counts a stream to its end; the number of its bytes. */
-export async function countStream(counter: Counter, stream: AsyncIterable<Buffer>, offset: number, progress: (bytes: number) => void): Promise<number> {
+export async function countStream(
+  counter: Counter,
+  stream: AsyncIterable<Buffer>,
+  offset: number,
+  progress: (bytes: number) => void,
+): Promise<number> {
   const { text } = counter.parser.search;
   // `have` bytes of the stream stand in the text; the first of them is byte `at` of the stream.
   let at = 0;

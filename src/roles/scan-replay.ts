@@ -2,8 +2,8 @@
  * What the detector would have opened: the counts of a scan are played to it in the order of their times, those without a
  * time in the order of the lines, as spread over the time in which their file was written.
  */
-import { Clusters, type ClusterRef, type Limits } from '../detect/cluster.ts';
-import { EVENTS, type Account, type EventName, type Meaning, type Tally } from '../incident.ts';
+import { type ClusterRef, Clusters, type Limits } from '../detect/cluster.ts';
+import { type Account, EVENTS, type EventName, type Meaning, type Tally } from '../incident.ts';
 import type { Counter } from './scan-count.ts';
 
 export interface FoundIncident extends ClusterRef {
@@ -31,7 +31,9 @@ export function replay(counter: Counter, options: ReplayOptions): FoundIncident[
       if (verdict.kind === 'counted') explainedBy(verdict.into, found, verdict.fresh);
     }
   }
-  return [...found.values()].sort((a, b) => b.count - a.count || (a.key < b.key ? -1 : a.key > b.key ? 1 : a.kind < b.kind ? -1 : 1));
+  return [...found.values()].sort(
+    (a, b) => b.count - a.count || (a.key < b.key ? -1 : a.key > b.key ? 1 : a.kind < b.kind ? -1 : 1),
+  );
 }
 
 const nameOf = (ref: ClusterRef): string => `${ref.kind} ${ref.key}`;
@@ -41,12 +43,27 @@ function explainedBy(into: readonly ClusterRef[], found: ReadonlyMap<string, Fou
   for (const kind of ['service', 'user', 'address'] as const)
     for (const ref of into) {
       const incident = ref.kind === kind ? found.get(nameOf(ref)) : undefined;
-      if (incident) return void (incident.count += count);
+      if (!incident) continue;
+      incident.count += count;
+      return;
     }
 }
 
 /** One tally from its numbers; of a client that names nobody it is still known that somebody real was there. */
-function tallyOf(counter: Counter, options: ReplayOptions, row: { event: EventName; user: number; ip: number; client: boolean; count: number; first: number; last: number; approximate: boolean }): Tally {
+function tallyOf(
+  counter: Counter,
+  options: ReplayOptions,
+  row: {
+    event: EventName;
+    user: number;
+    ip: number;
+    client: boolean;
+    count: number;
+    first: number;
+    last: number;
+    approximate: boolean;
+  },
+): Tally {
   const { users, addresses } = counter.parser.vocabulary;
   const user = users.texts[row.user] || null;
   return {
@@ -77,28 +94,44 @@ function* inOrder(counter: Counter, options: ReplayOptions): Generator<Tally> {
 function* untimed(counter: Counter, options: ReplayOptions): Generator<Tally> {
   const { denials, moments, seen } = counter;
   const addresses = counter.parser.vocabulary.addresses.texts.length;
-  const keyOf = (user: number, ip: number, what: number): number => (user * addresses + (options.account ? ip : 0)) * 2 + (what & 1);
+  const keyOf = (user: number, ip: number, what: number): number =>
+    (user * addresses + (options.account ? ip : 0)) * 2 + (what & 1);
   const counts = new Map<number, number>();
   const add = (key: number, count: number): void => void counts.set(key, (counts.get(key) ?? 0) + count);
   const order = Uint32Array.from({ length: denials.size }, (_, row) => row).sort((a, b) => seen.get(a) - seen.get(b));
-  for (const row of order) add(keyOf(denials.get(row, 0), denials.get(row, 1), denials.get(row, 2)), denials.get(row, 3));
+  for (const row of order)
+    add(keyOf(denials.get(row, 0), denials.get(row, 1), denials.get(row, 2)), denials.get(row, 3));
   for (let row = 0; row < moments.size; row++)
     if (moments.get(row, 3) !== 0 && EVENTS[moments.get(row, 2) >> 1] === 'denied')
       add(keyOf(moments.get(row, 0), moments.get(row, 1), moments.get(row, 2)), -moments.get(row, 4));
   for (const [key, count] of counts) {
     const [user, ip] = [Math.floor(key / 2 / addresses), Math.floor(key / 2) % addresses];
-    const row = { event: 'denied' as const, user, ip, client: key % 2 === 1, count, first: options.from, last: options.until, approximate: true };
+    const row = {
+      event: 'denied' as const,
+      user,
+      ip,
+      client: key % 2 === 1,
+      count,
+      first: options.from,
+      last: options.until,
+      approximate: true,
+    };
     if (count > 0) yield tallyOf(counter, options, row);
   }
 }
 
 function* timed(counter: Counter, options: ReplayOptions): Generator<Tally> {
   const { moments, step } = counter;
-  const rows = Uint32Array.from({ length: moments.size }, (_, row) => row).sort((a, b) => (moments.get(a, 3) >>> 0) - (moments.get(b, 3) >>> 0) || a - b);
+  const rows = Uint32Array.from({ length: moments.size }, (_, row) => row).sort(
+    (a, b) => (moments.get(a, 3) >>> 0) - (moments.get(b, 3) >>> 0) || a - b,
+  );
   for (const row of rows) {
     const second = moments.get(row, 3) >>> 0;
     const what = moments.get(row, 2);
-    const times = second === 0 ? { first: options.from, last: options.until } : { first: second * 1000, last: (second + step - 1) * 1000 };
+    const times =
+      second === 0
+        ? { first: options.from, last: options.until }
+        : { first: second * 1000, last: (second + step - 1) * 1000 };
     yield tallyOf(counter, options, {
       event: EVENTS[what >> 1]!,
       user: moments.get(row, 0),

@@ -20,7 +20,14 @@ export interface ScanResult {
   bytes: number;
   unparsed: number;
   observations: Record<string, number>;
-  users: { user: string; count: number; addresses: number; first: string | null; last: string | null; selfReported?: true }[];
+  users: {
+    user: string;
+    count: number;
+    addresses: number;
+    first: string | null;
+    last: string | null;
+    selfReported?: true;
+  }[];
   addresses: { ip: string; count: number; users: number }[];
   /** Made one at a time. */
   pairs: { length: number; at(i: number): PairRow; json(): Iterable<string> };
@@ -29,7 +36,9 @@ export interface ScanResult {
 
 /** The place of each name in their order by code unit. */
 function ranks(names: readonly string[]): Int32Array {
-  const order = Array.from(names, (_, i) => i).sort((a, b) => (names[a]! < names[b]! ? -1 : names[a]! > names[b]! ? 1 : 0));
+  const order = Array.from(names, (_, i) => i).sort((a, b) =>
+    names[a]! < names[b]! ? -1 : names[a]! > names[b]! ? 1 : 0,
+  );
   const rank = new Int32Array(names.length);
   order.forEach((id, place) => {
     rank[id] = place;
@@ -65,7 +74,9 @@ export function scanResult(counter: Counter, bytes: number, incidents: FoundInci
     bytes,
     unparsed: counter.unparsed,
     observations: Object.fromEntries(
-      EVENTS.map((event, i) => [event, counter.observations[i]!] as const).filter(([event, n]) => n > 0 || event === 'denied'),
+      EVENTS.map((event, i) => [event, counter.observations[i]!] as const).filter(
+        ([event, n]) => n > 0 || event === 'denied',
+      ),
     ),
     users: order(byUser, pairs.userRank).map(id => ({
       user: users.texts[id]!,
@@ -124,7 +135,8 @@ class Pairs {
 
   each(take: (user: number, ip: number, client: boolean, count: number) => void): void {
     const { table } = this;
-    for (let i = 0; i < table.size; i++) take(table.get(i, USER), table.get(i, IP), table.get(i, CLIENT) === 1, table.get(i, COUNT));
+    for (let i = 0; i < table.size; i++)
+      take(table.get(i, USER), table.get(i, IP), table.get(i, CLIENT) === 1, table.get(i, COUNT));
   }
 
   /** The rows of the i-th pair that have an endpoint, the greatest first. */
@@ -175,7 +187,8 @@ class Pairs {
       if (i) piece += ',';
       piece += `${users[table.get(pair, USER)]!}${addresses[table.get(pair, IP)]!}${table.get(pair, COUNT)},"endpoints":{`;
       const rows = this.rows(i);
-      for (let k = 0; k < rows.length; k++) piece += `${k ? ',' : ''}${endpoints[this.endpointOf(rows[k]!)]!}${counter.denials.get(rows[k]!, 3)}`;
+      for (let k = 0; k < rows.length; k++)
+        piece += `${k ? ',' : ''}${endpoints[this.endpointOf(rows[k]!)]!}${counter.denials.get(rows[k]!, 3)}`;
       piece += table.get(pair, CLIENT) ? '},"selfReported":true}' : '}}';
       if (piece.length < 1 << 18) continue;
       yield piece;
@@ -202,15 +215,31 @@ export function scanText(result: ScanResult): string {
   const shown = Array.from({ length: Math.min(SHOWN, pairs.length) }, (_, i) => pairs.at(i));
   return [
     `${lines.toLocaleString('en')} lines, ${bytes.toLocaleString('en')} bytes: ${events.join(', ')}; ${unparsed.toLocaleString('en')} unparsed`,
-    ...table('USER', ['denials', 'addresses', 'last'], users.map(u => [u.user + (u.selfReported ? ' (own log only)' : ''), u.count, u.addresses, u.last ?? '-'])),
-    ...table('ADDRESS', ['denials', 'users'], addresses.map(a => [a.ip, a.count, a.users])),
+    ...table(
+      'USER',
+      ['denials', 'addresses', 'last'],
+      users.map(u => [u.user + (u.selfReported ? ' (own log only)' : ''), u.count, u.addresses, u.last ?? '-']),
+    ),
+    ...table(
+      'ADDRESS',
+      ['denials', 'users'],
+      addresses.map(a => [a.ip, a.count, a.users]),
+    ),
     ...table(
       'USER AND ADDRESS',
       ['denials', 'endpoints'],
-      shown.map(p => [`${p.user} ${p.ip ?? '(own log)'}`, p.count, p.endpoints.map(([e, n]) => `${e} ${n}`).join(', ')]),
+      shown.map(p => [
+        `${p.user} ${p.ip ?? '(own log)'}`,
+        p.count,
+        p.endpoints.map(([e, n]) => `${e} ${n}`).join(', '),
+      ]),
       pairs.length,
     ),
-    ...table('INCIDENTS THAT WOULD OPEN', ['denials'], incidents.map(i => [`${i.kind} ${i.key}`, i.count])),
+    ...table(
+      'INCIDENTS THAT WOULD OPEN',
+      ['denials'],
+      incidents.map(i => [`${i.kind} ${i.key}`, i.count]),
+    ),
     '',
   ].join('\n');
 }
@@ -220,7 +249,9 @@ type Cell = string | number;
 function table(title: string, heads: string[], rows: Cell[][], total = rows.length): string[] {
   if (!rows.length) return [];
   const shown = rows.slice(0, SHOWN);
-  const text = [[title, ...heads], ...shown].map(row => row.map(cell => (typeof cell === 'number' ? cell.toLocaleString('en') : visible(cell))));
+  const text = [[title, ...heads], ...shown].map(row =>
+    row.map(cell => (typeof cell === 'number' ? cell.toLocaleString('en') : visible(cell))),
+  );
   const widths = text[0]!.map((_, column) => Math.max(...text.map(row => row[column]!.length)));
   const aligned = (cell: string, column: number): string =>
     typeof shown[0]![column] === 'number' ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!);

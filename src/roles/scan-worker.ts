@@ -22,4 +22,10 @@ const counter = new Counter(new LineParser(share.rules, { search: share.search }
 countShare(counter, share, () => {});
 const counts = counter.result();
 const { denials, seen, moments, first, last } = counts;
-parentPort!.postMessage(counts, [denials.buffer, seen.buffer, moments.buffer, first.buffer, last.buffer] as ArrayBuffer[]);
+parentPort!.postMessage(counts, [
+  denials.buffer,
+  seen.buffer,
+  moments.buffer,
+  first.buffer,
+  last.buffer,
+] as ArrayBuffer[]);

@@ -13,7 +13,7 @@ import { type Account, Usage } from '../incident.ts';
 import { compiledPacks, ownRules } from '../rules/cache.ts';
 import { LineParser, literalsOf } from '../rules/parser.ts';
 import { compileSearch } from '../rules/search.ts';
-import { type Counts, Counter } from './scan-count.ts';
+import { Counter, type Counts } from './scan-count.ts';
 import { countShare, countStream, type Input, openInput, type PlainFile, piecesOf } from './scan-input.ts';
 import { replay } from './scan-replay.ts';
 import { scanJson, scanResult, scanText } from './scan-report.ts';
@@ -85,7 +85,12 @@ export async function scan(files: readonly string[], options: ScanOptions = {}):
 type Progress = (bytes: number) => void;
 
 /** Plain files first, shared by two threads when they are large; then the streams. The number of bytes. */
-async function countAll(counter: Counter, inputs: readonly Input[], share: Omit<Share, 'files' | 'next'>, progress: Progress): Promise<number> {
+async function countAll(
+  counter: Counter,
+  inputs: readonly Input[],
+  share: Omit<Share, 'files' | 'next'>,
+  progress: Progress,
+): Promise<number> {
   let offset = 0;
   const plain: PlainFile[] = [];
   for (const input of inputs) {
@@ -93,7 +98,12 @@ async function countAll(counter: Counter, inputs: readonly Input[], share: Omit<
     plain.push({ fd: input.fd, size: input.size, offset });
     offset += input.size;
   }
-  await countPlain(counter, { ...share, files: plain, next: new Int32Array(new SharedArrayBuffer(8)) }, offset, progress);
+  await countPlain(
+    counter,
+    { ...share, files: plain, next: new Int32Array(new SharedArrayBuffer(8)) },
+    offset,
+    progress,
+  );
   for (const { fd } of plain) closeSync(fd);
   for (const input of inputs) if (input.kind !== 'plain') offset += await stream(counter, input, offset, progress);
   return offset;
@@ -101,7 +111,9 @@ async function countAll(counter: Counter, inputs: readonly Input[], share: Omit<
 
 async function countPlain(counter: Counter, share: Share, size: number, progress: Progress): Promise<void> {
   const shared = size >= WORTH_SHARING && availableParallelism() > 1;
-  const worker = shared ? new Worker(new URL(`./scan-worker${extname(import.meta.url)}`, import.meta.url), { workerData: share }) : null;
+  const worker = shared
+    ? new Worker(new URL(`./scan-worker${extname(import.meta.url)}`, import.meta.url), { workerData: share })
+    : null;
   const counted = worker ? (once(worker, 'message') as Promise<[Counts]>) : null;
   const pieces = share.files.reduce((n, file) => n + piecesOf(file), 0);
   countShare(counter, share, done => progress((done / pieces) * size));
@@ -151,7 +163,12 @@ function readPasswd(file: string): (name: string) => Account {
   } catch (error) {
     throw new Usage(`${file}: ${(error as NodeJS.ErrnoException).code}`);
   }
-  const uids = new Map(text.split('\n').map(line => line.split(':')).map(parts => [parts[0]!, Number(parts[2])]));
+  const uids = new Map(
+    text
+      .split('\n')
+      .map(line => line.split(':'))
+      .map(parts => [parts[0]!, Number(parts[2])]),
+  );
   return name => {
     const uid = uids.get(name);
     return uid === undefined || Number.isNaN(uid) ? 'unknown' : uid >= 1000 && uid < 65534 ? 'user' : 'system';

@@ -27,15 +27,17 @@ const findSetpriv = (): string | null => {
   }
 };
 
-/** How long to wait before the nth start of a part within a minute. */
-const backoff = (starts: number): number => Math.min(5000, starts <= 1 ? 0 : 50 * 2 ** (starts - 2));
+/** How long to wait before the nth start of a part within a minute. Never at once: whoever ends all of us ends it first. */
+const backoff = (starts: number): number => Math.min(5000, 20 * 2 ** Math.max(0, starts - 1));
 
 class Part {
-  child: ChildProcess | null = null;
-  #starts: number[] = [];
   readonly name: string;
   readonly #start: () => Promise<ChildProcess>;
   readonly #log: Logger;
+  #child: ChildProcess | null = null;
+  #starts: number[] = [];
+  #starting: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | null = null;
   #stopping = false;
 
   constructor(name: string, start: () => Promise<ChildProcess>, log: Logger) {
@@ -45,30 +47,46 @@ class Part {
   }
 
   /** Starts it and keeps it running until `stop`. Exit 2 (wrong config) is final. */
-  async run(onFatal: (error: Error) => void): Promise<void> {
+  run(onFatal: (error: Error) => void): Promise<void> {
+    this.#starting = this.#run(onFatal);
+    return this.#starting;
+  }
+
+  async #run(onFatal: (error: Error) => void): Promise<void> {
     this.#starts = [...this.#starts.filter(t => t > Date.now() - 60_000), Date.now()];
     const child = await this.#start();
-    this.child = child;
-    child.once('exit', (code, signal) => {
-      this.child = null;
+    this.#child = child;
+    const ended = (code: number | null, signal: NodeJS.Signals | null): void => {
+      this.#child = null;
       if (this.#stopping) return;
       if (code === 2) return onFatal(new Usage(`${this.name} refused to start`));
       this.#log.warn({ part: this.name, code, signal }, 'part ended, starting it again');
-      setTimeout(() => this.#stopping || this.run(onFatal).catch(onFatal), backoff(this.#starts.length));
-    });
+      this.#timer = setTimeout(() => this.run(onFatal).catch(onFatal), backoff(this.#starts.length));
+    };
+    if (isOver(child)) ended(child.exitCode, child.signalCode);
+    else child.once('exit', ended);
   }
 
-  async stop(signal: NodeJS.Signals = 'SIGTERM', limitMs = 2000): Promise<void> {
+  /** No new start from here on; what runs is ended by `stop`. */
+  hold(): void {
     this.#stopping = true;
-    const { child } = this;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    if (this.#timer) clearTimeout(this.#timer);
+  }
+
+  async stop(limitMs = 2000): Promise<void> {
+    this.hold();
+    await this.#starting.catch(() => {});
+    const child = this.#child;
+    if (!child || isOver(child)) return;
     const gone = once(child, 'exit');
-    child.kill(signal);
+    child.kill('SIGTERM');
     const timer = setTimeout(() => child.kill('SIGKILL'), limitMs);
     await gone;
     clearTimeout(timer);
   }
 }
+
+const isOver = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
 
 /** A role prints `ready` on its standard output when it does its work; the rest of what it prints is relayed. */
 function startRole(role: Role, config: Config, setpriv: string | null, relay: (line: string) => void): Promise<ChildProcess> {
@@ -103,6 +121,8 @@ export async function up(config: Config, log: Logger, signal: AbortSignal): Prom
   });
   broken.catch(() => {});
   const parts: Part[] = [];
+  // A signal to the whole group ends the parts as well: none of them is to be started again.
+  const aborted = new Promise<void>(done => signal.addEventListener('abort', () => (parts.forEach(p => p.hold()), done()), { once: true }));
   const start = async (part: Part): Promise<void> => {
     parts.push(part);
     await part.run(fatal);
@@ -119,7 +139,7 @@ export async function up(config: Config, log: Logger, signal: AbortSignal): Prom
     );
     for (const link of await signInLinks(config)) relay(link);
     relay(`ready ${originOf(config)}`);
-    await Promise.race([broken, new Promise<void>(done => signal.addEventListener('abort', () => done(), { once: true }))]);
+    await Promise.race([broken, aborted]);
   } finally {
     const [redis, ...roles] = parts;
     await Promise.all(roles.map(part => part.stop()));

@@ -2,8 +2,9 @@
  * What the JSON at the end of a client line says: which of the rules with this template holds, and of whom it speaks.
  * Each condition is a template of its own, over one text in the body. An equal body is judged once.
  */
-import { type Json, strictJson } from './json.ts';
+
 import { Memo } from './intern.ts';
+import { type Json, strictJson } from './json.ts';
 import { matchText, Pattern, type Vocabulary } from './pattern.ts';
 import type { Rule } from './rule.ts';
 import { parseTemplate } from './template.ts';
@@ -48,7 +49,9 @@ export class Body {
   private fields(json: Json, sentences: readonly Sentence[]): Record<string, string> | null {
     const fields: Record<string, string> = {};
     for (const { path, pattern } of sentences) {
-      const text = path.slice(1).reduce<Json | undefined>((value, key) => (value instanceof Map ? value.get(key) : undefined), json);
+      const text = path
+        .slice(1)
+        .reduce<Json | undefined>((value, key) => (value instanceof Map ? value.get(key) : undefined), json);
       const found = typeof text === 'string' ? matchText(pattern, text, this.vocabulary) : null;
       if (!found) return null;
       Object.assign(fields, found);
@@ -84,5 +87,7 @@ function parse(bytes: Uint8Array): Json | undefined {
 /** A pattern as it was written. */
 export const written = (pattern: Pattern): string =>
   pattern.steps
-    .map(({ part }) => ('literal' in part ? part.literal : part.field === part.type ? `{${part.field}}` : `{${part.field}:${part.type}}`))
+    .map(({ part }) =>
+      'literal' in part ? part.literal : part.field === part.type ? `{${part.field}}` : `{${part.field}:${part.type}}`,
+    )
     .join('');

@@ -4,7 +4,17 @@
  * there, or not writable only costs that time again.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, closeSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -36,7 +46,10 @@ const defaultCache = (): string => join(process.env.XDG_CACHE_HOME || join(homed
  * The packs below these directories, checked; from the cache when their text is the same as last time.
  * @throws Usage as `loadPacks`
  */
-export async function compiledPacks(roots: readonly string[], cacheDir: string = defaultCache()): Promise<CompiledPacks> {
+export async function compiledPacks(
+  roots: readonly string[],
+  cacheDir: string = defaultCache(),
+): Promise<CompiledPacks> {
   const hash = createHash('sha256').update(`${FORMAT}`);
   for (const file of packFiles(roots)) hash.update(`\0${file}\0`).update(readFileSync(file));
   const name = join(cacheDir, `rules-${hash.digest('hex')}.json`);
@@ -44,7 +57,10 @@ export async function compiledPacks(roots: readonly string[], cacheDir: string =
   if (known) return known;
   const { loadPacks } = await import('./pack.ts');
   const packs = loadPacks(roots);
-  const compiled: CompiledPacks = { rules: packs.flatMap(pack => pack.rules), events: Object.assign({}, ...packs.map(pack => pack.events).reverse()) };
+  const compiled: CompiledPacks = {
+    rules: packs.flatMap(pack => pack.rules),
+    events: Object.assign({}, ...packs.map(pack => pack.events).reverse()),
+  };
   keep(cacheDir, name, compiled);
   return compiled;
 }

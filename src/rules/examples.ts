@@ -20,7 +20,11 @@ export interface ExampleRun {
 }
 
 /** One line through a parser, with the fields it gave; null when no pattern took it. */
-export function parseLine(parser: LineParser, line: string, log: 'server' | 'client' | null): { rule: string; fields: Record<string, string> } | null {
+export function parseLine(
+  parser: LineParser,
+  line: string,
+  log: 'server' | 'client' | null,
+): { rule: string; fields: Record<string, string> } | null {
   const bytes = Buffer.from(line);
   const text = parser.search.text;
   // A newline inside would make two lines of it, and so would never reach a pattern.
@@ -28,7 +32,8 @@ export function parseLine(parser: LineParser, line: string, log: 'server' | 'cli
   bytes.copy(text);
   text[bytes.length] = 10;
   parser.search.find(0, bytes.length + 1);
-  if (parser.search.found !== 1 || parser.take(text, 0, bytes.length, parser.search.buckets(0), log) !== 'taken') return null;
+  if (parser.search.found !== 1 || parser.take(text, 0, bytes.length, parser.search.buckets(0), log) !== 'taken')
+    return null;
   const { users, addresses, endpoints } = parser.vocabulary;
   const fields = {
     user: users.texts[parser.user]!,
@@ -37,7 +42,10 @@ export function parseLine(parser: LineParser, line: string, log: 'server' | 'cli
     time: Number.isNaN(parser.time) ? '' : new Date(parser.time).toISOString(),
   };
   const rule = parser.rules[parser.rule]!;
-  return { rule: `${rule.pack}/${rule.name}`, fields: Object.fromEntries(Object.entries(fields).filter(([, value]) => value)) };
+  return {
+    rule: `${rule.pack}/${rule.name}`,
+    fields: Object.fromEntries(Object.entries(fields).filter(([, value]) => value)),
+  };
 }
 
 /** Runs every example of the packs against all their patterns together. */
@@ -52,17 +60,32 @@ export function runExamples(packs: readonly Pack[]): ExampleRun {
       };
       for (const example of spec.matches) checkMatch(all, spec, example, say);
       const alone = new LineParser(pack.rules.filter(rule => rule.name === spec.name));
-      for (const line of spec.rejects) if (parseLine(alone, line, spec.log)) say(`must not match, but does: ${visible(line)}`);
+      for (const line of spec.rejects)
+        if (parseLine(alone, line, spec.log)) say(`must not match, but does: ${visible(line)}`);
       examples += spec.matches.length + spec.rejects.length;
     }
   return { patterns: packs.reduce((n, pack) => n + pack.specs.length, 0), examples, faults };
 }
 
-function checkMatch(parser: LineParser, spec: RuleSpec, { line, fields }: RuleSpec['matches'][number], say: (problem: string) => void): void {
+function checkMatch(
+  parser: LineParser,
+  spec: RuleSpec,
+  { line, fields }: RuleSpec['matches'][number],
+  say: (problem: string) => void,
+): void {
   const taken = parseLine(parser, line, spec.log);
-  if (!taken) return say(`must match, but does not: ${visible(line)}`);
-  if (taken.rule !== `${spec.pack}/${spec.name}`) return say(`is taken by ${taken.rule} instead: ${visible(line)}`);
-  const wanted = { ...fields, ...(fields.time ? { time: new Date(fields.time).toISOString() } : {}) } as Record<string, string>;
+  if (!taken) {
+    say(`must match, but does not: ${visible(line)}`);
+    return;
+  }
+  if (taken.rule !== `${spec.pack}/${spec.name}`) {
+    say(`is taken by ${taken.rule} instead: ${visible(line)}`);
+    return;
+  }
+  const wanted = { ...fields, ...(fields.time ? { time: new Date(fields.time).toISOString() } : {}) } as Record<
+    string,
+    string
+  >;
   for (const key of new Set([...Object.keys(wanted), ...Object.keys(taken.fields)]))
     if (wanted[key] !== taken.fields[key])
       say(`${key} is ${taken.fields[key] ?? 'not there'}, should be ${wanted[key] ?? 'not there'}: ${visible(line)}`);

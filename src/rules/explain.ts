@@ -20,22 +20,43 @@ export function explain(parser: LineParser, line: string): Stopped {
   if (!nearest) return { rule: 'none', column: 1, expected: 'a pattern; no pack is loaded', found: shown(bytes, 0) };
   const { rules, pattern, body, json } = nearest;
   const rule = `${rules[0]!.pack}/${rules[0]!.name}`;
-  if (bytes.length > MAX_LINE) return { rule, column: MAX_LINE + 1, expected: `the end of the line: ${MAX_LINE} bytes at most`, found: shown(bytes, MAX_LINE) };
+  if (bytes.length > MAX_LINE)
+    return {
+      rule,
+      column: MAX_LINE + 1,
+      expected: `the end of the line: ${MAX_LINE} bytes at most`,
+      found: shown(bytes, MAX_LINE),
+    };
   const at = pattern.stoppedAt;
   const step = pattern.steps[pattern.stoppedStep];
   if (!step) return { rule, column: at + 1, expected: 'the end of the line', found: shown(bytes, at) };
   if ('literal' in step.part) {
     const into = at - startOf(at, bytes, step.bytes);
-    return { rule, column: at + 1, expected: JSON.stringify(Buffer.from(step.bytes.subarray(Math.max(0, into))).toString()), found: shown(bytes, at) };
+    return {
+      rule,
+      column: at + 1,
+      expected: JSON.stringify(Buffer.from(step.bytes.subarray(Math.max(0, into))).toString()),
+      found: shown(bytes, at),
+    };
   }
   if (body && pattern.stoppedStep === json) {
     const wanted = body.nearest(bytes.subarray(at));
     if (wanted) {
       const of = rules[wanted.rule]!;
-      return { rule: `${of.pack}/${of.name}`, column: at + 1, expected: `${wanted.path.join('.')} to be ${JSON.stringify(wanted.expected)}`, found: shown(bytes, at) };
+      return {
+        rule: `${of.pack}/${of.name}`,
+        column: at + 1,
+        expected: `${wanted.path.join('.')} to be ${JSON.stringify(wanted.expected)}`,
+        found: shown(bytes, at),
+      };
     }
   }
-  return { rule, column: at + 1, expected: `{${step.part.field}}, ${FIELD_TYPES[step.part.type].expects}`, found: shown(bytes, at) };
+  return {
+    rule,
+    column: at + 1,
+    expected: `{${step.part.field}}, ${FIELD_TYPES[step.part.type].expects}`,
+    found: shown(bytes, at),
+  };
 }
 
 /** Where in the line the literal that failed began: its first bytes stand right before the place. */

@@ -71,7 +71,13 @@ export const FIELD_TYPES = {
     shape: 'run',
   },
   int: { expects: 'a whole number', holds: of(/[0-9]/), max: 15, read: null, shape: 'run' },
-  word: { expects: 'printable ASCII without spaces, at most 256 characters', holds: of(/[\x21-\x7e]/), max: 256, read: null, shape: 'run' },
+  word: {
+    expects: 'printable ASCII without spaces, at most 256 characters',
+    holds: of(/[\x21-\x7e]/),
+    max: 256,
+    read: null,
+    shape: 'run',
+  },
   time: {
     expects: 'a time with its zone, such as 2024-09-18T10:30:15Z',
     holds: of(/[0-9TZ:.+-]/),
@@ -108,7 +114,14 @@ export function isoTime(b: Uint8Array, from: number, to: number): number {
     const low = b[at + 1]! - 48;
     return high >= 0 && high <= 9 && low >= 0 && low <= 9 ? high * 10 + low : Number.NaN;
   };
-  if (to - from < 20 || b[from + 4] !== 45 || b[from + 7] !== 45 || b[from + 10] !== 84 || b[from + 13] !== 58 || b[from + 16] !== 58)
+  if (
+    to - from < 20 ||
+    b[from + 4] !== 45 ||
+    b[from + 7] !== 45 ||
+    b[from + 10] !== 84 ||
+    b[from + 13] !== 58 ||
+    b[from + 16] !== 58
+  )
     return Number.NaN;
   const day = epochDay(two(from) * 100 + two(from + 2), two(from + 5), two(from + 8));
   const [hour, minute, second] = [two(from + 11), two(from + 14), two(from + 17)];

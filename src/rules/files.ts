@@ -15,7 +15,9 @@ export function packDirs(roots: readonly string[]): string[] {
       entries = readdirSync(root).sort();
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
-      throw new Usage(`${root}: ${code === 'ENOENT' ? 'no such directory of rules' : code === 'ENOTDIR' ? 'not a directory' : code}`);
+      throw new Usage(
+        `${root}: ${code === 'ENOENT' ? 'no such directory of rules' : code === 'ENOTDIR' ? 'not a directory' : code}`,
+      );
     }
     return entries.map(entry => join(root, entry)).filter(dir => existsSync(join(dir, 'logs.yaml')));
   });

@@ -81,7 +81,7 @@ class Reader {
   private object(depth: number): Json {
     const entries = new Map<string, Json>();
     this.at++;
-    if (this.next() === '}') return this.at++, entries;
+    if (this.empty('}')) return entries;
     for (;;) {
       if (this.next() !== '"') throw new NotJson();
       const key = this.string();
@@ -95,11 +95,18 @@ class Reader {
   private array(depth: number): Json {
     const items: Json[] = [];
     this.at++;
-    if (this.next() === ']') return this.at++, items;
+    if (this.empty(']')) return items;
     for (;;) {
       items.push(this.value(depth + 1));
       if (this.more(']')) return items;
     }
+  }
+
+  /** Right after the opening: true, and past it, at `close`. */
+  private empty(close: string): boolean {
+    const empty = this.next() === close;
+    if (empty) this.at++;
+    return empty;
   }
 
   /** After an entry: false at a comma, true at `close`, an error at anything else. */

@@ -14,15 +14,24 @@ import { LEAST_LITERAL, longestLiteral, parseTemplate, TemplateError } from './t
 
 const name = z.string().regex(/^[a-z][a-z0-9-]{0,63}$/, 'a name of a-z, 0-9 and -');
 
-const Fields = z.strictObject({ user: z.string().optional(), ip: z.string().optional(), endpoint: z.string().optional(), time: z.iso.datetime().optional() });
+const Fields = z.strictObject({
+  user: z.string().optional(),
+  ip: z.string().optional(),
+  endpoint: z.string().optional(),
+  time: z.iso.datetime().optional(),
+});
 
 const PatternSpec = z.strictObject({
   name,
   log: z.enum(['server', 'client']),
   event: z.enum(EVENTS),
   line: z.string(),
-  where: z.record(z.string().regex(/^[a-z][a-z0-9_]*(\.[^.]+)+$/, 'the json field and a key: body.error'), z.string()).default({}),
-  matches: z.array(z.strictObject({ line: z.string(), fields: Fields })).min(1, 'at least one line that must match, with its fields'),
+  where: z
+    .record(z.string().regex(/^[a-z][a-z0-9_]*(\.[^.]+)+$/, 'the json field and a key: body.error'), z.string())
+    .default({}),
+  matches: z
+    .array(z.strictObject({ line: z.string(), fields: Fields }))
+    .min(1, 'at least one line that must match, with its fields'),
   rejects: z.array(z.string()).min(1, 'at least one line that must not match'),
 });
 const LogsSpec = z.strictObject({ pack: name, patterns: z.array(PatternSpec).min(1) });
@@ -57,11 +66,15 @@ function loadPack(dir: string, faults: string[]): Pack | null {
   const detect = existsSync(detectFile) ? readYaml(detectFile, DetectSpec, faults) : null;
   if (!logs) return null;
   const { pack, patterns } = logs.value;
-  if (detect && detect.value.pack !== pack) faults.push(`${detectFile}:1: pack: is ${detect.value.pack}, but logs.yaml says ${pack}`);
-  const specs = patterns.map((spec, i): RuleSpec => ({ ...spec, pack, file: logs.file, at: logs.lineOf(['patterns', i]) }));
+  if (detect && detect.value.pack !== pack)
+    faults.push(`${detectFile}:1: pack: is ${detect.value.pack}, but logs.yaml says ${pack}`);
+  const specs = patterns.map(
+    (spec, i): RuleSpec => ({ ...spec, pack, file: logs.file, at: logs.lineOf(['patterns', i]) }),
+  );
   const seen = new Set<string>();
   const rules = specs.flatMap((spec, i) => {
-    if (seen.has(spec.name)) faults.push(`${spec.file}:${spec.at}: ${spec.name}: there is another pattern of this name`);
+    if (seen.has(spec.name))
+      faults.push(`${spec.file}:${spec.at}: ${spec.name}: there is another pattern of this name`);
     seen.add(spec.name);
     return compile(spec, key => `${logs.file}:${logs.lineOf(['patterns', i, ...key])}: ${spec.name}: `, faults) ?? [];
   });
@@ -90,9 +103,12 @@ function compile(spec: RuleSpec, place: (key: string[]) => string, faults: strin
     faults.push(`${place(['line'])}needs a piece of fixed text of at least ${LEAST_LITERAL} characters to be found by`);
   const json = parts.flatMap(part => ('field' in part && part.type === 'json' ? [part.field] : []));
   for (const { path } of where)
-    if (!json.includes(path[0]!)) faults.push(`${place(['where'])}${path.join('.')}: the line has no field {${path[0]}:json}`);
+    if (!json.includes(path[0]!))
+      faults.push(`${place(['where'])}${path.join('.')}: the line has no field {${path[0]}:json}`);
   if (json.length && !where.length) faults.push(`${place(['line'])}a json field needs conditions (where:)`);
-  return faults.length > before ? null : { pack: spec.pack, name: spec.name, log: spec.log, event: spec.event, line: spec.line, where };
+  return faults.length > before
+    ? null
+    : { pack: spec.pack, name: spec.name, log: spec.log, event: spec.event, line: spec.line, where };
 }
 
 interface Read<T> {
@@ -120,7 +136,9 @@ function readYaml<T>(file: string, schema: z.ZodType<T>, faults: string[]): Read
   for (const issue of parsed.error.issues) {
     const keys = issue.code === 'unrecognized_keys' ? issue.keys.map(key => [...issue.path, key]) : [issue.path];
     for (const path of keys)
-      faults.push(`${file}:${lineOf(path)}: ${path.join('.') || '(top)'}: ${issue.code === 'unrecognized_keys' ? 'unknown key' : issue.message}`);
+      faults.push(
+        `${file}:${lineOf(path)}: ${path.join('.') || '(top)'}: ${issue.code === 'unrecognized_keys' ? 'unknown key' : issue.message}`,
+      );
   }
   return null;
 }

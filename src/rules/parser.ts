@@ -80,9 +80,27 @@ export class LineParser {
     const body = parts.some(part => 'field' in part && part.type === 'json') ? new Body(rules, this.vocabulary) : null;
     const pattern = new Pattern(parts, this.vocabulary, body?.memo ?? null);
     const json = pattern.steps.findIndex(({ part }) => 'field' in part && part.type === 'json');
-    const [user, ip, endpoint, time] = ['user', 'ip', 'endpoint', 'time'].map(field => pattern.stepOf(field)) as [number, number, number, number];
+    const [user, ip, endpoint, time] = ['user', 'ip', 'endpoint', 'time'].map(field => pattern.stepOf(field)) as [
+      number,
+      number,
+      number,
+      number,
+    ];
     const numbers = rules.map(rule => this.rules.indexOf(rule));
-    return { rules, numbers, log: rules[0]!.log, pattern, literal: Buffer.from(literal), bucket, body, user, ip, endpoint, time, json };
+    return {
+      rules,
+      numbers,
+      log: rules[0]!.log,
+      pattern,
+      literal: Buffer.from(literal),
+      bucket,
+      body,
+      user,
+      ip,
+      endpoint,
+      time,
+      json,
+    };
   }
 
   /** Forgets what is remembered when it has grown too much. */
@@ -123,7 +141,11 @@ export class LineParser {
     let best: Template | null = null;
     for (const template of this.templates) {
       if (template.pattern.match(line, 0, line.length)) return template;
-      const further = !best || template.pattern.stoppedAt > best.pattern.stoppedAt || (template.pattern.stoppedAt === best.pattern.stoppedAt && template.pattern.stoppedStep > best.pattern.stoppedStep);
+      const further =
+        !best ||
+        template.pattern.stoppedAt > best.pattern.stoppedAt ||
+        (template.pattern.stoppedAt === best.pattern.stoppedAt &&
+          template.pattern.stoppedStep > best.pattern.stoppedStep);
       if (further) best = template;
     }
     return best;

@@ -190,7 +190,10 @@ export function fieldsOf(pattern: Pattern, bytes: Buffer, vocabulary: Vocabulary
     if (!('field' in step.part)) return;
     const { field, type } = step.part;
     const names = type === 'ip' ? vocabulary.addresses : type === 'path' ? vocabulary.endpoints : vocabulary.users;
-    fields[field] = step.memo && type !== 'json' ? names.texts[pattern.id[i]!]! : bytes.toString('utf8', pattern.from[i], pattern.to[i]);
+    fields[field] =
+      step.memo && type !== 'json'
+        ? names.texts[pattern.id[i]!]!
+        : bytes.toString('utf8', pattern.from[i], pattern.to[i]);
   });
   return fields;
 }

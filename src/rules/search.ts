@@ -3,7 +3,7 @@
  * Three bytes of each literal, the rarest in a row, are looked for by table (the method is "Teddy", of Hyperscan and of
  * ripgrep's prefilter): fifty literals cost what one costs. It only says where to look; the matcher decides.
  */
-import { branch, breakIf, type Code, get, i32, i8x16, loop, module, set, tee, v128, when } from './assembler.ts';
+import { branch, breakIf, type Code, get, i8x16, i32, loop, module, set, tee, v128, when } from './assembler.ts';
 
 /** What is used of the global that every Node has, and that the type library without a browser does not name. */
 declare global {
@@ -49,7 +49,8 @@ function frequency(byte: number): number {
 
 /** Where in the literal the three rarest bytes in a row stand. */
 function rarest(literal: Uint8Array): number {
-  const cost = (at: number): number => frequency(literal[at]!) * frequency(literal[at + 1]!) * frequency(literal[at + 2]!);
+  const cost = (at: number): number =>
+    frequency(literal[at]!) * frequency(literal[at + 1]!) * frequency(literal[at + 2]!);
   let best = 0;
   for (let at = 1; at + 3 <= literal.length; at++) if (cost(at) < cost(best)) best = at;
   return best;
@@ -72,7 +73,9 @@ function tables(buckets: readonly Uint8Array[][]): Uint8Array[] {
 }
 
 // The locals of the program below: numbers, then vectors.
-const [POSITION, END, FOUND_AT, LINE_START, LINE_END, NEWLINES, CANDIDATES, LANE, AT, BEFORE, LINES] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+const [POSITION, END, FOUND_AT, LINE_START, LINE_END, NEWLINES, CANDIDATES, LANE, AT, BEFORE, LINES] = [
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+];
 const NUMBERS = 9;
 const [MASKS, TABLES, LOW_HALF, NEWLINE] = [11, 12, 18, 19];
 const VECTORS = 9;
@@ -80,22 +83,58 @@ const VECTORS = 9;
 /** The buckets whose three bytes stand at each of sixteen places. */
 const masks: Code = (() => {
   const half = (i: number): Code => [
-    ...[...get(TABLES + i * 2), ...get(POSITION), ...v128.load(i), ...get(LOW_HALF), ...v128.and, ...i8x16.relaxedSwizzle],
-    ...[...get(TABLES + i * 2 + 1), ...get(POSITION), ...v128.load(i), ...i32.const(4), ...i8x16.shiftRight, ...i8x16.relaxedSwizzle],
+    ...[
+      ...get(TABLES + i * 2),
+      ...get(POSITION),
+      ...v128.load(i),
+      ...get(LOW_HALF),
+      ...v128.and,
+      ...i8x16.relaxedSwizzle,
+    ],
+    ...[
+      ...get(TABLES + i * 2 + 1),
+      ...get(POSITION),
+      ...v128.load(i),
+      ...i32.const(4),
+      ...i8x16.shiftRight,
+      ...i8x16.relaxedSwizzle,
+    ],
     ...v128.and,
   ];
   return [...half(0), ...half(1), ...v128.and, ...half(2), ...v128.and];
 })();
 
-const newlinesAt = (local: number): Code => [...get(local), ...v128.load(0), ...get(NEWLINE), ...i8x16.eq, ...i8x16.bitmask];
+const newlinesAt = (local: number): Code => [
+  ...get(local),
+  ...v128.load(0),
+  ...get(NEWLINE),
+  ...i8x16.eq,
+  ...i8x16.bitmask,
+];
 /** The place after the last newline of a bit mask. */
-const afterLast = (mask: number): Code => [...get(POSITION), ...i32.const(32), ...i32.add, ...get(mask), ...i32.clz, ...i32.sub];
+const afterLast = (mask: number): Code => [
+  ...get(POSITION),
+  ...i32.const(32),
+  ...i32.add,
+  ...get(mask),
+  ...i32.clz,
+  ...i32.sub,
+];
 
 /** The line around the candidate in LANE: its start (AT), its end, and a new entry for it without buckets. */
 const newLine: Code = [
   ...get(LINE_START),
   ...set(AT),
-  ...[...get(NEWLINES), ...i32.const(1), ...get(LANE), ...i32.shl, ...i32.const(1), ...i32.sub, ...i32.and, ...tee(BEFORE)],
+  ...[
+    ...get(NEWLINES),
+    ...i32.const(1),
+    ...get(LANE),
+    ...i32.shl,
+    ...i32.const(1),
+    ...i32.sub,
+    ...i32.and,
+    ...tee(BEFORE),
+  ],
   ...when(afterLast(BEFORE), set(AT)),
   ...[...get(POSITION), ...get(LANE), ...i32.add, ...set(LINE_END)],
   ...loop(
@@ -104,7 +143,15 @@ const newLine: Code = [
   ),
   ...[...get(LINE_END), ...get(BEFORE), ...i32.ctz, ...i32.add, ...set(LINE_END)],
   ...[...get(FOUND_AT), ...get(AT), ...i32.store(0), ...get(FOUND_AT), ...get(LINE_END), ...i32.store(4)],
-  ...[...get(FOUND_AT), ...i32.const(0), ...i32.store(8), ...get(FOUND_AT), ...i32.const(WIDTH), ...i32.add, ...set(FOUND_AT)],
+  ...[
+    ...get(FOUND_AT),
+    ...i32.const(0),
+    ...i32.store(8),
+    ...get(FOUND_AT),
+    ...i32.const(WIDTH),
+    ...i32.add,
+    ...set(FOUND_AT),
+  ],
 ];
 
 const lastFound: Code = [...get(FOUND_AT), ...i32.const(WIDTH), ...i32.sub];
@@ -132,7 +179,13 @@ const program = (all: readonly Uint8Array[]): Code[] => [
     [...masks, ...tee(MASKS), ...v128.anyTrue],
     when(candidates),
     get(NEWLINES),
-    when(afterLast(NEWLINES), set(LINE_START), [...get(LINES), ...get(NEWLINES), ...i32.popcnt, ...i32.add, ...set(LINES)]),
+    when(afterLast(NEWLINES), set(LINE_START), [
+      ...get(LINES),
+      ...get(NEWLINES),
+      ...i32.popcnt,
+      ...i32.add,
+      ...set(LINES),
+    ]),
     [...get(POSITION), ...i32.const(16), ...i32.add, ...tee(POSITION), ...get(END), ...i32.lessUnsigned, ...breakIf(0)],
   ),
   [...get(FOUND_AT), ...get(LINES)],

@@ -41,8 +41,10 @@ export function parseTemplate(text: string): Part[] {
       flush();
       parts.push(field(text.slice(at + 1, close), parts));
       at = close + 1;
-    } else if (char === '}') throw new TemplateError(`"}" at column ${at + 1} closes nothing; a brace itself is written }}`);
-    else if (char < ' ' || char === '\u007f') throw new TemplateError(`column ${at + 1}: a literal may not hold control characters`);
+    } else if (char === '}')
+      throw new TemplateError(`"}" at column ${at + 1} closes nothing; a brace itself is written }}`);
+    else if (char < ' ' || char === '\u007f')
+      throw new TemplateError(`column ${at + 1}: a literal may not hold control characters`);
     else {
       literal += char;
       at++;
@@ -55,13 +57,17 @@ export function parseTemplate(text: string): Part[] {
 
 function field(text: string, before: Part[]): Part {
   const [name = '', type = name, ...more] = text.split(':');
-  if (more.length || !/^[a-z][a-z0-9_]{0,31}$/.test(name)) throw new TemplateError(`{${text}}: a field is {name} or {name:type}`);
-  if (!isFieldType(type)) throw new TemplateError(`{${text}}: no such type; known: ${Object.keys(FIELD_TYPES).join(', ')}`);
+  if (more.length || !/^[a-z][a-z0-9_]{0,31}$/.test(name))
+    throw new TemplateError(`{${text}}: a field is {name} or {name:type}`);
+  if (!isFieldType(type))
+    throw new TemplateError(`{${text}}: no such type; known: ${Object.keys(FIELD_TYPES).join(', ')}`);
   const allowed = MEANINGS[name];
-  if (allowed && !allowed.includes(type)) throw new TemplateError(`{${text}}: ${name} must be of type ${allowed.join(' or ')}`);
+  if (allowed && !allowed.includes(type))
+    throw new TemplateError(`{${text}}: ${name} must be of type ${allowed.join(' or ')}`);
   const last = before.at(-1);
   if (last && 'field' in last) throw new TemplateError(`{${last.field}}{${name}}: two fields need text between them`);
-  if (before.some(part => 'field' in part && part.field === name)) throw new TemplateError(`{${name}} stands there twice`);
+  if (before.some(part => 'field' in part && part.field === name))
+    throw new TemplateError(`{${name}} stands there twice`);
   return { field: name, type };
 }
 
@@ -71,7 +77,9 @@ function checkBorders(parts: Part[]): void {
     const next = parts[i + 1];
     const last = i + 2 >= parts.length;
     if (FIELD_TYPES[part.type].shape === 'tail' && !last)
-      throw new TemplateError(`{${part.field}}: a field of type ${part.type} takes the rest of the line; only one piece of text may follow it`);
+      throw new TemplateError(
+        `{${part.field}}: a field of type ${part.type} takes the rest of the line; only one piece of text may follow it`,
+      );
     if (next && 'literal' in next && !last && sharedStart(part.type, next.literal) === Buffer.byteLength(next.literal))
       throw new TemplateError(`{${part.field}} is ambiguous: "${next.literal}" after it could be part of it`);
   });
@@ -89,7 +97,10 @@ export function sharedStart(type: FieldTypeName, literal: string): number {
 
 /** The longest literal: what a line must hold before anybody looks at it. */
 export function longestLiteral(parts: Part[]): string {
-  return parts.reduce((longest, part) => ('literal' in part && part.literal.length > longest.length ? part.literal : longest), '');
+  return parts.reduce(
+    (longest, part) => ('literal' in part && part.literal.length > longest.length ? part.literal : longest),
+    '',
+  );
 }
 
 /** The least length, in bytes, of the text a pattern is found by: shorter text stands in every other line. */

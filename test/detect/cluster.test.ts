@@ -27,7 +27,8 @@ const denied = (user: string | null, more: Partial<Tally> = {}): Tally => ({
   offset: 0,
   ...more,
 });
-const opened = (verdicts: Verdict[]): string[] => verdicts.flatMap(v => (v.kind === 'open' ? [`${v.incident.kind} ${v.incident.key}: ${v.because}`] : []));
+const opened = (verdicts: Verdict[]): string[] =>
+  verdicts.flatMap(v => (v.kind === 'open' ? [`${v.incident.kind} ${v.incident.key}: ${v.because}`] : []));
 const fresh = (verdicts: Verdict[]): number => verdicts.reduce((n, v) => (v.kind === 'counted' ? n + v.fresh : n), 0);
 const reasons = (verdicts: Verdict[]): string[] => verdicts.flatMap(v => (v.kind === 'ignored' ? [v.because] : []));
 
@@ -46,7 +47,12 @@ describe('one user', () => {
     for (let n = 1; n < 10; n++) {
       const verdicts = clusters.observe(ghost, NOON + n * S);
       expect(opened(verdicts)).toEqual([]);
-      expect(verdicts).toContainEqual({ kind: 'below-threshold', cluster: { kind: 'user', key: 'ghost' }, count: n, threshold: 10 });
+      expect(verdicts).toContainEqual({
+        kind: 'below-threshold',
+        cluster: { kind: 'user', key: 'ghost' },
+        count: n,
+        threshold: 10,
+      });
     }
     expect(opened(clusters.observe(ghost, NOON + 10 * S))).toEqual(['user ghost: unknown-name-repeated']);
     const slow = new Clusters(LIMITS);
@@ -57,12 +63,22 @@ describe('one user', () => {
     expect(opened(verdicts)).toEqual([]);
     expect(reasons(verdicts)).toEqual(['system-account']);
   });
-  test.each(['auth-failed', 'job-invalid', 'queue-full'] as const)("%s in a known user's log opens it too, and says what it was", event => {
-    const verdicts = new Clusters(LIMITS).observe(denied('alice', { event, ip: null, selfReported: true }), NOON);
-    expect(verdicts[0]).toMatchObject({ kind: 'open', incident: { kind: 'user', key: 'alice' }, because: 'known-user-in-trouble', event });
-  });
+  test.each(['auth-failed', 'job-invalid', 'queue-full'] as const)(
+    "%s in a known user's log opens it too, and says what it was",
+    event => {
+      const verdicts = new Clusters(LIMITS).observe(denied('alice', { event, ip: null, selfReported: true }), NOON);
+      expect(verdicts[0]).toMatchObject({
+        kind: 'open',
+        incident: { kind: 'user', key: 'alice' },
+        because: 'known-user-in-trouble',
+        event,
+      });
+    },
+  );
   test.each(['succeeded', 'error'] as const)('%s is no denial', event => {
-    expect(new Clusters(LIMITS).observe(denied('alice', { event }), NOON)).toEqual([{ kind: 'ignored', because: 'not-a-denial' }]);
+    expect(new Clusters(LIMITS).observe(denied('alice', { event }), NOON)).toEqual([
+      { kind: 'ignored', because: 'not-a-denial' },
+    ]);
   });
   test('100,000 denials of one user are one cluster with the right count (G02)', () => {
     const clusters = new Clusters(LIMITS);
@@ -106,21 +122,30 @@ describe('the service', () => {
   test('200 users denied at once are one service incident, and a handful of their own (G06)', () => {
     const clusters = new Clusters(LIMITS, { unit: 'claw-scheduler' });
     const all = new Set<string>();
-    for (let n = 0; n < 200; n++) for (const incident of opened(clusters.observe(denied(`u${n}`, { ip: `10.0.0.${n}` }), NOON + n * 50))) all.add(incident);
-    expect([...all].filter(incident => incident.startsWith('service'))).toEqual(['service claw-scheduler: many-users-denied']);
+    for (let n = 0; n < 200; n++)
+      for (const incident of opened(clusters.observe(denied(`u${n}`, { ip: `10.0.0.${n}` }), NOON + n * 50)))
+        all.add(incident);
+    expect([...all].filter(incident => incident.startsWith('service'))).toEqual([
+      'service claw-scheduler: many-users-denied',
+    ]);
     expect([...all].filter(incident => incident.startsWith('user'))).toHaveLength(LIMITS.serviceUsers - 1);
   });
   test('the same users over a day are not', () => {
     const clusters = new Clusters(LIMITS);
-    for (let n = 0; n < 200; n++) expect(opened(clusters.observe(denied(`u${n}`, { ip: `10.0.0.${n}` }), NOON + n * 400 * S))[0]).toMatch(/^user/);
+    for (let n = 0; n < 200; n++)
+      expect(opened(clusters.observe(denied(`u${n}`, { ip: `10.0.0.${n}` }), NOON + n * 400 * S))[0]).toMatch(/^user/);
   });
   test('one user a thousand times is not', () => {
     const clusters = new Clusters(LIMITS);
-    for (let n = 0; n < 1000; n++) expect(opened(clusters.observe(denied('alice'), NOON + n))).toEqual(['user alice: known-user-denied']);
+    for (let n = 0; n < 1000; n++)
+      expect(opened(clusters.observe(denied('alice'), NOON + n))).toEqual(['user alice: known-user-denied']);
   });
   test('invented names are not users', () => {
     const clusters = new Clusters(LIMITS);
-    for (let n = 0; n < 50; n++) expect(opened(clusters.observe(denied(`x${n}`, { account: 'unknown', ip: `10.0.0.${n}` }), NOON + n))).toEqual([]);
+    for (let n = 0; n < 50; n++)
+      expect(opened(clusters.observe(denied(`x${n}`, { account: 'unknown', ip: `10.0.0.${n}` }), NOON + n))).toEqual(
+        [],
+      );
   });
   test("after the storm a user's own denial opens their own again", () => {
     const clusters = new Clusters(LIMITS);
@@ -129,46 +154,75 @@ describe('the service', () => {
     expect(opened(clusters.observe(denied('alice'), NOON + 3600 * S))).toEqual(['user alice: known-user-denied']);
   });
   test('a client that reaches nothing opens it at once', () => {
-    const verdicts = new Clusters(LIMITS, { unit: 'claw-scheduler' }).observe(denied('alice', { event: 'unavailable', ip: null, selfReported: true }), NOON);
+    const verdicts = new Clusters(LIMITS, { unit: 'claw-scheduler' }).observe(
+      denied('alice', { event: 'unavailable', ip: null, selfReported: true }),
+      NOON,
+    );
     expect(opened(verdicts)).toEqual(['service claw-scheduler: service-unavailable']);
   });
   test('denials of which only the day is known do not show that they came at once', () => {
     const clusters = new Clusters(LIMITS);
     const day = { approximate: true, first: NOON - 86_400 * S, last: NOON };
-    for (let n = 0; n < 200; n++) expect(opened(clusters.observe(denied(`u${n}`, { ...day, ip: `10.0.0.${n}` }), NOON))[0]).toMatch(/^user/);
+    for (let n = 0; n < 200; n++)
+      expect(opened(clusters.observe(denied(`u${n}`, { ...day, ip: `10.0.0.${n}` }), NOON))[0]).toMatch(/^user/);
   });
 });
 
 describe('one address', () => {
-  const probe = (clusters: Clusters, ip: (n: number) => string, account: (n: number) => Tally['account'] = () => 'unknown'): string[] => {
+  const probe = (
+    clusters: Clusters,
+    ip: (n: number) => string,
+    account: (n: number) => Tally['account'] = () => 'unknown',
+  ): string[] => {
     const all: string[] = [];
-    for (let n = 0; n < 12; n++) all.push(...opened(clusters.observe(denied(`x${n}`, { ip: ip(n), account: account(n) }), NOON + n * S)));
+    for (let n = 0; n < 12; n++)
+      all.push(...opened(clusters.observe(denied(`x${n}`, { ip: ip(n), account: account(n) }), NOON + n * S)));
     return [...new Set(all)];
   };
   test('many names that nobody has are probing', () => {
     expect(probe(new Clusters(LIMITS), () => '203.0.113.66')).toEqual(['address 203.0.113.66: probing']);
   });
   test('root and daemon among them are probing too', () => {
-    expect(probe(new Clusters(LIMITS), () => '203.0.113.66', n => (n % 2 ? 'system' : 'unknown'))).toEqual(['address 203.0.113.66: probing']);
+    expect(
+      probe(
+        new Clusters(LIMITS),
+        () => '203.0.113.66',
+        n => (n % 2 ? 'system' : 'unknown'),
+      ),
+    ).toEqual(['address 203.0.113.66: probing']);
   });
   test('the addresses of one /64 are one prober', () => {
-    expect(probe(new Clusters(LIMITS), n => `2001:db8:1:2::${n.toString(16)}`)).toEqual(['address 2001:db8:1:2::/64: probing']);
+    expect(probe(new Clusters(LIMITS), n => `2001:db8:1:2::${n.toString(16)}`)).toEqual([
+      'address 2001:db8:1:2::/64: probing',
+    ]);
   });
   test('colleagues behind one gateway are not, known or listed', () => {
     const office = new Clusters({ ...LIMITS, serviceUsers: 100 });
-    expect(probe(office, () => '198.51.100.1', n => (n % 3 ? 'user' : 'unknown')).filter(i => i.startsWith('address'))).toEqual([]);
+    expect(
+      probe(
+        office,
+        () => '198.51.100.1',
+        n => (n % 3 ? 'user' : 'unknown'),
+      ).filter(i => i.startsWith('address')),
+    ).toEqual([]);
     expect(probe(new Clusters({ ...LIMITS, sharedAddresses: ['203.0.113.0/24'] }), () => '203.0.113.66')).toEqual([]);
     expect(probe(new Clusters({ ...LIMITS, sharedAddresses: ['2001:db8::/32'] }), () => '2001:db8::66')).toEqual([]);
   });
   test("a known user's incident opens all the same, from a probing address too", () => {
     const clusters = new Clusters(LIMITS);
     probe(clusters, () => '203.0.113.66');
-    expect(opened(clusters.observe(denied('alice', { ip: '203.0.113.66' }), NOON + 60 * S))).toEqual(['address 203.0.113.66: probing', 'user alice: known-user-denied']);
+    expect(opened(clusters.observe(denied('alice', { ip: '203.0.113.66' }), NOON + 60 * S))).toEqual([
+      'address 203.0.113.66: probing',
+      'user alice: known-user-denied',
+    ]);
   });
   test('what a client says of itself tells nothing of an address', () => {
     expect(probe(new Clusters(LIMITS), () => '203.0.113.66').length).toBe(1);
     const clusters = new Clusters(LIMITS);
-    for (let n = 0; n < 12; n++) expect(opened(clusters.observe(denied(`x${n}`, { selfReported: true, account: 'unknown' }), NOON + n))).toEqual([]);
+    for (let n = 0; n < 12; n++)
+      expect(opened(clusters.observe(denied(`x${n}`, { selfReported: true, account: 'unknown' }), NOON + n))).toEqual(
+        [],
+      );
   });
   test.each([
     ['10.0.0.1', '10.0.0.1'],
@@ -183,7 +237,11 @@ describe('one address', () => {
 describe('bounded (G01)', () => {
   test('300,000 invented names end in "other", about counted; alice is still heard at her first denial', () => {
     const clusters = new Clusters({ ...LIMITS, maxClusters: 1000 });
-    for (let n = 0; n < 300_000; n++) clusters.observe(denied(`ghost${n}`, { account: 'unknown', ip: `10.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}` }), NOON + n);
+    for (let n = 0; n < 300_000; n++)
+      clusters.observe(
+        denied(`ghost${n}`, { account: 'unknown', ip: `10.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}` }),
+        NOON + n,
+      );
     expect(clusters.size).toBeLessThanOrEqual(1000);
     expect(clusters.other.distinct).toBeGreaterThan(500_000);
     expect(clusters.other.distinct).toBeLessThan(700_000);
@@ -214,6 +272,8 @@ describe('time', () => {
     const clusters = new Clusters(LIMITS);
     const ghosts = Array.from({ length: 9 }, (_, n) => denied('ghost', { account: 'unknown', last: NOON + n * S }));
     clusters.restore(ghosts, NOON + 20 * S);
-    expect(opened(clusters.observe(denied('ghost', { account: 'unknown' }), NOON + 30 * S))).toEqual(['user ghost: unknown-name-repeated']);
+    expect(opened(clusters.observe(denied('ghost', { account: 'unknown' }), NOON + 30 * S))).toEqual([
+      'user ghost: unknown-name-repeated',
+    ]);
   });
 });

@@ -86,7 +86,8 @@ describe('from a denial to a person who works again', () => {
     const mail = await c.until('the mail to carol', async () => (await c.mails()).find(m => m.to.join().includes('carol@')));
     expect(mail.text).toContain('clw login');
     expect((await c.mails()).filter(m => m.to.join().includes('root-')).length).toBe(before);
-    const login = await c.as('carol', 'sh', '-c', 'clw logout; clw login --server "$PRACTICE_SCHEDULER" --username carol');
+    await c.as('carol', 'clw', 'logout');
+    const login = await c.as('carol', 'clw', 'login', '--server', c.env().PRACTICE_SCHEDULER!, '--username', 'carol');
     expect(login.code, login.out + login.err).toBe(0);
     await c.incidentOf('carol works again', i => i.id === incident.id && i.state === 'resolved');
     expect((await c.submit('carol')).code).toBe(0);

@@ -22,15 +22,23 @@ interface Labelled {
 }
 
 const here = (file: string): string => new URL(`./corpus/${file}`, import.meta.url).pathname;
-const corpus = readFileSync(here('lines.jsonl'), 'utf8').trim().split('\n').map(row => JSON.parse(row) as Labelled);
+const corpus = readFileSync(here('lines.jsonl'), 'utf8')
+  .trim()
+  .split('\n')
+  .map(row => JSON.parse(row) as Labelled);
 const parse = makeParser(loadPacks([new URL('../../rules', import.meta.url).pathname]).flatMap(pack => pack.rules));
 
-function parsed(bytes: Buffer, kind: SourceKind | null, owner: string | null = null): { lines: ParsedLine[]; count: ChunkCount } {
+function parsed(
+  bytes: Buffer,
+  kind: SourceKind | null,
+  owner: string | null = null,
+): { lines: ParsedLine[]; count: ChunkCount } {
   const lines: ParsedLine[] = [];
   const count = parse(bytes, 0, bytes.length, { kind, owner }, line => lines.push({ ...line }));
   return { lines, count };
 }
-const bytesOf = (row: Labelled): Buffer => Buffer.concat([row.hex === undefined ? Buffer.from(row.line!) : Buffer.from(row.hex, 'hex'), Buffer.from('\n')]);
+const bytesOf = (row: Labelled): Buffer =>
+  Buffer.concat([row.hex === undefined ? Buffer.from(row.line!) : Buffer.from(row.hex, 'hex'), Buffer.from('\n')]);
 
 describe('the corpus', () => {
   test('is large enough to mean something', () => {
@@ -38,40 +46,45 @@ describe('the corpus', () => {
     expect(corpus.filter(row => row.event === null).length).toBeGreaterThanOrEqual(100);
   });
 
-  test.each(corpus.map((row, i) => [`${i + 1} ${row.why}: ${(row.line ?? row.hex!).slice(0, 90)}`, row] as const))('line %s', (_name, row) => {
-    const bytes = bytesOf(row);
-    for (const kind of [row.log, null]) {
-      const { lines, count } = parsed(bytes, kind);
-      // A line break within a hostile field makes two lines of it, and neither is an event.
-      if (row.event === null) {
-        expect(lines).toEqual([]);
-        if (row.says === 'none') expect(count.unparsed).toBe(0);
-        if (row.says === 'unparsed' || row.says === 'bad') expect(count.unparsed).toBe(1);
-        if (row.says === 'bad') expect(count.bad).toBe(1);
-        continue;
+  test.each(corpus.map((row, i) => [`${i + 1} ${row.why}: ${(row.line ?? row.hex!).slice(0, 90)}`, row] as const))(
+    'line %s',
+    (_name, row) => {
+      const bytes = bytesOf(row);
+      for (const kind of [row.log, null]) {
+        const { lines, count } = parsed(bytes, kind);
+        // A line break within a hostile field makes two lines of it, and neither is an event.
+        if (row.event === null) {
+          expect(lines).toEqual([]);
+          if (row.says === 'none') expect(count.unparsed).toBe(0);
+          if (row.says === 'unparsed' || row.says === 'bad') expect(count.unparsed).toBe(1);
+          if (row.says === 'bad') expect(count.bad).toBe(1);
+          continue;
+        }
+        expect(count).toEqual({ lines: 1, unparsed: 0, bad: 0 });
+        expect(lines).toEqual([
+          {
+            event: row.event,
+            user: row.user ?? null,
+            ip: row.ip ?? null,
+            endpoint: row.endpoint ?? null,
+            time: row.time ?? null,
+            selfReported: row.log === 'client',
+            start: 0,
+            end: bytes.length - 1,
+          },
+        ]);
       }
-      expect(count).toEqual({ lines: 1, unparsed: 0, bad: 0 });
-      expect(lines).toEqual([
-        {
-          event: row.event,
-          user: row.user ?? null,
-          ip: row.ip ?? null,
-          endpoint: row.endpoint ?? null,
-          time: row.time ?? null,
-          selfReported: row.log === 'client',
-          start: 0,
-          end: bytes.length - 1,
-        },
-      ]);
-    }
-  });
+    },
+  );
 
   test('all lines in one chunk, each bad one beside its neighbours, give the same as each alone (A22)', () => {
     const rows = corpus.filter(row => !bytesOf(row).subarray(0, -1).includes(10));
     const { lines, count } = parsed(Buffer.concat(rows.map(bytesOf)), null);
     expect(count.lines).toBe(rows.length);
     expect(lines.map(line => [line.event, line.user, line.ip, line.endpoint])).toEqual(
-      rows.filter(row => row.event !== null).map(row => [row.event, row.user ?? null, row.ip ?? null, row.endpoint ?? null]),
+      rows
+        .filter(row => row.event !== null)
+        .map(row => [row.event, row.user ?? null, row.ip ?? null, row.endpoint ?? null]),
     );
   });
 });
@@ -88,7 +101,10 @@ describe('the article, verbatim (A23)', () => {
   });
 
   test('its client line with curly quotes is counted as unparsed, whoever owns the log, and no address is invented', () => {
-    const line = article.toString().split('\n').find(l => l.startsWith('[ERROR]'))!;
+    const line = article
+      .toString()
+      .split('\n')
+      .find(l => l.startsWith('[ERROR]'))!;
     for (const owner of [null, 'alice']) {
       const { lines, count } = parsed(Buffer.from(`${line}\n`), 'client', owner);
       expect(lines).toEqual([]);

@@ -21,7 +21,24 @@ export function random(seed: number): (below: number) => number {
   };
 }
 
-const SPICE = [': user ', ', endpoint ', '\0', '\xff', '\x1b[31m', '\r', '{', '"', '\\u0000', '::', '%00', ' ', '[WARNING] Unauthorized access attempt from ', 'root', '\ufeff', '\ud800'].map(s => Buffer.from(s, s === '\xff' ? 'latin1' : 'utf8'));
+const SPICE = [
+  ': user ',
+  ', endpoint ',
+  '\0',
+  '\xff',
+  '\x1b[31m',
+  '\r',
+  '{',
+  '"',
+  '\\u0000',
+  '::',
+  '%00',
+  ' ',
+  '[WARNING] Unauthorized access attempt from ',
+  'root',
+  '\ufeff',
+  '\ud800',
+].map(s => Buffer.from(s, s === '\xff' ? 'latin1' : 'utf8'));
 
 function mutated(line: Buffer, other: Buffer, roll: (below: number) => number): Buffer {
   const at = roll(line.length + 1);
@@ -82,7 +99,9 @@ export function mutate(count: number, seed: number): MutationRun {
         (line.user === null || USER.test(line.user)) &&
         (line.ip === null || IP.test(line.ip)) &&
         (line.endpoint === null || PATH.test(line.endpoint)) &&
-        (line.event !== 'denied' || line.selfReported || (line.user !== null && line.ip !== null && line.endpoint !== null)) &&
+        (line.event !== 'denied' ||
+          line.selfReported ||
+          (line.user !== null && line.ip !== null && line.endpoint !== null)) &&
         bytes[line.end] === 10 &&
         (line.start === 0 || bytes[line.start - 1] === 10);
       if (!right) run.wrong.push({ ...line });

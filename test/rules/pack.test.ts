@@ -37,14 +37,18 @@ patterns:
     rejects:
       - "sshd: User bob from example.com not allowed because none of user's groups are listed in AllowGroups"
 `;
-async function said(run: (out: { write(text: string): void }, err: { write(text: string): void }) => Promise<number>): Promise<{ code: number; out: string; err: string }> {
-  let out = '';
-  let err = '';
-  const code = await run({ write: text => void (out += text) }, { write: text => void (err += text) });
-  return { code, out, err };
+async function said(
+  run: (out: { write(text: string): void }, err: { write(text: string): void }) => Promise<number>,
+): Promise<{ code: number; out: string; err: string }> {
+  const out: string[] = [];
+  const err: string[] = [];
+  const code = await run({ write: text => void out.push(text) }, { write: text => void err.push(text) });
+  return { code, out: out.join(''), err: err.join('') };
 }
-const check = (dir: string, json = false): ReturnType<typeof said> => said((stdout, stderr) => rulesCheck([dir], { json, stdout, stderr }));
-const explain = (line: string, json = false): ReturnType<typeof said> => said((stdout, stderr) => rulesExplain(line, { json, stdout, stderr }));
+const check = (dir: string, json = false): ReturnType<typeof said> =>
+  said((stdout, stderr) => rulesCheck([dir], { json, stdout, stderr }));
+const explain = (line: string, json = false): ReturnType<typeof said> =>
+  said((stdout, stderr) => rulesExplain(line, { json, stdout, stderr }));
 
 describe('templates that could be read in two ways are refused', () => {
   test.each([
@@ -77,24 +81,65 @@ describe('rules check', () => {
   test("a site's own pack is loaded beside ours, and its lines are read", async () => {
     const dir = pack(SSH, 'openssh');
     expect((await check(dir)).code).toBe(0);
-    const parse = makeParser([...loadPacks([new URL('../../rules', import.meta.url).pathname, dir])].flatMap(p => p.rules));
-    const bytes = Buffer.from("sshd: User bob from 192.0.2.7 not allowed because none of user's groups are listed in AllowGroups\n");
+    const parse = makeParser(
+      [...loadPacks([new URL('../../rules', import.meta.url).pathname, dir])].flatMap(p => p.rules),
+    );
+    const bytes = Buffer.from(
+      "sshd: User bob from 192.0.2.7 not allowed because none of user's groups are listed in AllowGroups\n",
+    );
     const seen: (string | null)[] = [];
-    parse(bytes, 0, bytes.length, { kind: 'server', owner: null }, line => seen.push(line.event, line.user, line.ip, line.endpoint));
+    parse(bytes, 0, bytes.length, { kind: 'server', owner: null }, line =>
+      seen.push(line.event, line.user, line.ip, line.endpoint),
+    );
     expect(seen).toEqual(['denied', 'bob', '192.0.2.7', null]);
   });
   test.each<[string, (text: string) => string, number, RegExp]>([
-    ['an example with another field', t => t.replace('user: bob', 'user: eve'), 1, /logs\.yaml:3: openssh\/not-allowed: user is bob, should be eve/],
+    [
+      'an example with another field',
+      t => t.replace('user: bob', 'user: eve'),
+      1,
+      /logs\.yaml:3: openssh\/not-allowed: user is bob, should be eve/,
+    ],
     ['a field that is not said', t => t.replace(', ip: 192.0.2.7', ''), 1, /ip is 192\.0\.2\.7, should be not there/],
-    ['an example that does not match', t => t.replace('from 192.0.2.7 not', 'from 192.0.2.7 NOT'), 1, /must match, but does not/],
+    [
+      'an example that does not match',
+      t => t.replace('from 192.0.2.7 not', 'from 192.0.2.7 NOT'),
+      1,
+      /must match, but does not/,
+    ],
     ['a reject that matches', t => t.replace('example.com', '192.0.2.8'), 1, /must not match, but does/],
     ['no rejects', t => t.slice(0, t.indexOf('    rejects')), 2, /logs\.yaml:3: patterns\.0\.rejects/],
-    ['no matches', t => t.replace(/ {4}matches:[^]*?(?= {4}rejects)/, '    matches: []\n'), 2, /logs\.yaml:7: patterns\.0\.matches: at least one line/],
-    ['an unknown key', t => t.replace('event: denied', 'event: denied\n    regex: ".*"'), 2, /logs\.yaml:6: patterns\.0\.regex: unknown key/],
+    [
+      'no matches',
+      t => t.replace(/ {4}matches:[\s\S]*?(?= {4}rejects)/, '    matches: []\n'),
+      2,
+      /logs\.yaml:7: patterns\.0\.matches: at least one line/,
+    ],
+    [
+      'an unknown key',
+      t => t.replace('event: denied', 'event: denied\n    regex: ".*"'),
+      2,
+      /logs\.yaml:6: patterns\.0\.regex: unknown key/,
+    ],
     ['an unknown event', t => t.replace('event: denied', 'event: forbidden'), 2, /logs\.yaml:5: patterns\.0\.event/],
-    ['an ambiguous template', t => t.replace('{user} from', '{user}{ip} from'), 2, /logs\.yaml:6: not-allowed: .*need text between/],
-    ['a condition without a json field', t => t.replace('    matches', '    where: { body.error: x }\n    matches'), 2, /no field \{body:json\}/],
-    ['nothing to be found by', t => t.replace(/line: "sshd.*AllowGroups"\n/, 'line: "{user} {ip}"\n'), 2, /at least 6 characters/],
+    [
+      'an ambiguous template',
+      t => t.replace('{user} from', '{user}{ip} from'),
+      2,
+      /logs\.yaml:6: not-allowed: .*need text between/,
+    ],
+    [
+      'a condition without a json field',
+      t => t.replace('    matches', '    where: { body.error: x }\n    matches'),
+      2,
+      /no field \{body:json\}/,
+    ],
+    [
+      'nothing to be found by',
+      t => t.replace(/line: "sshd.*AllowGroups"\n/, 'line: "{user} {ip}"\n'),
+      2,
+      /at least 6 characters/,
+    ],
     ['two of one name', t => t + t.slice(t.indexOf('  - name')), 2, /another pattern of this name/],
     ['no YAML', () => 'pack: [', 2, /logs\.yaml:1:/],
     ['a key twice', t => `pack: x\n${t}`, 2, /logs\.yaml:2:/],
@@ -108,7 +153,11 @@ describe('rules check', () => {
   });
   test('what the diagnosis finds wrong in the causes of a pack counts too', async () => {
     const { code, err } = await said((stdout, stderr) =>
-      rulesCheck([pack(SSH)], { stdout, stderr, checkCauses: dir => [{ file: `${dir}/causes/x.yaml`, line: 3, pattern: 'x', problem: 'no such fact' }] }),
+      rulesCheck([pack(SSH)], {
+        stdout,
+        stderr,
+        checkCauses: dir => [{ file: `${dir}/causes/x.yaml`, line: 3, pattern: 'x', problem: 'no such fact' }],
+      }),
     );
     expect(code).toBe(1);
     expect(err).toMatch(/causes\/x\.yaml:3: x: no such fact/);
@@ -121,17 +170,55 @@ describe('rules check', () => {
 
 describe('rules explain', () => {
   test('says which pattern took a line, with its fields', async () => {
-    const { code, out } = await explain('[WARNING] Unauthorized access attempt from ::ffff:192.168.1.100: user alice, endpoint /submit', true);
+    const { code, out } = await explain(
+      '[WARNING] Unauthorized access attempt from ::ffff:192.168.1.100: user alice, endpoint /submit',
+      true,
+    );
     expect(code).toBe(0);
-    expect(JSON.parse(out)).toEqual({ rule: 'openclaw/denied', event: 'denied', log: 'server', fields: { user: 'alice', ip: '192.168.1.100', endpoint: '/submit' } });
+    expect(JSON.parse(out)).toEqual({
+      rule: 'openclaw/denied',
+      event: 'denied',
+      log: 'server',
+      fields: { user: 'alice', ip: '192.168.1.100', endpoint: '/submit' },
+    });
   });
   test.each([
-    ['[WARNING] Unauthorized access attempt from 999.1.1.1: user alice, endpoint /submit', 'openclaw/denied', 44, /\{ip\}/],
-    ['[WARNING] Unauthorized access attempt from 10.0.0.1: user Alice, endpoint /submit', 'openclaw/denied', 59, /\{user\}/],
-    ['[WARNING] Unauthorized access attempt from 10.0.0.9: user x from 10.0.0.1: user root, endpoint /submit', 'openclaw/denied', 60, /, endpoint /],
-    ['[WARNING] Unauthorized access attempt from 10.0.0.1: user alice, endpoint /submit twice', 'openclaw/denied', 82, /end of the line/],
-    ['[ERROR] 2024-09-18T10:30:15Z: HTTP 403 from scheduler: {"error":"clw-scheduler-denied","message":"Go away"}', 'openclaw/client-denied', 56, /body\.message/],
-    ['[ERROR] 2024-09-18T10:30:15Z: HTTP 403 from scheduler: {"error":"x","error":"y"}', 'openclaw/client-denied', 56, /strict JSON/],
+    [
+      '[WARNING] Unauthorized access attempt from 999.1.1.1: user alice, endpoint /submit',
+      'openclaw/denied',
+      44,
+      /\{ip\}/,
+    ],
+    [
+      '[WARNING] Unauthorized access attempt from 10.0.0.1: user Alice, endpoint /submit',
+      'openclaw/denied',
+      59,
+      /\{user\}/,
+    ],
+    [
+      '[WARNING] Unauthorized access attempt from 10.0.0.9: user x from 10.0.0.1: user root, endpoint /submit',
+      'openclaw/denied',
+      60,
+      /, endpoint /,
+    ],
+    [
+      '[WARNING] Unauthorized access attempt from 10.0.0.1: user alice, endpoint /submit twice',
+      'openclaw/denied',
+      82,
+      /end of the line/,
+    ],
+    [
+      '[ERROR] 2024-09-18T10:30:15Z: HTTP 403 from scheduler: {"error":"clw-scheduler-denied","message":"Go away"}',
+      'openclaw/client-denied',
+      56,
+      /body\.message/,
+    ],
+    [
+      '[ERROR] 2024-09-18T10:30:15Z: HTTP 403 from scheduler: {"error":"x","error":"y"}',
+      'openclaw/client-denied',
+      56,
+      /strict JSON/,
+    ],
   ])('%s stops at the right byte', async (line, rule, column, expected) => {
     const { code, out } = await explain(line, true);
     expect(code).toBe(1);
@@ -159,7 +246,13 @@ describe('the kept copy of checked rules', () => {
     writeFileSync(join(cache, name!), JSON.stringify({ rules: [], events: {} }));
     chmodSync(join(cache, name!), 0o666);
     expect(await compiledPacks([dir], cache)).toEqual(first);
-    writeFileSync(join(dir, 'site', 'logs.yaml'), SSH.replace('AllowGroups"\n    matches', 'AllowUsers"\n    matches').replaceAll("in AllowGroups\"", "in AllowUsers\""));
+    writeFileSync(
+      join(dir, 'site', 'logs.yaml'),
+      SSH.replace('AllowGroups"\n    matches', 'AllowUsers"\n    matches').replaceAll(
+        'in AllowGroups"',
+        'in AllowUsers"',
+      ),
+    );
     expect((await compiledPacks([dir], cache)).rules[0]?.line).toMatch(/AllowUsers$/);
   });
 });

@@ -11,14 +11,20 @@ import { mutate, random } from './mutate.ts';
 
 const rules = loadPacks([new URL('../../rules', import.meta.url).pathname]).flatMap(pack => pack.rules);
 const parse = makeParser(rules);
-function take(text: string | Buffer, kind: SourceKind | null = null, owner: string | null = null): { lines: ParsedLine[]; count: ChunkCount } {
+function take(
+  text: string | Buffer,
+  kind: SourceKind | null = null,
+  owner: string | null = null,
+): { lines: ParsedLine[]; count: ChunkCount } {
   const bytes = typeof text === 'string' ? Buffer.from(text) : text;
   const lines: ParsedLine[] = [];
   const count = parse(bytes, 0, bytes.length, { kind, owner }, line => lines.push({ ...line }));
   return { lines, count };
 }
-const denial = (user: string, ip = '10.0.0.1', endpoint = '/submit'): string => `[WARNING] Unauthorized access attempt from ${ip}: user ${user}, endpoint ${endpoint}\n`;
-const told = (message: string): string => `[ERROR] 2024-09-18T10:30:15Z: HTTP 403 from scheduler: {"error":"clw-scheduler-denied","message":"${message}"}\n`;
+const denial = (user: string, ip = '10.0.0.1', endpoint = '/submit'): string =>
+  `[WARNING] Unauthorized access attempt from ${ip}: user ${user}, endpoint ${endpoint}\n`;
+const told = (message: string): string =>
+  `[ERROR] 2024-09-18T10:30:15Z: HTTP 403 from scheduler: {"error":"clw-scheduler-denied","message":"${message}"}\n`;
 
 describe('whom a log may speak for', () => {
   test("alice's log claims that bob was denied: it counts for alice, and bob is untouched (B18, G05)", () => {
@@ -43,7 +49,9 @@ describe('chunks', () => {
     const bytes = Buffer.from(`${text}${denial('dave').slice(0, 40)}`);
     const first = Buffer.byteLength(denial('alice'));
     const seen: [string | null, string][] = [];
-    parse(bytes, first, Buffer.byteLength(text), { kind: 'server', owner: null }, line => seen.push([line.user, bytes.toString('utf8', line.start, line.end)]));
+    parse(bytes, first, Buffer.byteLength(text), { kind: 'server', owner: null }, line =>
+      seen.push([line.user, bytes.toString('utf8', line.start, line.end)]),
+    );
     expect(seen).toEqual([
       ['bob', denial('bob').trimEnd()],
       ['carol', denial('carol').trimEnd()],
@@ -72,7 +80,10 @@ describe('chunks', () => {
   });
 
   test('a line at every distance from a sixteen-byte border is found', () => {
-    for (let n = 0; n < 64; n++) expect(take(`${'x'.repeat(n)}\n${denial('alice')}${'y'.repeat(n)}\n`).lines.map(line => line.start)).toEqual([n + 1]);
+    for (let n = 0; n < 64; n++)
+      expect(take(`${'x'.repeat(n)}\n${denial('alice')}${'y'.repeat(n)}\n`).lines.map(line => line.start)).toEqual([
+        n + 1,
+      ]);
   });
 });
 
@@ -111,7 +122,8 @@ describe('bounded whatever comes', () => {
   test('half a million invented names, addresses and paths do not grow memory (G01)', () => {
     const fill = (from: number): void => {
       let text = '';
-      for (let i = from; i < from + 20_000; i++) text += denial(`u${i}`, `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`, `/${i}`);
+      for (let i = from; i < from + 20_000; i++)
+        text += denial(`u${i}`, `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`, `/${i}`);
       const bytes = Buffer.from(text);
       let users = 0;
       parse(bytes, 0, bytes.length, { kind: null, owner: null }, line => {

@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { redact } from '../../src/rules/redact.ts';
 import { visible } from '../../src/visible.ts';
 
-const JWT = 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ1c2VyIjoiYWxpY2UiLCJncm91cHMiOlsiY2xhdy11c2VycyJdLCJleHAiOjE3MjY2NDIwMDV9.signature';
+const JWT =
+  'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ1c2VyIjoiYWxpY2UiLCJncm91cHMiOlsiY2xhdy11c2VycyJdLCJleHAiOjE3MjY2NDIwMDV9.signature';
 
 describe('redact (B17, F07)', () => {
   test.each([

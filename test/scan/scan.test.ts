@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { scan, type ScanOptions } from '../../src/roles/scan.ts';
+import { type ScanOptions, scan } from '../../src/roles/scan.ts';
 import type { PairRow } from '../../src/roles/scan-report.ts';
 
 const generator = fileURLToPath(new URL('../bench/generate.mjs', import.meta.url));
@@ -24,19 +24,32 @@ interface Answer {
   bytes: number;
   unparsed: number;
   observations: Record<string, number>;
-  users: { user: string; count: number; addresses: number; first: string | null; last: string | null; selfReported?: true }[];
+  users: {
+    user: string;
+    count: number;
+    addresses: number;
+    first: string | null;
+    last: string | null;
+    selfReported?: true;
+  }[];
   addresses: { ip: string; count: number; users: number }[];
   pairs: (Omit<PairRow, 'endpoints' | 'selfReported'> & { endpoints: Record<string, number>; selfReported?: true })[];
   incidents: { kind: string; key: string; count: number }[];
 }
 
 async function run(files: string[], options: ScanOptions = {}): Promise<{ code: number; out: string; err: string }> {
-  let out = '';
-  let err = '';
-  const to = (add: (text: string) => void): NodeJS.WritableStream =>
-    ({ write: (text: string, done?: () => void) => (add(text), done?.(), true), once: () => {}, removeListener: () => {} }) as unknown as NodeJS.WritableStream;
-  const code = await scan(files, { ...options, stdout: to(t => void (out += t)), stderr: to(t => void (err += t)) });
-  return { code, out, err };
+  const out: string[] = [];
+  const err: string[] = [];
+  const to = (texts: string[]): NodeJS.WritableStream => {
+    const write = (text: string, done?: () => void): boolean => {
+      texts.push(text);
+      done?.();
+      return true;
+    };
+    return { write, once: () => {}, removeListener: () => {} } as unknown as NodeJS.WritableStream;
+  };
+  const code = await scan(files, { ...options, stdout: to(out), stderr: to(err) });
+  return { code, out: out.join(''), err: err.join('') };
 }
 async function answer(files: string[], options: ScanOptions = {}): Promise<Answer> {
   const { code, out, err } = await run(files, { json: true, ...options });
@@ -47,7 +60,8 @@ function file(name: string, text: string | Buffer): string {
   writeFileSync(join(dir, name), text);
   return join(dir, name);
 }
-const denial = (user: string, ip = '10.0.0.1', endpoint = '/submit'): string => `[WARNING] Unauthorized access attempt from ${ip}: user ${user}, endpoint ${endpoint}\n`;
+const denial = (user: string, ip = '10.0.0.1', endpoint = '/submit'): string =>
+  `[WARNING] Unauthorized access attempt from ${ip}: user ${user}, endpoint ${endpoint}\n`;
 const told = (user: string, time = '2024-09-18T10:30:15Z'): string =>
   `[ERROR] ${time}: HTTP 403 from scheduler: {"error":"clw-scheduler-denied","message":"User ${user}@site.example not authorized"}\n`;
 
@@ -56,10 +70,19 @@ function rows(found: Answer, format: string): string[] {
   return [
     ...found.users.map(u => `U\t${u.user}\t${u.count}`),
     ...found.addresses.map(a => `I\t${a.ip}\t${a.count}`),
-    ...found.pairs.flatMap(p => (format === 'clw' ? [`T\t${p.user}\t${p.count}`] : Object.entries(p.endpoints).map(([e, n]) => `T\t${p.user}|${p.ip}|${e}\t${n}`))),
+    ...found.pairs.flatMap(p =>
+      format === 'clw'
+        ? [`T\t${p.user}\t${p.count}`]
+        : Object.entries(p.endpoints).map(([e, n]) => `T\t${p.user}|${p.ip}|${e}\t${n}`),
+    ),
   ].sort();
 }
-function generate(name: string, format: string, lines: number, ...more: string[]): { log: string; want: string[]; meta: { lines: number; bytes: number; denials: number } } {
+function generate(
+  name: string,
+  format: string,
+  lines: number,
+  ...more: string[]
+): { log: string; want: string[]; meta: { lines: number; bytes: number; denials: number } } {
   const out = join(dir, name);
   execFileSync(process.execPath, [generator, '--out', out, '--lines', `${lines}`, '--format', format, ...more]);
   const want = readFileSync(`${out}.answer.tsv`, 'utf8').trim().split('\n').sort();
@@ -73,11 +96,27 @@ describe('the answer is exact', () => {
     ['clw', '0.1', '3'],
     ['clw', '0.9', '4'],
   ])('%s, %s denials, seed %s', async (format, share, seed) => {
-    const { log, want, meta } = generate(`${format}${share}`, format, 60_000, '--denials', share, '--seed', seed, '--decoys', '0.01');
+    const { log, want, meta } = generate(
+      `${format}${share}`,
+      format,
+      60_000,
+      '--denials',
+      share,
+      '--seed',
+      seed,
+      '--decoys',
+      '0.01',
+    );
     const found = await answer([log]);
     expect(rows(found, format)).toEqual(want);
-    expect([found.lines, found.bytes, found.observations.denied, found.unparsed]).toEqual([meta.lines, meta.bytes, meta.denials, 0]);
-    const sorted = (counts: { count: number }[]): boolean => counts.every((row, i) => i === 0 || counts[i - 1]!.count >= row.count);
+    expect([found.lines, found.bytes, found.observations.denied, found.unparsed]).toEqual([
+      meta.lines,
+      meta.bytes,
+      meta.denials,
+      0,
+    ]);
+    const sorted = (counts: { count: number }[]): boolean =>
+      counts.every((row, i) => i === 0 || counts[i - 1]!.count >= row.count);
     expect([found.users, found.addresses, found.pairs, found.incidents].map(sorted)).toEqual([true, true, true, true]);
   });
 
@@ -87,7 +126,10 @@ describe('the answer is exact', () => {
     expect(rows(found, 'sched')).toEqual(want);
     const bytes = readFileSync(log);
     const middle = bytes.indexOf(10, bytes.length / 2) + 1;
-    const halves = await answer([file('half1.log', bytes.subarray(0, middle)), file('half2.log', bytes.subarray(middle))]);
+    const halves = await answer([
+      file('half1.log', bytes.subarray(0, middle)),
+      file('half2.log', bytes.subarray(middle)),
+    ]);
     expect({ ...halves, incidents: [] }).toEqual({ ...found, incidents: [] });
   });
 
@@ -96,7 +138,13 @@ describe('the answer is exact', () => {
     for (const shift of [0, 1, 2, line.length - 2, line.length - 1, line.length]) {
       const pad = `${'x'.repeat((1 << 20) - line.length + shift - 1)}\n`;
       const found = await answer([file('border.log', pad + line + denial('bob') + pad + line)]);
-      expect([found.lines, found.users.map(u => [u.user, u.count])]).toEqual([5, [['alice', 2], ['bob', 1]]]);
+      expect([found.lines, found.users.map(u => [u.user, u.count])]).toEqual([
+        5,
+        [
+          ['alice', 2],
+          ['bob', 1],
+        ],
+      ]);
     }
   });
 });
@@ -105,29 +153,54 @@ describe('where bytes come from', () => {
   test('gzip, several members, and several files are one input', async () => {
     const packed = file('a.gz', Buffer.concat([gzipSync(denial('alice')), gzipSync(denial('bob') + denial('alice'))]));
     const found = await answer([packed, file('b.log', denial('alice', '10.0.0.2', '/jobs'))]);
-    expect(found.users.map(u => [u.user, u.count, u.addresses])).toEqual([['alice', 3, 2], ['bob', 1, 1]]);
-    expect(found.bytes).toBe((denial('alice') + denial('bob') + denial('alice') + denial('alice', '10.0.0.2', '/jobs')).length);
+    expect(found.users.map(u => [u.user, u.count, u.addresses])).toEqual([
+      ['alice', 3, 2],
+      ['bob', 1, 1],
+    ]);
+    expect(found.bytes).toBe(
+      (denial('alice') + denial('bob') + denial('alice') + denial('alice', '10.0.0.2', '/jobs')).length,
+    );
   });
   test.each([false, true])('standard input, packed: %s', async packed => {
     const text = denial('alice').repeat(40_000);
     const input = file('stdin', packed ? gzipSync(text) : text);
-    const script = file('scan.mjs', `const { scan } = await import(${JSON.stringify(new URL('../../src/roles/scan.ts', import.meta.url).href)});\nprocess.exitCode = await scan(['-'], { json: true });`);
+    const script = file(
+      'scan.mjs',
+      `const { scan } = await import(${JSON.stringify(new URL('../../src/roles/scan.ts', import.meta.url).href)});\nprocess.exitCode = await scan(['-'], { json: true });`,
+    );
     const out = execFileSync('sh', ['-c', `cat "${input}" | "${process.execPath}" "${script}"`], { encoding: 'utf8' });
     expect(JSON.parse(out).users).toEqual([{ user: 'alice', count: 40_000, addresses: 1, first: null, last: null }]);
   });
   test('a file that ends without a newline, an empty one, and a line of 10 MB (A25)', async () => {
     expect((await answer([file('open.log', denial('alice').trimEnd())])).users[0]?.count).toBe(1);
-    expect(await answer([file('empty.log', '')])).toMatchObject({ lines: 0, bytes: 0, users: [], incidents: [], observations: { denied: 0 } });
+    expect(await answer([file('empty.log', '')])).toMatchObject({
+      lines: 0,
+      bytes: 0,
+      users: [],
+      incidents: [],
+      observations: { denied: 0 },
+    });
     const long = `[WARNING] Unauthorized access attempt from ${'1'.repeat(10 << 20)}\n`;
     for (const name of ['long.log', 'long.gz']) {
-      const found = await answer([file(name, name.endsWith('gz') ? gzipSync(denial('alice') + long + denial('bob')) : denial('alice') + long + denial('bob'))]);
+      const found = await answer([
+        file(
+          name,
+          name.endsWith('gz')
+            ? gzipSync(denial('alice') + long + denial('bob'))
+            : denial('alice') + long + denial('bob'),
+        ),
+      ]);
       expect([found.lines, found.unparsed, found.users.map(u => u.user)]).toEqual([3, 1, ['alice', 'bob']]);
     }
   });
   test('what cannot be read is said, and nothing else is', async () => {
     mkdirSync(join(dir, 'folder'));
     const broken = file('broken.gz', gzipSync(denial('alice').repeat(1000)).subarray(0, 60));
-    for (const [name, why] of [[join(dir, 'nothing.log'), 'no such file'], [join(dir, 'folder'), 'is a directory'], [broken, 'broken gzip']] as const) {
+    for (const [name, why] of [
+      [join(dir, 'nothing.log'), 'no such file'],
+      [join(dir, 'folder'), 'is a directory'],
+      [broken, 'broken gzip'],
+    ] as const) {
       const { code, out, err } = await run([file('good.log', denial('alice')), name], { json: true });
       expect([code, out]).toEqual([2, '']);
       expect(err).toBe(`${err.split('\n')[0]}\n`);
@@ -148,38 +221,73 @@ describe('where bytes come from', () => {
 
 describe('what it says', () => {
   test('both logs together: one kind of denial, and who only spoke for themselves', async () => {
-    const server = file('server.log', denial('alice', '::ffff:192.168.1.100') + denial('alice', '2001:DB8::0:1', '/jobs') + '[INFO] Job test-fix-456 completed successfully\n');
-    const client = file('client.log', told('alice') + told('bob', '2024-09-18T10:30:15Z') + told('bob', '2024-09-18T11:00:00Z'));
+    const server = file(
+      'server.log',
+      denial('alice', '::ffff:192.168.1.100') +
+        denial('alice', '2001:DB8::0:1', '/jobs') +
+        '[INFO] Job test-fix-456 completed successfully\n',
+    );
+    const client = file(
+      'client.log',
+      told('alice') + told('bob', '2024-09-18T10:30:15Z') + told('bob', '2024-09-18T11:00:00Z'),
+    );
     const found = await answer([server, client]);
     expect(found.observations).toEqual({ denied: 5, succeeded: 1 });
     expect(found.users).toEqual([
       { user: 'alice', count: 3, addresses: 2, first: '2024-09-18T10:30:15.000Z', last: '2024-09-18T10:30:15.000Z' },
-      { user: 'bob', count: 2, addresses: 0, first: '2024-09-18T10:30:15.000Z', last: '2024-09-18T11:00:00.000Z', selfReported: true },
+      {
+        user: 'bob',
+        count: 2,
+        addresses: 0,
+        first: '2024-09-18T10:30:15.000Z',
+        last: '2024-09-18T11:00:00.000Z',
+        selfReported: true,
+      },
     ]);
-    expect(found.addresses).toEqual([{ ip: '192.168.1.100', count: 1, users: 1 }, { ip: '2001:db8::1', count: 1, users: 1 }]);
+    expect(found.addresses).toEqual([
+      { ip: '192.168.1.100', count: 1, users: 1 },
+      { ip: '2001:db8::1', count: 1, users: 1 },
+    ]);
     expect(found.pairs).toEqual([
       { user: 'bob', ip: null, count: 2, endpoints: {}, selfReported: true },
       { user: 'alice', ip: null, count: 1, endpoints: {}, selfReported: true },
       { user: 'alice', ip: '192.168.1.100', count: 1, endpoints: { '/submit': 1 } },
       { user: 'alice', ip: '2001:db8::1', count: 1, endpoints: { '/jobs': 1 } },
     ]);
-    expect(found.incidents.map(i => [i.kind, i.key])).toEqual([['user', 'alice'], ['user', 'bob']]);
+    expect(found.incidents.map(i => [i.kind, i.key])).toEqual([
+      ['user', 'alice'],
+      ['user', 'bob'],
+    ]);
   });
   test('times that no clock shows are taken for none (G19)', async () => {
     const found = await answer([file('future.log', told('alice', '9999-12-31T23:59:59Z'))]);
-    expect(found.users).toEqual([{ user: 'alice', count: 1, addresses: 0, first: null, last: null, selfReported: true }]);
+    expect(found.users).toEqual([
+      { user: 'alice', count: 1, addresses: 0, first: null, last: null, selfReported: true },
+    ]);
   });
   test('six people within a minute are a service incident, six within a week are six', async () => {
     const at = (minutes: number): string => new Date(Date.UTC(2024, 8, 18, 10, minutes)).toISOString();
     const storm = await answer([file('storm.log', Array.from({ length: 6 }, (_, n) => told(`u${n}`, at(0))).join(''))]);
-    expect(storm.incidents.filter(i => i.kind === 'service')).toEqual([{ kind: 'service', key: 'claw-scheduler', count: expect.any(Number) }]);
-    const week = await answer([file('week.log', Array.from({ length: 6 }, (_, n) => told(`u${n}`, at(n * 1440))).join(''))]);
-    expect(week.incidents.map(i => [i.kind, i.key, i.count])).toEqual(Array.from({ length: 6 }, (_, n) => ['user', `u${n}`, 1]));
+    expect(storm.incidents.filter(i => i.kind === 'service')).toEqual([
+      { kind: 'service', key: 'claw-scheduler', count: expect.any(Number) },
+    ]);
+    const week = await answer([
+      file('week.log', Array.from({ length: 6 }, (_, n) => told(`u${n}`, at(n * 1440))).join('')),
+    ]);
+    expect(week.incidents.map(i => [i.kind, i.key, i.count])).toEqual(
+      Array.from({ length: 6 }, (_, n) => ['user', `u${n}`, 1]),
+    );
   });
   test('with a passwd file: names nobody has are probing, and system accounts open nothing', async () => {
     const passwd = file('passwd', 'root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n');
-    const log = file('probe.log', ['root', 'admin', 'test', 'guest', 'oracle', 'alice', 'pi'].map(user => denial(user, '203.0.113.66')).join(''));
-    expect((await answer([log], { passwd })).incidents.map(i => [i.kind, i.key])).toEqual([['address', '203.0.113.66'], ['user', 'alice']]);
+    const log = file(
+      'probe.log',
+      ['root', 'admin', 'test', 'guest', 'oracle', 'alice', 'pi'].map(user => denial(user, '203.0.113.66')).join(''),
+    );
+    expect((await answer([log], { passwd })).incidents.map(i => [i.kind, i.key])).toEqual([
+      ['address', '203.0.113.66'],
+      ['user', 'alice'],
+    ]);
     expect((await run([log], { passwd: join(dir, 'nobody') })).code).toBe(2);
   });
   test('a person gets tables, with nothing in them that moves the terminal (B21)', async () => {

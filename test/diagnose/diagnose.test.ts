@@ -1,0 +1,176 @@
+/** Which cause is found from which facts, what rules the others out, and what is never concluded from silence. */
+import { describe, expect, it } from 'vitest';
+import { iso, NO_GROUP, NOW, type Observed, STRICT, why } from './a-host.ts';
+
+const HOUR = 3_600_000;
+
+/** cause → what is observed where all else is well */
+const FOUND: [cause: string, observed: Observed][] = [
+  ['missing-group', NO_GROUP],
+  ['access-removed', { ...NO_GROUP, 'history.group-removed': ['claw-users'], 'entitlement.listed': false }],
+  ['expired-token', { 'token.expires': iso(NOW - HOUR) }],
+  ['stale-token-groups', { 'access.mode': 'jwt', 'token.groups': ['domain-users'] }],
+  ['stale-session', { 'session.pids': ['411', '412'], 'session.gids': ['2001', '2001 99'] }],
+  ['config-too-strict', STRICT],
+  ['config-not-loaded', { 'config.loaded': false, 'config.loaded-groups': ['claw-admins'] }],
+  ['config-not-loaded', { 'config.loaded': false, 'config.loaded-groups': undefined }],
+  [
+    'config-invalid',
+    { 'config.valid': false, 'scheduler.active': 'failed', 'scheduler.health4': 'refused', 'access.mode': undefined },
+  ],
+  ['wrong-mode', { 'access.mode': 'ldap', 'directory.standard-group': false, 'directory.member': undefined }],
+  ['scheduler-down', { 'scheduler.active': 'inactive', 'scheduler.health4': 'refused' }],
+  ['scheduler-silent', { 'scheduler.health4': 'silent' }],
+  ['port-blocked', { 'firewall.open': false, 'scheduler.health4': 'refused' }],
+  ['ipv6-only-broken', { 'scheduler.health6': 'refused', 'client.event': 'unavailable' }],
+  ['selinux', { 'selinux.denials': 2, 'selinux.last': iso(NOW - 1000) }],
+  ['uid-mismatch', { 'denial.addresses': ['172.17.0.2'] }],
+  ['uid-mismatch', { 'client.container': true }],
+  ['ldap-lag', { 'access.mode': 'ldap', 'directory.member': false }],
+  ['nss-lag', { 'groups.nss': ['alice'] }],
+  ['directory-unavailable', { 'access.mode': 'ldap', 'directory.canary': 'away' }],
+  ['clock-skew', { 'scheduler.date-skew': 90_000, 'scheduler.date': iso(NOW + 25 * HOUR) }],
+  ['proxy', { 'proxy.set': true }],
+  ['token-cache', { 'token.intact': false }],
+  ['token-cache', { 'token.user': 'bob' }],
+  ['no-token', { 'token.present': false, 'token.expires': undefined, 'token.readable': undefined }],
+  ['job-yaml', { 'client.event': 'job-invalid', 'denial.event': 'job-invalid' }],
+  ['queue-full', { 'client.event': 'queue-full', 'queue.free': 0 }],
+  ['auth-failed', { 'client.event': 'auth-failed' }],
+  ['auth-failed', { ...NO_GROUP, 'account.expired': true }],
+  ['unknown-user', { 'account.exists': false, 'account.uid': undefined, 'groups.nss': undefined }],
+  ['system-account', { ...NO_GROUP, 'account.system': true, 'account.uid': 33 }],
+  ['elevated-account', { 'groups.nss': ['ann', 'claw-admins'], 'groups.file': ['ann', 'claw-admins'] }],
+  ['probing', { 'denial.kind': 'address' }],
+];
+
+describe('each cause is found', () => {
+  it.each(FOUND)('%s', (cause, observed) => {
+    const diagnosis = why(observed);
+    expect(diagnosis.cause).toBe(`openclaw/${cause}`);
+    expect(diagnosis.also).toEqual([]);
+    expect(diagnosis.evidence.length).toBeGreaterThan(0);
+    expect(diagnosis.title).not.toMatch(/[{}]/);
+    for (const { source, at } of diagnosis.evidence) expect([source, at]).toEqual([expect.stringMatching(/./), iso(NOW)]);
+  });
+
+  it('and where all is well, none is', () => {
+    const diagnosis = why();
+    expect([diagnosis.cause, diagnosis.also, diagnosis.remedy.kind]).toEqual([null, [], 'none']);
+  });
+});
+
+describe('a cause that is ruled out names the fact that did', () => {
+  it.each([
+    [NO_GROUP, 'config-too-strict', 'claw-users is authorised (source of access.standard-authorized)'],
+    [NO_GROUP, 'scheduler-down', 'claw-scheduler is active (source of scheduler.active)'],
+    [{ 'token.expires': iso(NOW - HOUR) }, 'missing-group', 'alice has the groups: alice, claw-users'],
+    [{ 'scheduler.date-skew': 90_000, 'scheduler.date': iso(NOW + 25 * HOUR) }, 'expired-token', "only the scheduler's clock"],
+    [{ ...NO_GROUP, 'groups.file': ['alice', 'claw-users'] }, 'missing-group', 'NSS does not show it yet'],
+  ] as [Observed, string, string][])('%#: %s', (observed, cause, because) => {
+    const { ruledOut } = why(observed);
+    expect(ruledOut.find(r => r.cause === `openclaw/${cause}`)?.because).toContain(because);
+  });
+});
+
+describe('two causes at once', () => {
+  it.each([
+    ['config-too-strict', 'missing-group', { ...STRICT, ...NO_GROUP }],
+    ['scheduler-down', 'missing-group', { ...NO_GROUP, 'scheduler.active': 'inactive', 'scheduler.health4': 'refused' }],
+    ['missing-group', 'expired-token', { ...NO_GROUP, 'token.expires': iso(NOW - HOUR) }],
+    ['access-removed', 'expired-token', { ...NO_GROUP, 'history.group-removed': ['claw-users'], 'entitlement.listed': false, 'token.expires': iso(NOW - HOUR) }],
+    ['missing-group', 'job-yaml', { ...NO_GROUP, 'client.event': 'job-invalid' }],
+    ['missing-group', 'proxy', { ...NO_GROUP, 'proxy.set': true }],
+    ['config-too-strict', 'expired-token', { ...STRICT, 'token.expires': iso(NOW - HOUR) }],
+  ] as [string, string, Observed][])('%s is mended before %s', (first, second, observed) => {
+    const diagnosis = why(observed);
+    expect(diagnosis.cause).toBe(`openclaw/${first}`);
+    expect(diagnosis.also.map(a => a.cause)).toEqual([`openclaw/${second}`]);
+    expect(diagnosis.also[0]!.evidence.length).toBeGreaterThan(0);
+  });
+});
+
+describe('nothing is concluded from silence', () => {
+  it('groups that could not be asked are no missing group', () => {
+    const diagnosis = why({ 'groups.nss': undefined, 'groups.file': undefined });
+    expect(diagnosis.cause).toBeNull();
+    expect(diagnosis.unknown.map(u => u.fact)).toContain('groups.nss');
+    expect(diagnosis.ruledOut.map(r => r.cause)).not.toContain('openclaw/missing-group');
+  });
+
+  it('an account that could not be asked is not unknown', () => {
+    expect(why({ 'account.exists': undefined, 'groups.nss': undefined }).cause).toBeNull();
+  });
+
+  it('a password lock is no reason: people come with keys', () => {
+    expect(why({ ...NO_GROUP, 'account.password-locked': true }).cause).toBe('openclaw/missing-group');
+  });
+
+  it('one old process beside a newer session proves nothing', () => {
+    expect(why({ 'session.pids': ['411', '500'], 'session.gids': ['2001', '2001 2500'] }).cause).toBeNull();
+  });
+
+  it('knowing less lowers the confidence', () => {
+    const all = why(NO_GROUP).confidence;
+    const less = why({ ...NO_GROUP, 'account.expired': undefined, 'history.group-removed': undefined }).confidence;
+    expect(less).toBeLessThan(all);
+  });
+});
+
+describe("evidence older than the user's last success is none", () => {
+  it.each([
+    ['job-yaml', { 'client.event': 'job-invalid' }],
+    ['auth-failed', { 'client.event': 'auth-failed' }],
+  ] as [string, Observed][])('%s', (_cause, observed) => {
+    expect(why({ ...observed, 'client.at': iso(NOW - 600_000), 'success.last': iso(NOW - 60_000) }).cause).toBeNull();
+  });
+
+  it('what SELinux wrote before it does not count', () => {
+    const before = { 'selinux.denials': 3, 'selinux.last': iso(NOW - 600_000), 'success.last': iso(NOW - 60_000) };
+    expect(why(before).cause).toBeNull();
+  });
+
+  it('what the client saw long ago is not what is asked about', () => {
+    expect(why({ 'client.event': 'job-invalid', 'client.at': iso(NOW - 48 * HOUR) }).cause).toBeNull();
+  });
+});
+
+describe('access that was taken away', () => {
+  const removed: Observed = { ...NO_GROUP, 'history.group-removed': ['claw-users'] };
+  it('is not proposed again', () => {
+    expect(why({ ...removed, 'entitlement.listed': false }).remedy.kind).toBe('none');
+  });
+  it('nor where the site names no entitlement', () => {
+    expect(why({ ...removed, 'entitlement.listed': undefined, 'entitlement.groups': undefined }).cause).toBe('openclaw/access-removed');
+  });
+  it('but the site’s own list has the last word', () => {
+    expect(why({ ...removed, 'entitlement.listed': true }).cause).toBe('openclaw/missing-group');
+  });
+});
+
+describe('who is asked to do something', () => {
+  it.each([
+    ['expired-token', { 'token.expires': iso(NOW - HOUR) }, 'tell', 'user'],
+    ['selinux', { 'selinux.denials': 1 }, 'advice', 'administrator'],
+    ['proxy', { 'proxy.set': true }, 'tell', 'user'],
+  ] as [string, Observed, string, string][])('%s: %s %s', (_c, observed, kind, to) => {
+    const { remedy } = why(observed);
+    expect(remedy.kind).toBe(kind);
+    if (remedy.kind === 'tell' || remedy.kind === 'advice') expect(remedy.advice.to).toBe(to);
+  });
+
+  it('the service is mended alone; a person’s own lack is mended with the file', () => {
+    const both = why({ ...STRICT, ...NO_GROUP });
+    expect(both.remedy.kind === 'plan' && both.remedy.actions.map(a => a.action)).toEqual([
+      'config.authorize-group',
+      'service.restart',
+      'group.add',
+    ]);
+    for (const apart of [{ 'denial.kind': 'service' }, { 'entitlement.listed': false }] as Observed[]) {
+      const { remedy } = why({ ...STRICT, ...NO_GROUP, ...apart });
+      expect(remedy.kind === 'plan' && remedy.actions.map(a => a.action)).toEqual(['config.authorize-group', 'service.restart']);
+    }
+    const down = why({ ...NO_GROUP, 'scheduler.active': 'inactive', 'scheduler.health4': 'refused' });
+    expect(down.remedy.kind === 'plan' && down.remedy.actions.map(a => a.action)).toEqual(['service.start']);
+  });
+});
