@@ -11,7 +11,7 @@ import { Clusters } from '../detect/cluster.ts';
 import { loadCauses } from '../diagnose/causes.ts';
 import { builtInPack, packDirs } from '../diagnose/effects.ts';
 import { loadSystem } from '../diagnose/system.ts';
-import { NotFound, Refused, Retry, Usage, type Vote } from '../incident.ts';
+import { NotFound, Refused, Retry, type State, Usage, type Vote } from '../incident.ts';
 import { type Logger, quietly } from '../log.ts';
 import { makeMailer } from '../notify/mail.ts';
 import { type AgentMessage, type ServeMessage, ToServe, VoteSchema } from '../messages.ts';
@@ -166,13 +166,17 @@ interface Handling {
   send(host: string, message: AgentMessage): Promise<void>;
 }
 
+/** States in which a host's agent owes an answer. */
+const UNDER_WAY: readonly State[] = ['open', 'stale', 'approved', 'running', 'verifying', 'propagating'];
+
 async function handle(message: ServeMessage, h: Handling): Promise<void> {
   const { store, now } = h;
   switch (message.name) {
     case 'hello':
       await h.send(message.data.host, { name: 'positions', data: { v: 1, sources: committedPositions(store, message.data.host) } });
       // Whoever waited for an answer of that host asks again at once.
-      for (const i of liveIncidents(store)) if (i.host === message.data.host && i.due !== null) wake(store, now(), i.id);
+      for (const i of liveIncidents(store))
+        if (i.host === message.data.host && UNDER_WAY.includes(i.state)) wake(store, now(), i.id);
       h.conductor.tick();
       return;
     case 'batch':

@@ -61,10 +61,21 @@ class Part {
       if (this.#stopping) return;
       if (code === 2) return onFatal(new Usage(`${this.name} refused to start`));
       this.#log.warn({ part: this.name, code, signal }, 'part ended, starting it again');
-      this.#timer = setTimeout(() => this.run(onFatal).catch(onFatal), backoff(this.#starts.length));
+      this.#again(onFatal);
     };
     if (isOver(child)) ended(child.exitCode, child.signalCode);
     else child.once('exit', ended);
+  }
+
+  /** A start that fails is tried again as well; only a wrong configuration ends everything. */
+  #again(onFatal: (error: Error) => void): void {
+    this.#timer = setTimeout(() => {
+      this.run(onFatal).catch((error: Error) => {
+        if (error instanceof Usage) return onFatal(error);
+        this.#log.error({ part: this.name, reason: error.message }, 'part could not be started, trying again');
+        if (!this.#stopping) this.#again(onFatal);
+      });
+    }, backoff(this.#starts.length));
   }
 
   /** No new start from here on; what runs is ended by `stop`. */

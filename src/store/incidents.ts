@@ -199,7 +199,7 @@ export const wake = (store: Store, now: number, id: string): void => {
 /** Everybody who waits for the ground to change looks again: config or groups did. */
 export const wakeWaiting = (store: Store, now: number, host: string): void => {
   store.run(
-    "UPDATE incident SET due = ? WHERE host = ? AND state IN ('open','proposed','advised','escalated','propagating','verifying','failed','not-effective','denied')",
+    "UPDATE incident SET due = ? WHERE host = ? AND kind <> 'address' AND state IN ('open','proposed','advised','escalated','propagating','verifying','failed','not-effective','denied')",
     now,
     host,
   );

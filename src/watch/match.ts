@@ -140,7 +140,7 @@ function neverRead<F extends Found, C extends Candidate>(
   // The live file is one we know: whatever is older and unknown was there before us.
   if (landmarks.some(m => m.file.sibling === null)) return [];
   const places = landmarks.map(m => rotated.indexOf(m.file)).filter(at => at >= 0);
-  if (places.length > 0) return rotated.slice(Math.max(...places) + 1).filter(file => !taken.has(file));
+  if (places.length > 0) return rotated.slice(Math.max(...places) + 1).filter(file => !taken.has(file) && file.mtime > seen);
   const horizon = Math.max(0, ...known.map(s => s.mtime));
   return rotated.filter(file => !taken.has(file) && file.mtime > seen && file.mtime >= horizon);
 }

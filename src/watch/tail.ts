@@ -3,7 +3,7 @@
  * reads at most one chunk of each; whoever wakes it decides how often. There is no timer in here.
  */
 import type { Stats } from 'node:fs';
-import type { SourceRef } from '../queue/messages.ts';
+import type { SourceRef } from '../messages.ts';
 import type { OutboxOptions } from './batch.ts';
 import type { Descriptors } from './descriptors.ts';
 import { agrees, fingerprint, HEAD, markOf, repeats, sourceId, TAIL } from './identity.ts';
@@ -388,7 +388,7 @@ export class Tail {
       this.sources = this.sources.filter(s => !adopted.includes(s) || found.matches.some(m => m.source === s));
       await this.#apply(found, first);
       // From now on this path is known: a rotation that is younger than those there are was never read.
-      if (server) this.#seen = Math.max(1, ...before);
+      if (server || asking) this.#seen = Math.max(1, ...before);
     } finally {
       for (const file of files) if (!this.#kept(file)) closeSurveyed(disk, file);
     }

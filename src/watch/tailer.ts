@@ -2,7 +2,7 @@
  * All logs of this host together: who reads, what is due to be sent, what an acknowledgement means. No timers: whoever
  * owns it calls `poll`, `record` and `outgoing`, and every one of them is a plain step that a test can take too.
  */
-import type { Batch } from '../queue/messages.ts';
+import type { Batch } from '../messages.ts';
 import type { OutboxOptions } from './batch.ts';
 import { Descriptors } from './descriptors.ts';
 import { parseId } from './identity.ts';

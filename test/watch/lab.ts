@@ -7,7 +7,7 @@ import { rename, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ParseChunk } from '../../src/incident.ts';
-import type { Batch } from '../../src/queue/messages.ts';
+import type { Batch } from '../../src/messages.ts';
 import { localDisk } from '../../src/watch/disk.ts';
 import { type Place, serverPlace } from '../../src/watch/place.ts';
 import { Checkpoint } from '../../src/watch/position.ts';

@@ -8,7 +8,7 @@
 import { appendFileSync, copyFileSync, existsSync, readFileSync, renameSync, rmSync, statSync, truncateSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import type { Batch } from '../../src/queue/messages.ts';
+import type { Batch } from '../../src/messages.ts';
 import { freshDir, Lab, removeDirs } from './lab.ts';
 
 /** A small seeded generator (mulberry32): the same seed is the same sequence, everywhere. */
