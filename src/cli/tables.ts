@@ -23,15 +23,11 @@ export const incidentTable = (rows: IncidentRow[]): string =>
   ]);
 
 export function incidentPage(d: IncidentDetail): string {
-  const out: string[] = [visible(d.headline), '', `Incident ${d.id} on ${d.host}: ${d.state}, ${d.count} denials, ${d.users} user(s), since ${when(d.opened)}`, d.next];
+  const out: string[] = [visible(d.headline), '', `Incident ${d.id} on ${d.host}: ${d.state}, ${d.count} ${d.count === 1 ? 'denial' : 'denials'}, ${d.users} ${d.users === 1 ? 'user' : 'users'}, since ${when(d.opened)}`, d.next];
   if (d.diagnosis) {
     out.push('', `Cause: ${d.diagnosis.cause ?? 'none known'}`);
     for (const e of d.diagnosis.evidence) out.push(`  + ${e.fact} = ${visible(JSON.stringify(e.value))}   (${visible(e.source)})`);
-    for (const r of d.diagnosis.ruledOut) out.push(`  - not ${r.cause}: ${visible(r.because)}`);
-    for (const u of d.diagnosis.unknown) out.push(`  ? ${u.fact}: ${visible(u.because)}`);
     for (const a of d.diagnosis.also) out.push(`  also: ${a.cause}`);
-    const { advice } = d.diagnosis;
-    if (advice) out.push('', visible(advice.text), ...advice.commands.map(c => `  $ ${visible(c)}`), ...(advice.check ? [`  then: ${visible(advice.check)}`] : []));
   }
   if (d.plan) {
     out.push('', `Plan ${d.plan.serial}: ${d.plan.summary}`);
@@ -42,9 +38,17 @@ export function incidentPage(d: IncidentDetail): string {
     out.push(`  undo: ${d.plan.undo || 'none'}`, `  votes: ${d.votes.map(v => `${v.by} ${v.decision}`).join(', ') || 'none'}; ${d.needs} missing; good until ${d.plan.expires}`);
     if (d.needs) out.push('', `  readmit approve ${d.id} --as NAME      readmit deny ${d.id} --as NAME --reason TEXT`);
   }
+  if (d.diagnosis) out.push(...adviceLines(d.diagnosis), '', 'Ruled out', ...d.diagnosis.ruledOut.map(r => `  ${r.cause}: ${visible(r.because)}`));
+  if (d.diagnosis?.unknown.length) out.push('', 'Not known', ...d.diagnosis.unknown.map(u => `  ${u.fact}: ${visible(u.because)}`));
   out.push('', 'History');
   for (const h of d.history) out.push(`  ${h.at}  ${h.who}: ${visible(h.what)}`);
   return out.join('\n');
+}
+
+function adviceLines({ advice, user }: NonNullable<IncidentDetail['diagnosis']>): string[] {
+  if (!advice) return [];
+  const heading = advice.to === 'user' ? `What ${visible(user)} is told` : 'What to do';
+  return ['', heading, `  ${visible(advice.text)}`, ...advice.commands.map(c => `  $ ${visible(c)}`), ...(advice.check ? [`  then: ${visible(advice.check)}`] : [])];
 }
 
 export const grantLines = (grants: Grant[]): string =>

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { loadApprovers } from '../approve/approvers.ts';
 import { judge } from '../approve/policy.ts';
 import { commandRunner } from '../command.ts';
-import { auditFile, type Config, inState } from '../config.ts';
+import { auditFile, type Config, environment, inState } from '../config.ts';
 import { Accounts, NAME } from '../execute/accounts.ts';
 import { Audit } from '../execute/audit.ts';
 import { canaryPerson, loadCanary, runCanary } from '../execute/canary.ts';
@@ -46,7 +46,7 @@ export interface ExecOptions {
  * @throws Refused when another executor is running, Usage when the socket's directory isn't safe
  */
 export async function runExec(config: Config, options: ExecOptions = {}): Promise<void> {
-  const { signal, now = Date.now, env = process.env } = options;
+  const { signal, now = Date.now, env = environment() } = options;
   const fd = env.LISTEN_FDS === '1' && env.LISTEN_PID === String(process.pid) ? SYSTEMD_FD : null;
   const room = openRoom(config, now);
   try {

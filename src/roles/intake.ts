@@ -61,10 +61,10 @@ export class Intake {
     const { store, now } = this.#p;
     const verdicts = this.#clusters.observe(tally, now());
     const incident = this.#incidentFor(batch.host, tally, verdicts);
-    countTally(store, batch.host, batch.source.id, tally, incident?.id ?? null);
-    if (!incident) return;
     // What both logs told of is one denial.
     const fresh = verdicts.find(v => v.kind === 'counted')?.fresh ?? tally.count;
+    countTally(store, batch.host, batch.source.id, tally, fresh, incident?.id ?? null);
+    if (!incident) return;
     countInto(store, now(), incident.id, batch.source.path, tally, fresh);
     this.#askedAgain(incident);
   }

@@ -62,13 +62,10 @@ export function reportInput(store: Store, config: Config, now: number, range: { 
 }
 
 function hours(store: Store, from: number, to: number): ReportInput['tallies'] {
-  // What the client told and the server too is one denial: the server's counts where both did.
   return store
     .all(
-      `SELECT h.hour, h.host, h.event, h.user, h.ip, h.account, h.self_reported, h.incident, i.cause, sum(h.count) AS count
+      `SELECT h.hour, h.host, h.event, h.user, h.ip, h.account, h.incident, i.cause, sum(h.count) AS count
        FROM hour h LEFT JOIN incident i ON i.id = h.incident WHERE h.hour >= ? AND h.hour < ?
-       AND (h.self_reported = 0 OR h.event <> 'denied' OR NOT EXISTS (
-         SELECT 1 FROM hour s WHERE s.hour = h.hour AND s.user = h.user AND s.event = 'denied' AND s.self_reported = 0))
        GROUP BY h.hour, h.host, h.event, h.user, h.ip, h.account, h.incident`,
       Math.floor(from / 3_600_000) * 3_600_000,
       to,

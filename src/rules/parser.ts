@@ -120,10 +120,17 @@ export class LineParser {
           return 'taken';
         }
       }
-    const line = b.subarray(start, Math.min(end, start + MAX_LINE));
-    const near = templates.filter(t => (kind === null || t.log === kind) && line.indexOf(t.literal) >= 0);
-    if (!near.length) return 'none';
-    return cut || broken(line) || near.some(hostile) ? 'bad' : 'unparsed';
+    const last = Math.min(end, start + MAX_LINE);
+    let near = false;
+    let strange = cut;
+    for (let i = 0; i < templates.length; i++) {
+      const template = templates[i]!;
+      if ((kind !== null && template.log !== kind) || !holds(b, start, last, template.literal)) continue;
+      near = true;
+      strange ||= hostile(template);
+    }
+    if (!near) return 'none';
+    return strange || broken(b.subarray(start, last)) ? 'bad' : 'unparsed';
   }
 
   private fill({ numbers, pattern, body, user, ip, endpoint, time, json }: Template): void {
@@ -150,6 +157,18 @@ export class LineParser {
     }
     return best;
   }
+}
+
+/** True when the literal stands in the line. Most lines that are asked about are short, and a call of `indexOf` is not. */
+function holds(b: Buffer, start: number, end: number, literal: Buffer): boolean {
+  const first = literal[0]!;
+  for (let at = start, last = end - literal.length; at <= last; at++) {
+    if (b[at] !== first) continue;
+    let i = 1;
+    while (i < literal.length && b[at + i] === literal[i]) i++;
+    if (i === literal.length) return true;
+  }
+  return false;
 }
 
 /** Bytes that no honest writer of a log line writes. */

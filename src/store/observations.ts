@@ -52,11 +52,15 @@ export const committedPositions = (store: Store, host: string): { id: string; co
 
 const HOUR = 3_600_000;
 
-/** Counts one tally into the event store and the hours. `incident`: the one that explains it, if any. */
-export function countTally(store: Store, host: string, source: string, t: Tally, incident: string | null): void {
+/**
+ * Counts one tally into the event store and the hours.
+ * @param fresh how many of it the other log has not told of: only these are counted by the hour
+ * @param incident the one that explains it, if any
+ */
+export function countTally(store: Store, host: string, source: string, t: Tally, fresh: number, incident: string | null): void {
   const id = incident === null ? null : Number(incident);
   store.run(
-    'INSERT INTO observation (host, source, event, user, ip, endpoint, account, count, first, last, approximate, self_reported, sample, offset, incident) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)',
+    'INSERT INTO observation (host, source, event, user, ip, endpoint, account, count, fresh, first, last, approximate, self_reported, sample, offset, incident) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)',
     host,
     source,
     t.event,
@@ -65,6 +69,7 @@ export function countTally(store: Store, host: string, source: string, t: Tally,
     t.endpoint,
     t.account,
     t.count,
+    fresh,
     Math.round(t.first),
     Math.round(t.last),
     t.approximate ? 1 : 0,
@@ -73,6 +78,7 @@ export function countTally(store: Store, host: string, source: string, t: Tally,
     t.offset,
     id,
   );
+  if (fresh <= 0) return;
   store.run(
     `INSERT INTO hour (hour, host, event, user, ip, account, self_reported, incident, count) VALUES (?,?,?,?,?,?,?,?,?)
      ON CONFLICT DO UPDATE SET count = count + excluded.count`,
@@ -84,7 +90,7 @@ export function countTally(store: Store, host: string, source: string, t: Tally,
     t.account,
     t.selfReported ? 1 : 0,
     id ?? 0,
-    t.count,
+    fresh,
   );
 }
 

@@ -86,7 +86,13 @@ export const STRICT: Observed = {
   'access.authorized-groups': ['claw-admins'],
   'access.standard-authorized': false,
   'config.loaded-groups': ['claw-admins'],
-  'config.splice': ['claw-users', '50', 'b'.repeat(64), '    - claw-users\n', '--- c\n+++ c\n@@ -1,1 +1,2 @@\n     - claw-admins\n+    - claw-users\n'],
+  'config.splice': [
+    'claw-users',
+    '50',
+    'b'.repeat(64),
+    '    - claw-users\n',
+    '--- c\n+++ c\n@@ -1,1 +1,2 @@\n     - claw-admins\n+    - claw-users\n',
+  ],
 };
 
 export function facts(different: Observed = {}, user = 'alice'): Fact[] {

@@ -50,7 +50,8 @@ describe('the causes that come with Readmit', () => {
     expect(checkCauses(causes)).toEqual([]);
   });
   it('has the words of the article and of the practice cluster', () => {
-    const words = `missing-group access-removed expired-token stale-token-groups stale-session config-too-strict config-not-loaded
+    const words =
+      `missing-group access-removed expired-token stale-token-groups stale-session config-too-strict config-not-loaded
       config-invalid wrong-mode scheduler-down port-blocked ipv6-only-broken selinux uid-mismatch ldap-lag directory-unavailable
       clock-skew proxy token-cache job-yaml queue-full auth-failed probing`.split(/\s+/);
     expect(causes.map(c => c.name)).toEqual(expect.arrayContaining(words.map(w => `openclaw/${w}`)));
@@ -68,16 +69,43 @@ describe("a site's own causes", () => {
   });
 
   it.each([
-    ['an unknown fact', GOOD.replace('  account.exists: true\nremedy', '  account.exist: true\nremedy'), /no-quota\.yaml:6: when\.account\.exist: no probe answers account\.exist; known there: .*account\.exists/],
+    [
+      'an unknown fact',
+      GOOD.replace('  account.exists: true\nremedy', '  account.exist: true\nremedy'),
+      /no-quota\.yaml:6: when\.account\.exist: no probe answers account\.exist; known there: .*account\.exists/,
+    ],
     ['an unknown field in a text', GOOD.replace('{user} has', '{usr} has'), /:2: title: \{usr\} is neither a fact/],
     ['an unknown key', `${GOOD}colour: red\n`, /colour/],
-    ['an unknown action', GOOD.replace('  none: ask the storage team', '  plan:\n    - { action: group.remove, group: x }'), /:9: .*group\.remove is no action; known: group\.add/],
-    ['switching SELinux off', GOOD.replace('ask the storage team', 'run setenforce 0 for a while'), /:8: remedy\.none: switching SELinux off/],
-    ['switching SELinux off among commands', GOOD.replace('  none: ask the storage team', '  advice: { to: administrator, text: x, commands: ["sudo setenforce  0"], check: y }'), /never suggested/],
+    [
+      'an unknown action',
+      GOOD.replace('  none: ask the storage team', '  plan:\n    - { action: group.remove, group: x }'),
+      /:9: .*group\.remove is no action; known: group\.add/,
+    ],
+    [
+      'switching SELinux off',
+      GOOD.replace('ask the storage team', 'run setenforce 0 for a while'),
+      /:8: remedy\.none: switching SELinux off/,
+    ],
+    [
+      'switching SELinux off among commands',
+      GOOD.replace(
+        '  none: ask the storage team',
+        '  advice: { to: administrator, text: x, commands: ["sudo setenforce  0"], check: y }',
+      ),
+      /never suggested/,
+    ],
     ['no example', GOOD.replace(/examples:[^]*/, ''), /examples/],
     ['a duplicate key', `${GOOD}kind: service\n`, /:14: /],
-    ['an expression', GOOD.replace('account.exists: true\nremedy', 'account.exists: { matches: "t.*" }\nremedy'), /when/],
-    ['another name than its file', GOOD.replace('cause: no-quota', 'cause: quota'), /:1: cause: the file is called no-quota\.yaml/],
+    [
+      'an expression',
+      GOOD.replace('account.exists: true\nremedy', 'account.exists: { matches: "t.*" }\nremedy'),
+      /when/,
+    ],
+    [
+      'another name than its file',
+      GOOD.replace('cause: no-quota', 'cause: quota'),
+      /:1: cause: the file is called no-quota\.yaml/,
+    ],
   ])('refuse %s, with the line', (_what, text, message) => {
     written(text);
     expect(fault()).toMatch(message);

@@ -51,7 +51,8 @@ describe('each cause is found', () => {
     expect(diagnosis.also).toEqual([]);
     expect(diagnosis.evidence.length).toBeGreaterThan(0);
     expect(diagnosis.title).not.toMatch(/[{}]/);
-    for (const { source, at } of diagnosis.evidence) expect([source, at]).toEqual([expect.stringMatching(/./), iso(NOW)]);
+    for (const { source, at } of diagnosis.evidence)
+      expect([source, at]).toEqual([expect.stringMatching(/./), iso(NOW)]);
   });
 
   it('and where all is well, none is', () => {
@@ -65,7 +66,11 @@ describe('a cause that is ruled out names the fact that did', () => {
     [NO_GROUP, 'config-too-strict', 'claw-users is authorised (source of access.standard-authorized)'],
     [NO_GROUP, 'scheduler-down', 'claw-scheduler is active (source of scheduler.active)'],
     [{ 'token.expires': iso(NOW - HOUR) }, 'missing-group', 'alice has the groups: alice, claw-users'],
-    [{ 'scheduler.date-skew': 90_000, 'scheduler.date': iso(NOW + 25 * HOUR) }, 'expired-token', "only the scheduler's clock"],
+    [
+      { 'scheduler.date-skew': 90_000, 'scheduler.date': iso(NOW + 25 * HOUR) },
+      'expired-token',
+      "only the scheduler's clock",
+    ],
     [{ ...NO_GROUP, 'groups.file': ['alice', 'claw-users'] }, 'missing-group', 'NSS does not show it yet'],
   ] as [Observed, string, string][])('%#: %s', (observed, cause, because) => {
     const { ruledOut } = why(observed);
@@ -76,9 +81,22 @@ describe('a cause that is ruled out names the fact that did', () => {
 describe('two causes at once', () => {
   it.each([
     ['config-too-strict', 'missing-group', { ...STRICT, ...NO_GROUP }],
-    ['scheduler-down', 'missing-group', { ...NO_GROUP, 'scheduler.active': 'inactive', 'scheduler.health4': 'refused' }],
+    [
+      'scheduler-down',
+      'missing-group',
+      { ...NO_GROUP, 'scheduler.active': 'inactive', 'scheduler.health4': 'refused' },
+    ],
     ['missing-group', 'expired-token', { ...NO_GROUP, 'token.expires': iso(NOW - HOUR) }],
-    ['access-removed', 'expired-token', { ...NO_GROUP, 'history.group-removed': ['claw-users'], 'entitlement.listed': false, 'token.expires': iso(NOW - HOUR) }],
+    [
+      'access-removed',
+      'expired-token',
+      {
+        ...NO_GROUP,
+        'history.group-removed': ['claw-users'],
+        'entitlement.listed': false,
+        'token.expires': iso(NOW - HOUR),
+      },
+    ],
     ['missing-group', 'job-yaml', { ...NO_GROUP, 'client.event': 'job-invalid' }],
     ['missing-group', 'proxy', { ...NO_GROUP, 'proxy.set': true }],
     ['config-too-strict', 'expired-token', { ...STRICT, 'token.expires': iso(NOW - HOUR) }],
@@ -141,7 +159,9 @@ describe('access that was taken away', () => {
     expect(why({ ...removed, 'entitlement.listed': false }).remedy.kind).toBe('none');
   });
   it('nor where the site names no entitlement', () => {
-    expect(why({ ...removed, 'entitlement.listed': undefined, 'entitlement.groups': undefined }).cause).toBe('openclaw/access-removed');
+    expect(why({ ...removed, 'entitlement.listed': undefined, 'entitlement.groups': undefined }).cause).toBe(
+      'openclaw/access-removed',
+    );
   });
   it('but the site’s own list has the last word', () => {
     expect(why({ ...removed, 'entitlement.listed': true }).cause).toBe('openclaw/missing-group');
@@ -168,7 +188,10 @@ describe('who is asked to do something', () => {
     ]);
     for (const apart of [{ 'denial.kind': 'service' }, { 'entitlement.listed': false }] as Observed[]) {
       const { remedy } = why({ ...STRICT, ...NO_GROUP, ...apart });
-      expect(remedy.kind === 'plan' && remedy.actions.map(a => a.action)).toEqual(['config.authorize-group', 'service.restart']);
+      expect(remedy.kind === 'plan' && remedy.actions.map(a => a.action)).toEqual([
+        'config.authorize-group',
+        'service.restart',
+      ]);
     }
     const down = why({ ...NO_GROUP, 'scheduler.active': 'inactive', 'scheduler.health4': 'refused' });
     expect(down.remedy.kind === 'plan' && down.remedy.actions.map(a => a.action)).toEqual(['service.start']);

@@ -12,7 +12,10 @@ export interface Lab {
   put(path: string, text: string, mode?: number): string;
   /** A command: the body of an sh script. */
   command(name: string, body: string): void;
-  ask(user: string | null, options?: GroundOptions & { given?: Fact[]; probeMs?: number; off?: string[] }): Promise<Map<string, Fact>>;
+  ask(
+    user: string | null,
+    options?: GroundOptions & { given?: Fact[]; probeMs?: number; off?: string[]; url?: string },
+  ): Promise<Map<string, Fact>>;
   set(yaml: string): void;
   end(): void;
 }
@@ -36,18 +39,22 @@ export function startLab(): Lab {
     writeFileSync(file, text, { mode });
     return file;
   };
-  const command = (name: string, body: string): void => chmodSync(put(`bin/${name}`, `#!/bin/sh\nPATH=/usr/bin:/bin\n${body}\n`), 0o755);
+  const command = (name: string, body: string): void =>
+    chmodSync(put(`bin/${name}`, `#!/bin/sh\nPATH=/usr/bin:/bin\n${body}\n`), 0o755);
   for (const [name, body] of Object.entries(TOOLS)) command(name, body);
-  put('etc/passwd', `root:x:0:0::/root:/bin/sh\nalice:x:2001:2001::${dir}/home/alice:/bin/sh\nbob:x:2002:2002::${dir}/home/bob:/bin/sh\n`);
+  put(
+    'etc/passwd',
+    `root:x:0:0::/root:/bin/sh\nalice:x:2001:2001::${dir}/home/alice:/bin/sh\nbob:x:2002:2002::${dir}/home/bob:/bin/sh\n`,
+  );
   put('etc/group', 'alice:x:2001:\nbob:x:2002:\nclaw-users:x:2500:bob\nclaw-admins:x:2600:\n');
   put('etc/config.yaml', 'auth:\n  mode: groups\n  authorized_groups:\n    - claw-users\n');
   mkdirSync(join(dir, 'proc'));
   mkdirSync(join(dir, 'home/alice/.claw'), { recursive: true });
   let yaml = '';
-  const config = () =>
+  const config = (url: string) =>
     parseConfig(
       `paths: { passwd: ${dir}/etc/passwd, group: ${dir}/etc/group, proc: ${dir}/proc, commands: [${dir}/bin] }
-scheduler: { config: ${dir}/etc/config.yaml, url: "http://127.0.0.1:1" }
+scheduler: { config: ${dir}/etc/config.yaml, url: "${url}" }
 ${yaml}`,
       'readmit.yaml',
     );
@@ -58,8 +65,11 @@ ${yaml}`,
     set: more => {
       yaml = more;
     },
-    ask: async (user, { given = [], probeMs = 5000, off = [], ...options } = {}) => {
-      const facts = await collect(user, realGround(config(), { limitMs: 5000, ...options }), given, { limitMs: probeMs, off });
+    ask: async (user, { given = [], probeMs = 5000, off = [], url = 'http://127.0.0.1:1', ...options } = {}) => {
+      const facts = await collect(user, realGround(config(url), { limitMs: 5000, ...options }), given, {
+        limitMs: probeMs,
+        off,
+      });
       return new Map(facts.map(f => [f.fact, f]));
     },
     end: () => rmSync(dir, { recursive: true, force: true }),

@@ -1,6 +1,6 @@
 /** Probes over real files and commands: what they answer, where they say it came from, and how they say "unknown". */
 import { execFileSync } from 'node:child_process';
-import { linkSync, mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -16,7 +16,8 @@ beforeEach(() => {
 });
 afterEach(() => lab.end());
 
-const values = (facts: Map<string, Fact>, ...names: string[]) => Object.fromEntries(names.map(n => [n, facts.get(n)!.known ? facts.get(n)!.value : undefined]));
+const values = (facts: Map<string, Fact>, ...names: string[]) =>
+  Object.fromEntries(names.map(n => [n, facts.get(n)!.known ? facts.get(n)!.value : undefined]));
 
 describe('who somebody is', () => {
   it('is asked of the local file and of NSS, and the answer says where it came from', async () => {
@@ -38,63 +39,98 @@ describe('who somebody is', () => {
   });
 
   it('a name that is nobody is no account; root is a system account', async () => {
-    expect(values(await lab.ask('nobody-here'), 'account.exists', 'account.uid')).toEqual({ 'account.exists': false, 'account.uid': undefined });
+    expect(values(await lab.ask('nobody-here'), 'account.exists', 'account.uid')).toEqual({
+      'account.exists': false,
+      'account.uid': undefined,
+    });
     expect(values(await lab.ask('root'), 'account.system')).toEqual({ 'account.system': true });
   });
 
-  it.each(['--root=/tmp', 'ALICE', 'alice ', '$(id)', 'a;id', '', 'x'.repeat(40), '-s'])('%j never reaches a command', async name => {
-    for (const tool of ['getent', 'id']) lab.command(tool, `echo "$@" >> ${lab.dir}/asked; exit 2`);
-    const facts = await lab.ask(name);
-    expect(facts.get('account.exists')!.value).toBe(false);
-    const asked = execFileSync('cat', [lab.put('asked', '')], { encoding: 'utf8' });
-    expect(asked).not.toContain(name || '  ');
-  });
+  it.each(['--root=/tmp', 'ALICE', 'alice ', '$(id)', 'a;id', '', 'x'.repeat(40), '-s'])(
+    '%j never reaches a command',
+    async name => {
+      for (const tool of ['getent', 'id']) lab.command(tool, `printf '%s\\0' "$@" >> ${lab.dir}/asked; exit 2`);
+      const facts = await lab.ask(name);
+      expect(facts.get('account.exists')!.value).toBe(false);
+      const asked = readFileSync(join(lab.dir, 'asked'), 'utf8').split('\0');
+      expect(asked).toContain('group');
+      // `-s SERVICE` is our own option of getent; behind `passwd` or `-Gn` a name would stand.
+      expect(asked.filter((word, n) => word === name && ['passwd', '-Gn'].includes(asked[n - 1]!))).toEqual([]);
+      expect(asked.filter(word => word !== '-s' && word !== '')).not.toContain(name);
+    },
+  );
 
   it('a lookup that fails or hangs is unknown, never no', async () => {
     lab.command('getent', 'exit 3');
     lab.command('id', 'sleep 5');
     const facts = await lab.ask('carol', { limitMs: 150 });
     expect(facts.get('account.exists')).toMatchObject({ known: false });
-    expect(facts.get('groups.nss')).toMatchObject({ known: false, source: expect.stringContaining('no answer in time') });
+    expect(facts.get('groups.nss')).toMatchObject({
+      known: false,
+      source: expect.stringContaining('no answer in time'),
+    });
     expect(facts.get('access.member')).toMatchObject({ known: false });
   });
 
   it('"not found" from a directory that can’t find its own canary is unknown', async () => {
     lab.set('directory: { canary: ldap-canary }');
     const facts = await lab.ask('carol');
-    expect(values(facts, 'directory.canary', 'account.exists')).toEqual({ 'directory.canary': 'away', 'account.exists': undefined });
+    expect(values(facts, 'directory.canary', 'account.exists')).toEqual({
+      'directory.canary': 'away',
+      'account.exists': undefined,
+    });
   });
 
   it('without a canary of its own, the people whom the groups name are one', async () => {
     lab.put('etc/group', 'claw-users:x:2500:bob,ldap-person\n');
-    expect(values(await lab.ask('carol'), 'directory.canary', 'account.exists')).toEqual({ 'directory.canary': 'away', 'account.exists': undefined });
+    expect(values(await lab.ask('carol'), 'directory.canary', 'account.exists')).toEqual({
+      'directory.canary': 'away',
+      'account.exists': undefined,
+    });
   });
 
   it('a group in the file that NSS does not show is a lag', async () => {
     lab.put('etc/group', 'alice:x:2001:\nclaw-users:x:2500:alice\n');
     lab.command('id', 'echo alice');
-    expect(values(await lab.ask('alice'), 'groups.lag', 'access.member')).toEqual({ 'groups.lag': 'nss', 'access.member': false });
+    expect(values(await lab.ask('alice'), 'groups.lag', 'access.member')).toEqual({
+      'groups.lag': 'nss',
+      'access.member': false,
+    });
   });
 });
 
 describe('the configuration', () => {
   it('is read strictly, and the change that would authorise the group is prepared', async () => {
-    lab.put('etc/config.yaml', 'auth:\n  mode: groups # as ever\n  authorized_groups:\n    - claw-admins\n');
+    const text = 'auth:\n  mode: groups # as ever\n  authorized_groups:\n    - claw-admins\n';
+    lab.put('etc/config.yaml', text);
     const facts = await lab.ask(null);
     expect(values(facts, 'config.valid', 'access.authorized-groups', 'access.standard-authorized')).toEqual({
       'config.valid': true,
       'access.authorized-groups': ['claw-admins'],
       'access.standard-authorized': false,
     });
-    expect((facts.get('config.splice')!.value as string[]).slice(0, 4)).toEqual(['claw-users', '71', expect.stringMatching(/^[0-9a-f]{64}$/), '    - claw-users\n']);
+    expect((facts.get('config.splice')!.value as string[]).slice(0, 4)).toEqual([
+      'claw-users',
+      String(text.length),
+      expect.stringMatching(/^[0-9a-f]{64}$/),
+      '    - claw-users\n',
+    ]);
   });
 
   it.each([
     ['a tab', 'auth:\n\tmode: groups\n', /line 2/],
     ['a duplicate key', 'auth: { mode: groups }\nauth: { mode: jwt }\n', /line 2/],
-    ['a mode there is none of', 'auth: { mode: magic, authorized_groups: [a] }\n', /"magic" is none of groups, jwt, ldap/],
+    [
+      'a mode there is none of',
+      'auth: { mode: magic, authorized_groups: [a] }\n',
+      /"magic" is none of groups, jwt, ldap/,
+    ],
     ['no list', 'auth: { mode: groups, authorized_groups: claw-users }\n', /missing or not a list/],
-    ['an alias bomb', `a: &a [x]\n${Array.from({ length: 9 }, (_, n) => `b${n}: &b${n} [${Array(9).fill(n ? `*b${n - 1}` : '*a')}]`).join('\n')}\nauth: { mode: groups, authorized_groups: [x] }\n`, /alias/i],
+    [
+      'an alias bomb',
+      `a: &a [x]\n${Array.from({ length: 9 }, (_, n) => `b${n}: &b${n} [${Array(9).fill(n ? `*b${n - 1}` : '*a')}]`).join('\n')}\nauth: { mode: groups, authorized_groups: [x] }\n`,
+      /alias/i,
+    ],
   ])('%s is a fault with its place', async (_what, text, problem) => {
     lab.put('etc/config.yaml', text);
     const facts = await lab.ask(null);
@@ -104,7 +140,10 @@ describe('the configuration', () => {
   });
 
   it('a secret in it goes nowhere', async () => {
-    lab.put('etc/config.yaml', 'jwt_secret: hunter2hunter2\nlisten: x\na: 1\nb: 2\nauth:\n  mode: groups\n  authorized_groups:\n    - claw-admins\n');
+    lab.put(
+      'etc/config.yaml',
+      'jwt_secret: hunter2hunter2\nlisten: x\na: 1\nb: 2\nauth:\n  mode: groups\n  authorized_groups:\n    - claw-admins\n',
+    );
     expect(JSON.stringify([...(await lab.ask('alice')).values()])).not.toContain('hunter2');
   });
 });
@@ -132,7 +171,11 @@ describe('the cached token', () => {
     ['garbage', 'token: abc\n', { 'token.present': true, 'token.readable': false }],
     ['not YAML', 'token: [\n', { 'token.readable': false }],
     ['somebody else’s', tokenFile({ user: 'bob', exp: now + hour }), { 'token.wrong-user': true }],
-    ['with a name that is none', tokenFile({ user: '<img src=x>', groups: ['a\u001b[2J'], exp: 1e99 }), { 'token.user': undefined, 'token.groups': undefined, 'token.expires': undefined }],
+    [
+      'with a name that is none',
+      tokenFile({ user: '<img src=x>', groups: ['a\u001b[2J'], exp: 1e99 }),
+      { 'token.user': undefined, 'token.groups': undefined, 'token.expires': undefined },
+    ],
   ])('%s', async (_what, text, expected) => {
     lab.put('home/alice/.claw/config.yaml', text);
     expect(values(await lab.ask('alice'), ...Object.keys(expected))).toEqual(expected);
@@ -141,12 +184,30 @@ describe('the cached token', () => {
   describe('is not read where it could lead elsewhere', () => {
     const trap: [string, (home: string) => void][] = [
       ['a link', home => symlinkSync('/etc/hostname', join(home, '.claw/config.yaml'))],
-      ['a link on the way', home => (renameSync(join(home, '.claw'), join(home, 'real')), symlinkSync('real', join(home, '.claw')), writeFileSync(join(home, 'real/config.yaml'), 'token: x'))],
+      [
+        'a link on the way',
+        home => (
+          renameSync(join(home, '.claw'), join(home, 'real')),
+          symlinkSync('real', join(home, '.claw')),
+          writeFileSync(join(home, 'real/config.yaml'), 'token: x')
+        ),
+      ],
       ['a FIFO', home => void execFileSync('mkfifo', [join(home, '.claw/config.yaml')])],
       ['a directory', home => void mkdirSync(join(home, '.claw/config.yaml'))],
-      ['a file with two names', home => (writeFileSync(join(home, 'a'), 'token: x'), linkSync(join(home, 'a'), join(home, '.claw/config.yaml')))],
+      [
+        'a file with two names',
+        home => (
+          writeFileSync(join(home, 'a'), 'token: x'), linkSync(join(home, 'a'), join(home, '.claw/config.yaml'))
+        ),
+      ],
       ['a large file', home => writeFileSync(join(home, '.claw/config.yaml'), 'x'.repeat(70_000))],
-      ['another owner', home => (writeFileSync(join(home, '.claw/config.yaml'), 'token: x'), execFileSync('chown', ['65534', join(home, '.claw/config.yaml')]))],
+      [
+        'another owner',
+        home => (
+          writeFileSync(join(home, '.claw/config.yaml'), 'token: x'),
+          execFileSync('chown', ['65534', join(home, '.claw/config.yaml')])
+        ),
+      ],
     ];
     it.each(trap)('%s', async (_what, make) => {
       make(join(lab.dir, 'home/alice'));
@@ -161,14 +222,24 @@ describe('the cached token', () => {
 
 describe('sessions', () => {
   const process = (pid: number, uid: number, groups: string, name = 'bash') =>
-    lab.put(`proc/${pid}/status`, `Name:\t${name}\nUid:\t${uid}\t${uid}\t${uid}\t${uid}\nGid:\t${uid}\t${uid}\nGroups:\t${groups} \n`);
+    lab.put(
+      `proc/${pid}/status`,
+      `Name:\t${name}\nUid:\t${uid}\t${uid}\t${uid}\t${uid}\nGid:\t${uid}\t${uid}\nGroups:\t${groups} \n`,
+    );
   beforeEach(() => {
     lab.put('etc/group', 'alice:x:2001:\nclaw-users:x:2500:alice\n');
   });
 
   it.each([
     ['every session lacks the group', [[11, 2001, '2001']], true],
-    ['one has it', [[11, 2001, '2001'], [12, 2001, '2001 2500']], false],
+    [
+      'one has it',
+      [
+        [11, 2001, '2001'],
+        [12, 2001, '2001 2500'],
+      ],
+      false,
+    ],
     ['nobody is there', [], false],
     ['somebody else’s', [[11, 2002, '2002']], false],
     ['a daemon that stays behind', [[11, 2001, '2001', 'systemd']], false],
@@ -191,39 +262,53 @@ describe('the scheduler', () => {
     });
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
     port = (server.address() as { port: number }).port;
-    lab.set(`scheduler: { config: ${lab.dir}/etc/config.yaml, url: "http://127.0.0.1:${port}" }`.replace('scheduler:', 'log: {}\n#'));
   });
   afterEach(() => new Promise(resolve => server.close(resolve)));
-  const asked = async () => {
-    const { parseConfig } = await import('../../src/config.ts');
-    const { realGround } = await import('../../src/diagnose/effects.ts');
-    const { collect } = await import('../../src/diagnose/collect.ts');
-    const config = parseConfig(`scheduler: { config: ${lab.dir}/etc/config.yaml, url: "http://127.0.0.1:${port}" }\npaths: { commands: [${lab.dir}/bin], group: ${lab.dir}/etc/group }\n`, 'r.yaml');
-    return new Map((await collect(null, realGround(config), [], { limitMs: 5000 })).map(f => [f.fact, f]));
-  };
+  const asked = () => lab.ask(null, { url: `http://127.0.0.1:${port}` });
 
   it('is healthy when it says so, and its clock is compared with ours', async () => {
     answer = () => ({ body: '{"status":"healthy"}', date: new Date(Date.now() + 25 * 3_600_000).toUTCString() });
     const facts = await asked();
-    expect(values(facts, 'scheduler.active', 'scheduler.health4', 'scheduler.clock')).toEqual({ 'scheduler.active': 'active', 'scheduler.health4': 'healthy', 'scheduler.clock': 'ahead' });
+    expect(values(facts, 'scheduler.active', 'scheduler.health4', 'scheduler.clock')).toEqual({
+      'scheduler.active': 'active',
+      'scheduler.health4': 'healthy',
+      'scheduler.clock': 'ahead',
+    });
   });
 
   it.each([
     ['another status', () => ({ status: 503, body: '{"status":"healthy"}' }), 'unhealthy'],
     ['another word', () => ({ body: '{"status":"sick"}' }), 'unhealthy'],
     ['no JSON', () => ({ body: '<html>' }), 'unhealthy'],
-  ] as [string, () => { status?: number; body: string }, string][])('%s is not healthy', async (_what, said, health) => {
-    answer = said;
-    expect((await asked()).get('scheduler.health4')!.value).toBe(health);
-  });
+  ] as [string, () => { status?: number; body: string }, string][])(
+    '%s is not healthy',
+    async (_what, said, health) => {
+      answer = said;
+      expect((await asked()).get('scheduler.health4')!.value).toBe(health);
+    },
+  );
 
   it('tells whether it loaded what the file says', async () => {
-    answer = path => ({ body: path === '/health' ? '{"status":"healthy"}' : '{"mode":"groups","authorized_groups":["claw-admins"],"jobs":{"running":3,"slots":8}}' });
-    expect(values(await asked(), 'config.loaded', 'config.loaded-standard', 'queue.free')).toEqual({ 'config.loaded': false, 'config.loaded-standard': false, 'queue.free': 5 });
+    answer = path => ({
+      body:
+        path === '/health'
+          ? '{"status":"healthy"}'
+          : '{"mode":"groups","authorized_groups":["claw-admins"],"jobs":{"running":3,"slots":8}}',
+    });
+    expect(values(await asked(), 'config.loaded', 'config.loaded-standard', 'queue.free')).toEqual({
+      'config.loaded': false,
+      'config.loaded-standard': false,
+      'queue.free': 5,
+    });
   });
 
   it('or when it started, and the file is newer', async () => {
-    answer = path => ({ body: path === '/health' ? '{"status":"healthy"}' : JSON.stringify({ started: new Date(Date.now() - 60_000).toISOString() }) });
+    answer = path => ({
+      body:
+        path === '/health'
+          ? '{"status":"healthy"}'
+          : JSON.stringify({ started: new Date(Date.now() - 60_000).toISOString() }),
+    });
     expect((await asked()).get('config.loaded')!.value).toBe(false);
     const old = new Date(Date.now() - 3_600_000);
     utimesSync(join(lab.dir, 'etc/config.yaml'), old, old);
@@ -237,10 +322,13 @@ describe('what else there is to ask', () => {
   });
 
   it('SELinux’s records of the scheduler are counted, others are not', async () => {
-    lab.command('ausearch', `cat <<'END'
+    lab.command(
+      'ausearch',
+      `cat <<'END'
 type=AVC msg=audit(1700000000.123:1): avc:  denied  { read } for pid=1 comm="httpd" path="/srv"
 type=AVC msg=audit(1700000001.500:2): avc:  denied  { connectto } for pid=2 comm="claw-scheduler" path="/var/lib/sss/pipes/nss"
-END`);
+END`,
+    );
     expect(values(await lab.ask(null), 'selinux.mode', 'selinux.denials', 'selinux.path')).toEqual({
       'selinux.mode': 'enforcing',
       'selinux.denials': 1,
@@ -250,7 +338,11 @@ END`);
 
   it('a host without SELinux and firewalld does not know', async () => {
     for (const tool of ['getenforce', 'ausearch', 'firewall-cmd']) rmSync(join(lab.dir, 'bin', tool));
-    expect(values(await lab.ask(null), 'selinux.mode', 'selinux.denials', 'firewall.open')).toEqual({ 'selinux.mode': undefined, 'selinux.denials': undefined, 'firewall.open': undefined });
+    expect(values(await lab.ask(null), 'selinux.mode', 'selinux.denials', 'firewall.open')).toEqual({
+      'selinux.mode': undefined,
+      'selinux.denials': undefined,
+      'firewall.open': undefined,
+    });
   });
 
   it.each([
@@ -278,16 +370,28 @@ END`);
     const parse = makeParser(loadPacks([builtInPack('openclaw')]).flatMap(p => p.rules));
     const time = new Date(Date.now() - 5000).toISOString().replace(/\.\d+/, '');
     const denied = `[ERROR] ${time}: HTTP 403 from scheduler: {"error":"clw-scheduler-denied","message":"User alice not authorized"}\n`;
-    lab.put('home/alice/.claw/clw.log', `[WARNING] ${time}: running as uid 0 in a container\n${denied}[ERROR] ${time}: clw-job-invalid: t.yaml: line 2\n`);
-    expect(values(await lab.ask('alice', { parse }), 'client.event', 'client.container')).toEqual({ 'client.event': 'job-invalid', 'client.container': false });
+    lab.put(
+      'home/alice/.claw/clw.log',
+      `[WARNING] ${time}: running as uid 0 in a container\n${denied}[ERROR] ${time}: clw-job-invalid: t.yaml: line 2\n`,
+    );
+    expect(values(await lab.ask('alice', { parse }), 'client.event', 'client.container')).toEqual({
+      'client.event': 'job-invalid',
+      'client.container': false,
+    });
     lab.put('home/alice/.claw/clw.log', `${denied}[WARNING] ${time}: running as uid 0 in a container\n${denied}`);
-    expect(values(await lab.ask('alice', { parse }), 'client.event', 'container.root')).toEqual({ 'client.event': 'denied', 'container.root': true });
+    expect(values(await lab.ask('alice', { parse }), 'client.event', 'container.root')).toEqual({
+      'client.event': 'denied',
+      'container.root': true,
+    });
   });
 
   it('the executor is asked for what needs rights; without one it is unknown', async () => {
     expect((await lab.ask('alice')).get('account.expired')!.known).toBe(false);
     const ask = async () => ({ entry: 'there', password: 'locked', account: 'valid', source: '/etc/shadow' }) as const;
-    expect(values(await lab.ask('alice', { ask }), 'account.expired', 'account.password-locked')).toEqual({ 'account.expired': false, 'account.password-locked': true });
+    expect(values(await lab.ask('alice', { ask }), 'account.expired', 'account.password-locked')).toEqual({
+      'account.expired': false,
+      'account.password-locked': true,
+    });
   });
 });
 
@@ -302,7 +406,10 @@ describe('all probes together', () => {
   });
 
   it('a site can turn one off', async () => {
-    expect((await lab.ask('alice', { off: ['token'] })).get('token.present')).toMatchObject({ known: false, source: 'this probe is switched off' });
+    expect((await lab.ask('alice', { off: ['token'] })).get('token.present')).toMatchObject({
+      known: false,
+      source: 'this probe is switched off',
+    });
   });
 
   it('what is given can’t take the place of what was asked', async () => {

@@ -30,6 +30,8 @@ CREATE TABLE observation (
   endpoint      TEXT,
   account       TEXT NOT NULL,
   count         INTEGER NOT NULL,
+  -- How many of them the other log (the user's own, or the server's) had not told of.
+  fresh         INTEGER NOT NULL,
   first         INTEGER NOT NULL,
   last          INTEGER NOT NULL,
   approximate   INTEGER NOT NULL,
@@ -43,7 +45,7 @@ CREATE INDEX observation_user ON observation (user, last);
 CREATE INDEX observation_ip ON observation (ip, last);
 CREATE INDEX observation_incident ON observation (incident, last);
 
--- The same by the hour, for pages and reports; kept when the event store is thinned out.
+-- The same by the hour, each denial once, for pages and reports; kept when the event store is thinned out.
 CREATE TABLE hour (
   hour          INTEGER NOT NULL,
   host          TEXT NOT NULL,

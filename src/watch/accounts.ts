@@ -1,0 +1,114 @@
+/**
+ * What is known of a name seen in a log: a person, a system account, or nobody. The local file answers first; other
+ * names are asked of NSS through `getent`, many at once, on a budget: a million invented names must not become a
+ * million questions to a directory server.
+ */
+import type { RunCommand } from '../command.ts';
+import type { Account } from '../incident.ts';
+import { type PasswdEntry, type PasswdFile, parsePasswd } from './passwd.ts';
+
+export interface AccountsOptions {
+  passwd: PasswdFile;
+  run: RunCommand;
+  minUid: number;
+  denyUsers: readonly string[];
+  steady: () => number;
+  /** Names asked of NSS per second, after a first burst. */
+  perSecond?: number;
+  burst?: number;
+}
+
+const NAME = /^[a-z_][a-z0-9_.-]{0,31}$/i;
+/** Shells of accounts nobody signs in with. */
+const SERVICE_SHELLS = /(^|\/)(nologin|false|sync|halt|shutdown)$/;
+const REMEMBERED = 10_000;
+const KNOWN_MS = 600_000;
+const UNKNOWN_MS = 60_000;
+const AT_ONCE = 50;
+/** After getent did not answer it is left alone for a while. */
+const REST_MS = 10_000;
+
+export class Accounts {
+  #o: Required<AccountsOptions>;
+  #remembered = new Map<string, { account: Account; until: number }>();
+  #budget: number;
+  #filledAt: number;
+  #restUntil = Number.NEGATIVE_INFINITY;
+
+  constructor(options: AccountsOptions) {
+    this.#o = { perSecond: 20, burst: 200, ...options };
+    this.#budget = this.#o.burst;
+    this.#filledAt = options.steady();
+  }
+
+  /** The account of each name. Answers at once when the file or memory knows all of them. */
+  of(names: ReadonlySet<string>): Map<string, Account> | Promise<Map<string, Account>> {
+    const out = new Map<string, Account>();
+    const ask: string[] = [];
+    const local = this.#o.passwd.entries;
+    for (const name of names) {
+      const entry = local.get(name);
+      const account = entry ? this.#judge(entry) : this.#fromMemory(name);
+      if (account) out.set(name, account);
+      else if (NAME.test(name) && this.#mayAsk()) ask.push(name);
+      else out.set(name, 'unknown');
+    }
+    return ask.length === 0 ? out : this.#ask(ask, out);
+  }
+
+  async #ask(names: string[], out: Map<string, Account>): Promise<Map<string, Account>> {
+    for (let at = 0; at < names.length; at += AT_ONCE) {
+      const part = names.slice(at, at + AT_ONCE);
+      const found = await this.#getent(part);
+      for (const name of part) {
+        const entry = found?.get(name);
+        const account = entry ? this.#judge(entry) : 'unknown';
+        out.set(name, account);
+        if (found) this.#remember(name, account);
+      }
+    }
+    return out;
+  }
+
+  /** Null when NSS did not answer: then nothing is remembered. */
+  async #getent(names: readonly string[]): Promise<Map<string, PasswdEntry> | null> {
+    if (this.#o.steady() < this.#restUntil) return null;
+    try {
+      const { code, stdout, timedOut } = await this.#o.run(['getent', 'passwd', ...names], { timeoutMs: 2000 });
+      // 2: some of the names were not found, which is an answer.
+      if (!timedOut && (code === 0 || code === 2)) return parsePasswd(stdout);
+    } catch {}
+    this.#restUntil = this.#o.steady() + REST_MS;
+    return null;
+  }
+
+  #judge({ name, uid, shell }: PasswdEntry): Account {
+    const system = uid < this.#o.minUid || this.#o.denyUsers.includes(name) || SERVICE_SHELLS.test(shell);
+    return system ? 'system' : 'user';
+  }
+
+  #fromMemory(name: string): Account | null {
+    const known = this.#remembered.get(name);
+    if (!known) return null;
+    if (known.until > this.#o.steady()) return known.account;
+    this.#remembered.delete(name);
+    return null;
+  }
+
+  #remember(name: string, account: Account): void {
+    const until = this.#o.steady() + (account === 'unknown' ? UNKNOWN_MS : KNOWN_MS);
+    this.#remembered.delete(name);
+    this.#remembered.set(name, { account, until });
+    if (this.#remembered.size > REMEMBERED) this.#remembered.delete(this.#remembered.keys().next().value!);
+  }
+
+  #mayAsk(): boolean {
+    const steady = this.#o.steady();
+    const { perSecond, burst } = this.#o;
+    this.#budget = Math.min(burst, this.#budget + ((steady - this.#filledAt) / 1000) * perSecond);
+    this.#filledAt = steady;
+    if (this.#budget < 1) return false;
+    this.#budget--;
+    return true;
+  }
+}

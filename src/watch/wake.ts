@@ -1,0 +1,248 @@
+/**
+ * Decides when each log is looked at. chokidar only wakes: it holds events back and loses some, and on network file
+ * systems none comes. A log that grew is read again every few milliseconds until it was quiet for a second, and a sweep
+ * finds what no event announced. Logs on network file systems have a lane of their own, so that a dead server stops
+ * nobody else. The timers of the tailer are all here.
+ */
+import type { Stats } from 'node:fs';
+import { dirname } from 'node:path';
+import { setTimeout as pause, setImmediate as yieldNow } from 'node:timers/promises';
+import { type FSWatcher, watch } from 'chokidar';
+import type { Tail, Turn } from './tail.ts';
+
+export interface WakerOptions {
+  poll: (tail: Tail) => Promise<Turn>;
+  /** Called after every look that may have brought something to send. */
+  after: () => void;
+  sweepMs: number;
+  idleSweepMs: number;
+  steady: () => number;
+  isNetwork: (path: string) => boolean;
+  /** What should not happen, and is not fatal. */
+  trouble: (error: Error) => void;
+}
+
+const HOT_MS = 1000;
+const SHORTEST_MS = 3;
+/** Reading hot logs again and again may take a fifth of a core when nothing else limits it. */
+const REST_RATIO = 4;
+/** The loop is given back after so long. */
+const SLICE_MS = 5;
+/** So many network logs are looked at at once: a hanging one holds a thread of the pool, and there are four. */
+const NETWORK_LANES = 2;
+const HOUR_MS = 3_600_000;
+const RECENT_MS = 60_000;
+
+interface Followed {
+  tail: Tail;
+  disk: 'local' | 'network';
+  events: 'watched' | 'none';
+  hotUntil: number;
+  busy: 'yes' | 'no';
+}
+
+export class Waker {
+  #o: WakerOptions;
+  #followed = new Map<string, Followed>();
+  #hot = new Map<'local' | 'network', Set<Followed>>([
+    ['local', new Set()],
+    ['network', new Set()],
+  ]);
+  #bell = new Map<'local' | 'network', () => void>();
+  #watcher: FSWatcher | null = null;
+  #inotify: 'room' | 'full' = 'room';
+  #toWatch: string[] = [];
+  #sweep: NodeJS.Timeout | null = null;
+  #swept = 0;
+  #stopped: 'yes' | 'no' = 'no';
+  #lanes: Promise<void>[] = [];
+
+  constructor(options: WakerOptions) {
+    this.#o = options;
+  }
+
+  start(): void {
+    this.#watcher = watch([], { followSymlinks: false, depth: 0, ignoreInitial: true, atomic: false, ignored: path => this.#ignored(path) });
+    this.#watcher.on('all', (_event, path) => this.wakePath(path));
+    this.#watcher.on('error', error => this.#failed(error as NodeJS.ErrnoException));
+    this.#lanes = [this.#run('local'), ...Array.from({ length: NETWORK_LANES }, () => this.#run('network'))];
+    this.#sweep = setInterval(() => void this.#sweepAll().catch(this.#o.trouble), this.#o.sweepMs);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = 'yes';
+    if (this.#sweep) clearInterval(this.#sweep);
+    for (const ring of this.#bell.values()) ring();
+    await this.#watcher?.close();
+    // A lane that hangs in a dead file system is not waited for.
+    await Promise.race([Promise.all(this.#lanes), pause(1000, undefined, { ref: false })]);
+  }
+
+  /** Follows a log from now on; its first look comes at once. */
+  add(tail: Tail): void {
+    const { path } = tail.place;
+    const disk = this.#o.isNetwork(path) ? 'network' : 'local';
+    const followed: Followed = { tail, disk, events: 'none', hotUntil: 0, busy: 'no' };
+    this.#followed.set(path, followed);
+    this.#heat(followed);
+  }
+
+  remove(path: string): void {
+    const followed = this.#followed.get(path);
+    if (!followed) return;
+    this.#followed.delete(path);
+    this.#hot.get(followed.disk)!.delete(followed);
+    if (followed.events === 'watched') void this.#watcher?.unwatch(path);
+  }
+
+  wake(tail: Tail): void {
+    this.wakePath(tail.place.path);
+  }
+
+  wakePath(path: string): void {
+    const followed = this.#followed.get(path);
+    if (followed) this.#heat(followed);
+  }
+
+  #heat(followed: Followed): void {
+    followed.hotUntil = this.#o.steady() + HOT_MS;
+    this.#hot.get(followed.disk)!.add(followed);
+    this.#bell.get(followed.disk)?.();
+  }
+
+  // ------------------------------------------------------------ reading
+
+  /** One lane: looks at what is hot, in turns, with a rest in between; sleeps when nothing is. */
+  async #run(disk: 'local' | 'network'): Promise<void> {
+    const hot = this.#hot.get(disk)!;
+    while (this.#stopped === 'no') {
+      if (hot.size === 0) {
+        await new Promise<void>(ring => this.#bell.set(disk, ring));
+        continue;
+      }
+      const started = this.#o.steady();
+      const again = await this.#pass(hot);
+      this.#o.after();
+      const took = this.#o.steady() - started;
+      if (again === 'more') await yieldNow();
+      else await pause(Math.max(SHORTEST_MS, Math.min(100, REST_RATIO * took)));
+    }
+  }
+
+  /** Every hot log once. A log that grows without end gets no more than its turn. */
+  async #pass(hot: Set<Followed>): Promise<'more' | 'done'> {
+    let again: 'more' | 'done' = 'done';
+    let sliceEnd = this.#o.steady() + SLICE_MS;
+    for (const followed of [...hot]) {
+      if (followed.busy === 'yes' || this.#stopped === 'yes') continue;
+      followed.busy = 'yes';
+      let turn: Turn = 'idle';
+      try {
+        turn = await this.#o.poll(followed.tail);
+      } catch (error) {
+        this.#o.trouble(error as Error);
+      } finally {
+        followed.busy = 'no';
+      }
+      const now = this.#o.steady();
+      if (turn === 'more') again = 'more';
+      if (turn === 'more' || turn === 'grew') followed.hotUntil = now + HOT_MS;
+      // What is paused is woken by the acknowledgement it waits for.
+      else if (turn === 'paused' || now >= followed.hotUntil) hot.delete(followed);
+      this.#listen(followed);
+      if (now >= sliceEnd) {
+        this.#o.after();
+        await yieldNow();
+        sliceEnd = this.#o.steady() + SLICE_MS;
+      }
+    }
+    return again;
+  }
+
+  // ------------------------------------------------------------ events
+
+  /** Asks for events of a log that is there, and gives them up when it is gone: the sweep finds it when it comes back. */
+  #listen(followed: Followed): void {
+    const { tail } = followed;
+    const wanted = tail.live !== null && followed.disk === 'local' && this.#inotify === 'room';
+    if (wanted === (followed.events === 'watched')) return;
+    const { path } = tail.place;
+    followed.events = wanted ? 'watched' : 'none';
+    if (!wanted) {
+      if (tail.place.kind === 'client') this.#watcher?.unwatch(path);
+      return;
+    }
+    // The scheduler's log is watched through its directory, which sees it come back after a rotation.
+    this.#toWatch.push(tail.place.kind === 'server' ? dirname(path) : path);
+    if (this.#toWatch.length === 1) void this.#watchSome();
+  }
+
+  async #watchSome(): Promise<void> {
+    while (this.#toWatch.length > 0 && this.#stopped === 'no') {
+      await yieldNow();
+      this.#watcher?.add(this.#toWatch.splice(0, 200));
+    }
+  }
+
+  /** Of a directory only the log in it is watched. */
+  #ignored(path: string): boolean {
+    if (this.#followed.has(path)) return false;
+    for (const { tail } of this.#servers()) if (dirname(tail.place.path) === path) return false;
+    return true;
+  }
+  #servers(): Followed[] {
+    const first = this.#followed.values().next().value;
+    return first?.tail.place.kind === 'server' ? [first] : [];
+  }
+
+  /** Past the limit of watches a file is silent for ever: those that have none are swept often. */
+  #failed(error: NodeJS.ErrnoException): void {
+    if (error.code === 'ENOSPC' || error.code === 'EMFILE') {
+      this.#inotify = 'full';
+      const path = error.path ?? (error as { filename?: string }).filename;
+      const one = path ? this.#followed.get(path) : undefined;
+      for (const followed of one ? [one] : this.#followed.values()) followed.events = 'none';
+    }
+    this.#o.trouble(error);
+  }
+
+  // ------------------------------------------------------------ the sweep
+
+  /** Compares the attributes of every log that is due with what they were. */
+  async #sweepAll(): Promise<void> {
+    const spread = Math.max(1, Math.round(this.#o.idleSweepMs / this.#o.sweepMs));
+    const turn = this.#swept++;
+    let n = 0;
+    let sliceEnd = this.#o.steady() + SLICE_MS;
+    for (const followed of [...this.#followed.values()]) {
+      const mine = n++ % spread === turn % spread;
+      if (followed.busy === 'yes' || (!mine && !this.#often(followed))) continue;
+      if (followed.disk === 'network') this.#heat(followed);
+      else if (this.#glance(followed) === 'look') this.#once(followed);
+      if (this.#o.steady() < sliceEnd) continue;
+      await yieldNow();
+      if (this.#stopped === 'yes') return;
+      sliceEnd = this.#o.steady() + SLICE_MS;
+    }
+  }
+
+  /** Looked at in every sweep: the scheduler's log, what grew lately, and, within the hour, what no event comes from. */
+  #often({ tail, events }: Followed): boolean {
+    const quiet = this.#o.steady() - tail.activeAt;
+    return tail.place.kind === 'server' || quiet < (events === 'watched' ? RECENT_MS : HOUR_MS);
+  }
+
+  #glance(followed: Followed): 'same' | 'look' {
+    try {
+      return followed.tail.glance(followed.tail.place.hint() as Stats | null);
+    } catch {
+      return 'look';
+    }
+  }
+
+  /** Looked at once; it becomes hot if there is something. */
+  #once(followed: Followed): void {
+    this.#hot.get(followed.disk)!.add(followed);
+    this.#bell.get(followed.disk)?.();
+  }
+}
