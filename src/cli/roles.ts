@@ -1,5 +1,6 @@
 /** Starts a role with its configuration and ends it on SIGTERM or SIGINT; and `demo`, which starts the practice cluster. */
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Config } from '../config.ts';
 import { loadConfig } from '../config.ts';
@@ -38,7 +39,9 @@ export async function runRole(role: Role, file?: string): Promise<number> {
 export async function demo(o: { dir: string; port: string }): Promise<number> {
   const port = Number(o.port);
   if (!Number.isInteger(port) || port < 1 || port > 65535) throw new Usage(`--port ${o.port}: a number from 1 to 65535`);
-  const child = spawn(process.execPath, [resolve(import.meta.dirname, '../../deploy/practice/demo.ts'), '--dir', resolve(o.dir), '--port', String(port)], {
+  const practice = resolve(import.meta.dirname, '../../deploy/practice/demo.ts');
+  if (!existsSync(practice)) throw new Usage('the practice cluster is not installed with Readmit: run `npm start` in a checkout');
+  const child = spawn(process.execPath, [practice, '--dir', resolve(o.dir), '--port', String(port)], {
     stdio: 'inherit',
   });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => child.kill(signal));

@@ -59,7 +59,14 @@ export async function canaryPerson(user: string, config: Config, accounts: Accou
 export async function runCanary(
   person: Person,
   canary: Canary,
-  ground: { run: RunCommand; sleep: (ms: number) => Promise<void>; submits: number; timeoutMs: number },
+  ground: {
+    run: RunCommand;
+    sleep: (ms: number) => Promise<void>;
+    submits: number;
+    timeoutMs: number;
+    through: Config['verify']['through'];
+    commands: readonly string[];
+  },
 ): Promise<CanaryResult> {
   const latencies: number[] = [];
   const result = (passed: boolean, detail: string): CanaryResult => ({
@@ -70,7 +77,7 @@ export async function runCanary(
     latencies,
   });
   const as = async (argv: string[], fields: Fields): Promise<CommandResult> =>
-    await ground.run([...asUser(person), ...argv.map(word => filled(word, fields))], {
+    await ground.run([...asUser(person, ground), ...argv.map(word => filled(word, fields))], {
       timeoutMs: ground.timeoutMs,
       maxBytes: 1 << 16,
     });
@@ -124,18 +131,19 @@ async function untilAccepted(
 
 /**
  * A program started with the person's own identity and groups, taken anew from the database as a new login would; `env`
- * because runuser leaves the variables as they are. No shell: the person's profile is not run by us.
+ * because runuser leaves the variables as they are. No shell: the person's profile is not run by us. With systemd-run it is
+ * systemd that starts it, outside of the executor's sandbox; there nothing but its own limit ends it when we give up.
  */
-const asUser = ({ name, home }: Person): string[] => [
-  'runuser',
-  '-u',
-  name,
-  '--',
-  'env',
-  `HOME=${home}`,
-  `USER=${name}`,
-  `LOGNAME=${name}`,
-];
+function asUser(
+  { name, home }: Person,
+  { through, commands, timeoutMs }: Pick<Parameters<typeof runCanary>[2], 'through' | 'commands' | 'timeoutMs'>,
+): string[] {
+  const env = ['env', `HOME=${home}`, `USER=${name}`, `LOGNAME=${name}`];
+  if (through === 'runuser') return ['runuser', '-u', name, '--', ...env];
+  const limit = `--property=RuntimeMaxSec=${Math.ceil(timeoutMs / 1000)}`;
+  const how = ['--quiet', '--wait', '--pipe', '--collect', '--expand-environment=no', '--service-type=exec'];
+  return ['systemd-run', ...how, limit, `--uid=${name}`, '--', ...env, `PATH=${commands.join(':')}`];
+}
 
 /** Puts the fields into one word of an argv. @throws Usage for a field that isn't known here */
 function filled(word: string, fields: Fields): string {

@@ -126,11 +126,15 @@ function entitlementOf(parts: Made[]): string | null {
   return parts.every(p => p.entitlement !== null) ? parts.map(p => p.entitlement).join('; ') : null;
 }
 
-/** Backwards, and with the restart that a configuration taken back needs as well. */
+/** The order in which it is taken back: the file, the restart that loads it, then the people. */
+const UNDO_ORDER: Step['action'][] = ['config.restore', 'service.restart', 'group.remove'];
+
 function undoOf(parts: Made[], steps: Step[]): Step[] {
-  const undo = parts.flatMap(p => p.undo).reverse();
-  const restart = steps.filter(s => s.action === 'service.restart');
-  return undo.some(s => s.action === 'config.restore') ? [...undo, ...restart] : undo;
+  const undo = parts.flatMap(p => p.undo);
+  const restart = undo.some(s => s.action === 'config.restore')
+    ? steps.filter(s => s.action === 'service.restart')
+    : [];
+  return [...undo, ...restart].sort((a, b) => UNDO_ORDER.indexOf(a.action) - UNDO_ORDER.indexOf(b.action));
 }
 
 const afterwards = (entry: Entry, user: string | null): string[] =>

@@ -8,15 +8,15 @@ import type { Cause } from '../diagnose/causes.ts';
 import { DERIVED, derive } from '../diagnose/derive.ts';
 import { diagnose } from '../diagnose/diagnose.ts';
 import type { System } from '../diagnose/system.ts';
-import type { Diagnosis, Fact, State } from '../incident.ts';
+import { type Diagnosis, type Fact, mayMove, type State } from '../incident.ts';
 import type { AgentMessage, ServeMessage, Snapshot } from '../messages.ts';
 import { letsIn } from '../remedy/access-model.ts';
 import { makePlan } from '../remedy/plan.ts';
 import { judge } from '../remedy/verify.ts';
 import { deniedUntil, endGrants, endRun, lastRun, runById, runsOf, saveGrant, savePlan, votesOf } from '../store/approvals.ts';
 import { maintenance, tell, toldAt } from '../store/desk-rows.ts';
-import { historyFacts, recordSnapshot } from '../store/history.ts';
-import { dueIncidents, type IncidentRecord, incident, move, nextDue, update, wakeWaiting } from '../store/incidents.ts';
+import { authorizedUsers, historyFacts, recordSnapshot } from '../store/history.ts';
+import { dueIncidents, type IncidentRecord, incident, inhibitedBy, move, nextDue, update, wakeWaiting } from '../store/incidents.ts';
 import { journalOf, record } from '../store/journal.ts';
 import { denialsSince, knownUsersOf } from '../store/observations.ts';
 import type { Store } from '../store/open.ts';
@@ -124,7 +124,8 @@ export class Conductor {
 
   #whoToVerify(i: IncidentRecord): { users: string[]; canary: string[] } {
     const known = knownUsersOf(this.#p.store, i.id);
-    const users = known.length ? known : i.kind === 'user' ? [i.key] : [];
+    // For a service, some of those it turned away speak for all; everybody else is told apart when it is mended.
+    const users = known.length ? known.slice(0, i.kind === 'service' ? 5 : 50) : i.kind === 'user' ? [i.key] : [];
     const canary =
       this.#p.config.verify.canary === 'off' ? [] : this.#p.config.verify.canary === 'account' ? [this.#p.config.verify.account ?? users[0] ?? ''].filter(Boolean) : users.slice(0, 1);
     return { users, canary };
@@ -368,6 +369,7 @@ export class Conductor {
       const by = { actor: 'readmit', what: verdict.because, plan: i.plan?.digest ?? null };
       switch (verdict.state) {
         case 'resolved':
+          this.#resolveWith(i, at);
           move(store, at, i.id, i.state, 'resolved', by, { note: '' });
           if (ran) this.#restored(i, at);
           wakeWaiting(store, at, i.host);
@@ -390,6 +392,15 @@ export class Conductor {
           verdict.state satisfies never;
       }
     });
+  }
+
+  /** Whoever was held back by a mended service and has an authorised group can work again too; the rest is looked at anew. */
+  #resolveWith(i: IncidentRecord, at: number): void {
+    const { store } = this.#p;
+    const authorized = new Set(authorizedUsers(store, i.host));
+    for (const other of inhibitedBy(store, i.id))
+      if (other.kind === 'user' && authorized.has(other.key) && mayMove(other.state, 'resolved'))
+        move(store, at, other.id, other.state, 'resolved', { actor: 'readmit', what: `resolved with incident ${i.id}, which explained it` });
   }
 
   #restored(i: IncidentRecord, at: number): void {

@@ -166,6 +166,8 @@ async function canaryRound(user: string, room: Room): Promise<CanaryResult> {
     sleep: room.sleep,
     submits: config.verify.submits,
     timeoutMs: config.executor.timeout * 1000,
+    through: config.verify.through,
+    commands: config.paths.commands,
   });
 }
 

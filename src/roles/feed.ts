@@ -1,34 +1,282 @@
-/** STOP-GAP by the lead, so that the roles can be joined meanwhile. Watch engineer: overwrite this file with yours. */
-import { readFileSync, statSync } from 'node:fs';
-import type { Config } from '../config.ts';
-import type { Account, ParseChunk, Tally } from '../incident.ts';
-import type { Batch } from '../messages.ts';
+/**
+ * Joins watch, the parser and the way to serve: from bytes in files to batches that are sent, acknowledged, remembered.
+ * With serve or Redis away it reads on into a bounded spool and then stops: the lines are safe where they lie.
+ */
 import type { RunCommand } from '../command.ts';
+import { type Config, inState } from '../config.ts';
+import type { ParseChunk } from '../incident.ts';
 import type { Logger } from '../log.ts';
-export function makeFeed(p: { config: Config; parse: ParseChunk; run: RunCommand; now: () => number; log: Logger; send(b: Batch): Promise<void> }) {
-  const files = new Map<string, { off: number; busy: number }>();
-  let timer: NodeJS.Timeout;
-  const users = () => readFileSync(p.config.paths.passwd, 'utf8').split('\n').map(l => l.split(':')).filter(f => f.length > 5);
-  const account = (u: string): Account => { const f = users().find(x => x[0] === u); return !f ? 'unknown' : Number(f[2]) < 1000 ? 'system' : 'user'; };
-  const look = () => {
-    const list: [string, 'server' | 'client', string | null][] = [[p.config.watch.log, 'server', null], ...users().filter(f => Number(f[2]) >= 1000).map(f => [`${f[5]}/${p.config.watch.clientLog}`, 'client', f[0]!] as [string, 'client', string])];
-    for (const [path, kind, owner] of list) {
-      try {
-        const st = statSync(path); const id = `${st.dev}-${st.ino}`; const f = files.get(id) ?? { off: 0, busy: 0 }; files.set(id, f);
-        if (st.size <= f.off || Date.now() - f.busy < 3000) continue;
-        const bytes = readFileSync(path); const to = bytes.lastIndexOf(10) + 1; if (to <= f.off) continue;
-        const m = new Map<string, Tally>();
-        const c = p.parse(bytes, f.off, to, { kind, owner }, l => { const k = [l.event, l.user, l.ip, l.endpoint].join(); const at = l.time ?? Date.now(); const t = m.get(k); if (t) { t.count++; t.last = at; } else if (m.size < 1000) m.set(k, { event: l.event, user: l.user, ip: l.ip, endpoint: l.endpoint, account: l.user ? account(l.user) : 'unknown', count: 1, first: at, last: at, approximate: false, selfReported: l.selfReported, sample: bytes.toString('utf8', l.start, l.end).slice(0, 500), offset: l.start }); });
-        f.busy = Date.now();
-        p.send({ v: 1, host: p.config.host, source: { id, path, kind, owner }, from: f.off, to, lines: c.lines, unparsed: c.unparsed, cut: 0, bad: c.bad, readAt: Date.now(), approximate: false, tallies: [...m.values()] }).catch(() => {});
-      } catch {}
-    }
-  };
-  return {
-    async start() { timer = setInterval(look, 20); },
-    stop() { clearInterval(timer); },
-    onAck(source: string, committed: number) { const f = files.get(source); if (f) { f.off = committed; f.busy = 0; } },
-    onPositions(list: { id: string; committed: number }[]) { for (const s of list) files.set(s.id, { off: s.committed, busy: 0 }); },
-    health() { return { sources: [{ path: p.config.watch.log, kind: 'server' as const, state: 'ok' as const, why: '', lag: 0 }], files: files.size, spooled: 0, refused: 0 }; },
-  };
+import type { Batch, SourceHealth } from '../messages.ts';
+import { redact } from '../rules/redact.ts';
+import { Accounts } from '../watch/accounts.ts';
+import { descriptorLimit, localDisk, networkDisk, readMounts } from '../watch/disk.ts';
+import { Homes } from '../watch/homes.ts';
+import { PasswdFile } from '../watch/passwd.ts';
+import { homePlace, serverPlace } from '../watch/place.ts';
+import { Checkpoint } from '../watch/position.ts';
+import type { Tail } from '../watch/tail.ts';
+import { type Committed, Tailer } from '../watch/tailer.ts';
+import { Waker } from '../watch/wake.ts';
+
+export interface FeedParts {
+  config: Config;
+  parse: ParseChunk;
+  run: RunCommand;
+  /** Wall milliseconds. */
+  now: () => number;
+  log: Logger;
+  /** Rejects when it can't be handed over now; then it is tried again. */
+  send(batch: Batch): Promise<void>;
+  /** Asks serve for its positions; called every few seconds while they are waited for. */
+  hello?: () => void;
+  /** Milliseconds that only go forward. */
+  steady?: () => number;
 }
+
+/** What the agent tells about its reading. `spooled`: batches serve has not committed; `refused`: logs not read. */
+export interface FeedHealth {
+  sources: SourceHealth[];
+  files: number;
+  spooled: number;
+  refused: number;
+}
+
+const TICK_MS = 50;
+const HELLO_MS = 5000;
+const HOMES_MS = 2000;
+const TRIM_MS = 10_000;
+const RETRY_SEND_MS = 500;
+/** Open files: a quarter of what the system allows us, since sockets and watches need theirs. */
+const SHARE_OF_LIMIT = 4;
+const MOST_OPEN = 1024;
+
+/** Reads the logs of this host. `start` returns at once; it waits for serve's positions only without a good checkpoint. */
+export class Feed {
+  #p: Required<FeedParts>;
+  #tailer: Tailer;
+  #checkpoint: Checkpoint;
+  #waker: Waker;
+  #passwd: PasswdFile;
+  #accounts: Accounts;
+  #homes: Homes;
+  #server: Tail | null = null;
+  #owners = new Map<string, string>();
+  #timers: NodeJS.Timeout[] = [];
+  #state: 'waiting' | 'reading' | 'stopped' = 'waiting';
+  #positions: Committed[] | null = null;
+  /** Sources whose batch is on its way to the queue. */
+  #sending = new Set<string>();
+  #pumping: 'no' | 'yes' | 'again' = 'no';
+  #said = new Map<string, string>();
+  #problem: string | null = null;
+  #isNetwork: (path: string) => boolean;
+
+  constructor(parts: FeedParts) {
+    this.#p = { hello: () => {}, steady: () => performance.now(), ...parts };
+    const { config, run, parse, now, log, steady } = this.#p;
+    const { watch, paths, policy } = config;
+    const file = inState(config, 'agent', 'positions.json');
+    this.#isNetwork = readMounts();
+    this.#checkpoint = new Checkpoint({ file, now, alarm: problem => this.#alarm(problem) });
+    this.#tailer = new Tailer({
+      host: config.host,
+      parse,
+      redact,
+      now,
+      steady,
+      checkpoint: this.#checkpoint,
+      maxLine: watch.maxLine,
+      spool: watch.spool,
+      descriptors: Math.min(MOST_OPEN, Math.floor(descriptorLimit() / SHARE_OF_LIMIT)),
+      lost: (path, bytes, why) => log.error({ path, bytes, why }, 'lines lost'),
+    });
+    this.#waker = new Waker({
+      poll: tail => this.#poll(tail),
+      after: () => this.#pump(),
+      sweepMs: watch.sweep * 1000,
+      idleSweepMs: Math.max(watch.sweep, watch.idleSweep) * 1000,
+      steady,
+      isNetwork: this.#isNetwork,
+      trouble: error => log.warn({ reason: error.message }, 'watching: trouble'),
+    });
+    this.#passwd = new PasswdFile(paths.passwd, steady);
+    this.#accounts = new Accounts({ passwd: this.#passwd, run, minUid: watch.minUid, denyUsers: policy.denyUsers, steady });
+    this.#homes = new Homes({ passwd: this.#passwd, run, minUid: watch.minUid, pattern: watch.homePattern, steady });
+  }
+
+  /** Starts reading where the checkpoint says; without a good one, as soon as serve has said where it stands. */
+  async start(): Promise<void> {
+    const { state, records } = await this.#checkpoint.load();
+    this.#tailer.restore(records);
+    this.#every(TICK_MS, () => this.#tick());
+    if (state === 'good') this.#begin();
+    else if (this.#positions) this.#begin();
+    else this.#every(HELLO_MS, () => this.#state === 'waiting' && this.#p.hello());
+  }
+
+  /** Stops reading and leaves a right checkpoint. What serve has not committed is read again at the next start. */
+  async stop(): Promise<void> {
+    this.#state = 'stopped';
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#waker.stop();
+    await this.#checkpoint.save();
+    for (const tail of this.#tailer.tails.values()) tail.close();
+  }
+
+  /** Serve has committed `committed` bytes of this source: the answer to a batch, whatever became of it. */
+  onAck(source: string, committed: number): void {
+    if (this.#state === 'stopped') return;
+    const tail = this.#tailer.ack(source, committed);
+    if (!tail) return;
+    this.#pump();
+    // What was paused may go on, and what was read to its end may be closed.
+    if (tail.behind === 'yes' || tail.sources.length > 1) this.#waker.wake(tail);
+  }
+
+  /** What serve has committed of every source of this host: the truth where the checkpoint says otherwise. */
+  onPositions(list: readonly Committed[]): void {
+    if (this.#state === 'stopped') return;
+    this.#positions = [...list];
+    this.#tailer.positions(list);
+    if (this.#state === 'reading') for (const tail of this.#tailer.tails.values()) this.#waker.wake(tail);
+    else if (this.#timers.length > 0) this.#begin();
+  }
+
+  health(): FeedHealth {
+    const { tails, spooled } = this.#tailer;
+    const sources: SourceHealth[] = [];
+    let files = 0;
+    let refused = 0;
+    for (const tail of tails.values()) {
+      if (tail.live) files++;
+      const source = this.#healthOf(tail);
+      if (source.state === 'refused' || source.state === 'unreadable') refused++;
+      const quiet = source.state === 'ok' || source.state === 'missing';
+      if (tail === this.#server || (!quiet && sources.length < 499)) sources.push(source);
+    }
+    if (this.#problem !== null) {
+      const path = inState(this.#p.config, 'agent', 'positions.json');
+      sources.push({ path, kind: 'server', state: 'unreadable', why: this.#problem, lag: 0 });
+    }
+    return { sources, files, spooled, refused };
+  }
+
+  #healthOf(tail: Tail): SourceHealth {
+    const { path, kind } = tail.place;
+    const lag = tail.lag;
+    if (this.#state === 'waiting') return { path, kind, state: 'catching-up', why: 'waiting for the positions that serve has', lag };
+    if (tail.refusal) return { path, kind, state: tail.refusal.state, why: tail.refusal.why, lag };
+    return { path, kind, state: tail.behind === 'yes' ? 'catching-up' : 'ok', why: '', lag };
+  }
+
+  // ------------------------------------------------------------ the parts in motion
+
+  #begin(): void {
+    this.#state = 'reading';
+    const { watch } = this.#p.config;
+    this.#waker.start();
+    const disk = this.#isNetwork(watch.log) ? networkDisk : localDisk;
+    this.#server = this.#tailer.watch(serverPlace(watch.log, disk));
+    this.#waker.add(this.#server);
+    if (watch.homes) {
+      void this.#readHomes();
+      this.#every(HOMES_MS, () => void this.#readHomes());
+    }
+    this.#every(TRIM_MS, () => this.#tailer.trim());
+  }
+
+  #every(ms: number, what: () => unknown): void {
+    this.#timers.push(setInterval(what, ms));
+  }
+
+  #tick(): void {
+    this.#pump();
+    void this.#checkpoint.saveLazily();
+  }
+
+  async #readHomes(): Promise<void> {
+    const { clientLog } = this.#p.config.watch;
+    const homes = await this.#homes.read();
+    if (!homes || this.#state !== 'reading') return;
+    const owners = new Map<string, string>();
+    for (const { dir, owner } of homes) {
+      const place = homePlace(dir, clientLog, owner, this.#isNetwork(dir) ? networkDisk : localDisk);
+      owners.set(place.path, owner);
+      if (this.#owners.get(place.path) === owner) continue;
+      // The same home with another owner is another log: nothing of the one is told of the other.
+      if (this.#owners.has(place.path)) this.#forget(place.path);
+      this.#waker.add(this.#tailer.watch(place));
+    }
+    for (const path of this.#owners.keys()) if (!owners.has(path)) this.#forget(path);
+    this.#owners = owners;
+  }
+
+  #forget(path: string): void {
+    this.#waker.remove(path);
+    this.#tailer.unwatch(path);
+    this.#said.delete(path);
+  }
+
+  async #poll(tail: Tail): ReturnType<Tailer['poll']> {
+    const turn = await this.#tailer.poll(tail);
+    const { refusal } = tail;
+    const { path } = tail.place;
+    const why = refusal && (refusal.state !== 'missing' || tail === this.#server) ? refusal.why : '';
+    if (why !== (this.#said.get(path) ?? '')) {
+      if (why) this.#said.set(path, why);
+      else this.#said.delete(path);
+      if (refusal && why) this.#p.log.warn({ path, state: refusal.state, why }, 'log is not read');
+      else this.#p.log.info({ path }, 'log is read again');
+    }
+    return turn;
+  }
+
+  /** Sends what is due. Runs once at a time; called meanwhile, it runs again. */
+  #pump(): void {
+    if (this.#state !== 'reading') return;
+    if (this.#pumping !== 'no') {
+      this.#pumping = 'again';
+      return;
+    }
+    this.#pumping = 'yes';
+    void this.#pumpAll().finally(() => {
+      this.#pumping = 'no';
+    });
+  }
+
+  async #pumpAll(): Promise<void> {
+    do {
+      this.#pumping = 'yes';
+      await this.#tailer.record();
+      for (const batch of this.#tailer.outgoing()) if (!this.#sending.has(batch.source.id)) void this.#send(batch);
+    } while ((this.#pumping as string) === 'again' && this.#state === 'reading');
+  }
+
+  async #send(batch: Batch): Promise<void> {
+    const { id } = batch.source;
+    this.#sending.add(id);
+    try {
+      const names = new Set<string>();
+      for (const tally of batch.tallies) if (tally.user !== null) names.add(tally.user);
+      const known = this.#accounts.of(names);
+      const accounts = known instanceof Map ? known : await known;
+      for (const tally of batch.tallies) tally.account = (tally.user !== null && accounts.get(tally.user)) || 'unknown';
+      await this.#p.send(batch);
+    } catch (error) {
+      this.#p.log.debug({ reason: (error as Error).message }, 'batch not sent');
+      this.#tailer.unsent(id, RETRY_SEND_MS);
+    } finally {
+      this.#sending.delete(id);
+    }
+  }
+
+  #alarm(problem: string | null): void {
+    // A damaged file is told of once; one that can't be written stays a problem until it can.
+    this.#problem = problem;
+    if (problem) this.#p.log.error({ problem }, 'position file');
+    else this.#p.log.info('position file is written again');
+  }
+}
+
+/** @see Feed */
+export const makeFeed = (parts: FeedParts): Feed => new Feed(parts);

@@ -5,12 +5,12 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { Clusters, OpenReason, Verdict } from '../detect/cluster.ts';
-import { isEnded, type Tally } from '../incident.ts';
+import { isEnded, type State, type Tally } from '../incident.ts';
 import type { AgentMessage, Batch } from '../messages.ts';
 import { maintenance } from '../store/desk-rows.ts';
 import { type IncidentRecord, lastIncident, liveIncident, openIncident, update, wake } from '../store/incidents.ts';
 import { record } from '../store/journal.ts';
-import { commitBatch, countInto, countTally, talliesSince } from '../store/observations.ts';
+import { adopt, commitBatch, countInto, countTally, talliesSince } from '../store/observations.ts';
 import type { Store } from '../store/open.ts';
 
 export interface IntakeParts {
@@ -79,12 +79,17 @@ export class Intake {
     live.sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
     const [explains, ...others] = live;
     if (!explains) return null;
-    for (const other of others)
-      if (inhibits(explains, other) && other.inhibitedBy === null && (other.state === 'open' || other.state === 'proposed' || other.state === 'escalated')) {
-        update(store, now(), other.id, { inhibitedBy: explains.id });
-        record(store, now(), { actor: 'readmit', what: `explained by incident ${explains.id}`, incident: other.id });
-      }
-    return others.find(o => !inhibits(explains, o)) ?? explains;
+    for (const other of others) this.#explain(explains, other);
+    return explains;
+  }
+
+  /** The greater incident takes over what the smaller one counted; the smaller one waits for it. */
+  #explain(greater: IncidentRecord, smaller: IncidentRecord): void {
+    const { store, now } = this.#p;
+    if (!inhibits(greater, smaller) || smaller.inhibitedBy !== null || !UNDECIDED.includes(smaller.state)) return;
+    adopt(store, now(), smaller.id, greater.id);
+    update(store, now(), smaller.id, { inhibitedBy: greater.id });
+    record(store, now(), { actor: 'readmit', what: `explained by incident ${greater.id}`, incident: smaller.id });
   }
 
   #open(host: string, tally: Tally, verdict: Extract<Verdict, { kind: 'open' }>): void {
@@ -96,7 +101,13 @@ export class Intake {
     if (last && tally.last < Date.parse(last.updated)) return;
     if (last && kind !== 'user' && last.state !== 'resolved' && now() - Date.parse(last.updated) < config.detect.quiet * 1000) return;
     const held = maintenance(store) !== null;
-    openIncident(store, now(), { kind, key, host, event: tally.event, because: BECAUSE[verdict.because], held });
+    const opened = openIncident(store, now(), { kind, key, host, event: tally.event, because: BECAUSE[verdict.because], held });
+    // Those whose own incidents opened before it was clear that everybody is concerned.
+    if (kind === 'service')
+      for (const name of verdict.names) {
+        const own = liveIncident(store, 'user', name, host);
+        if (own && now() - own.openedMs <= config.detect.serviceWindow * 1000) this.#explain(opened, own);
+      }
   }
 
   /** A denied or advised person who tries again is counted, not offered again; a live look is taken at the rest. */
@@ -113,6 +124,9 @@ const BECAUSE: Record<OpenReason, string> = {
   'service-unavailable': 'a client could not reach the service',
   probing: 'one address tried many names',
 };
+
+/** States in which nobody has decided anything yet. */
+const UNDECIDED: readonly State[] = ['open', 'proposed', 'escalated', 'stale'];
 
 /** A service incident explains every user's; probing explains those of names nobody has. */
 const inhibits = (greater: IncidentRecord, smaller: IncidentRecord): boolean => greater.kind === 'service' && smaller.kind === 'user';

@@ -96,28 +96,35 @@ function* untimed(counter: Counter, options: ReplayOptions): Generator<Tally> {
   const addresses = counter.parser.vocabulary.addresses.texts.length;
   const keyOf = (user: number, ip: number, what: number): number =>
     (user * addresses + (options.account ? ip : 0)) * 2 + (what & 1);
-  const counts = new Map<number, number>();
-  const add = (key: number, count: number): void => void counts.set(key, (counts.get(key) ?? 0) + count);
-  const order = Uint32Array.from({ length: denials.size }, (_, row) => row).sort((a, b) => seen.get(a) - seen.get(b));
-  for (const row of order)
-    add(keyOf(denials.get(row, 0), denials.get(row, 1), denials.get(row, 2)), denials.get(row, 3));
-  for (let row = 0; row < moments.size; row++)
-    if (moments.get(row, 3) !== 0 && EVENTS[moments.get(row, 2) >> 1] === 'denied')
-      add(keyOf(moments.get(row, 0), moments.get(row, 1), moments.get(row, 2)), -moments.get(row, 4));
-  for (const [key, count] of counts) {
-    const [user, ip] = [Math.floor(key / 2 / addresses), Math.floor(key / 2) % addresses];
-    const row = {
-      event: 'denied' as const,
-      user,
-      ip,
-      client: key % 2 === 1,
-      count,
-      first: options.from,
-      last: options.until,
-      approximate: true,
-    };
-    if (count > 0) yield tallyOf(counter, options, row);
+  const groups = new Map<number, { user: number; ip: number; client: boolean; count: number; seen: number }>();
+  for (let row = 0; row < denials.size; row++) {
+    const [user, ip, what, count] = [
+      denials.get(row, 0),
+      denials.get(row, 1),
+      denials.get(row, 2),
+      denials.get(row, 3),
+    ];
+    const group = groups.get(keyOf(user, ip, what));
+    if (group) {
+      group.count += count;
+      group.seen = Math.min(group.seen, seen.get(row));
+    } else
+      groups.set(keyOf(user, ip, what), {
+        user,
+        ip: options.account ? ip : 0,
+        client: (what & 1) === 1,
+        count,
+        seen: seen.get(row),
+      });
   }
+  for (let row = 0; row < moments.size; row++) {
+    if (moments.get(row, 3) === 0 || EVENTS[moments.get(row, 2) >> 1] !== 'denied') continue;
+    const group = groups.get(keyOf(moments.get(row, 0), moments.get(row, 1), moments.get(row, 2)));
+    if (group) group.count -= moments.get(row, 4);
+  }
+  const times = { first: options.from, last: options.until, approximate: true };
+  for (const group of [...groups.values()].sort((a, b) => a.seen - b.seen))
+    if (group.count > 0) yield tallyOf(counter, options, { event: 'denied', ...group, ...times });
 }
 
 function* timed(counter: Counter, options: ReplayOptions): Generator<Tally> {

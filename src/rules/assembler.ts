@@ -38,6 +38,7 @@ export const i32 = {
   load8: (offset: number): Code => [0x2d, ...memory(0, offset)],
   store: (offset: number): Code => [0x36, ...memory(2, offset)],
   eqz: [0x45],
+  ne: [0x47],
   lessUnsigned: [0x49],
   greaterEqualUnsigned: [0x4f],
   clz: [0x67],

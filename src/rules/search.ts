@@ -28,9 +28,9 @@ export const ROOM = (1 << 20) + (1 << 16) + 4096;
 const PAGE = 65536;
 const SCRATCH = 0;
 const TEXT = 64;
-// After the text come at least 32 readable bytes; then three numbers for each line found, which is at least four bytes long.
+// After the text come at least 32 readable bytes; then four numbers for each line found, which is at least four bytes long.
 const FOUND = TEXT + ROOM + 64;
-const WIDTH = 12;
+const WIDTH = 16;
 /** Bytes that are read past the end of a range. */
 const BEHIND = 32;
 const PAGES = Math.ceil((FOUND + (ROOM / 4 + 1) * WIDTH) / PAGE);
@@ -48,7 +48,7 @@ function frequency(byte: number): number {
 }
 
 /** Where in the literal the three rarest bytes in a row stand. */
-function rarest(literal: Uint8Array): number {
+export function rarest(literal: Uint8Array): number {
   const cost = (at: number): number =>
     frequency(literal[at]!) * frequency(literal[at + 1]!) * frequency(literal[at + 2]!);
   let best = 0;
@@ -73,11 +73,10 @@ function tables(buckets: readonly Uint8Array[][]): Uint8Array[] {
 }
 
 // The locals of the program below: numbers, then vectors.
-const [POSITION, END, FOUND_AT, LINE_START, LINE_END, NEWLINES, CANDIDATES, LANE, AT, BEFORE, LINES] = [
-  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
-];
-const NUMBERS = 9;
-const [MASKS, TABLES, LOW_HALF, NEWLINE] = [11, 12, 18, 19];
+const [POSITION, END, FOUND_AT, LINE_START, LINE_END, NEWLINES] = [0, 1, 2, 3, 4, 5];
+const [CANDIDATES, LANE, AT, START, BEFORE, LINES] = [6, 7, 8, 9, 10, 11];
+const NUMBERS = 10;
+const [MASKS, TABLES, LOW_HALF, NEWLINE] = [12, 13, 19, 20];
 const VECTORS = 9;
 
 /** The buckets whose three bytes stand at each of sixteen places. */
@@ -121,37 +120,22 @@ const afterLast = (mask: number): Code => [
   ...i32.sub,
 ];
 
-/** The line around the candidate in LANE: its start (AT), its end, and a new entry for it without buckets. */
+/** The line around the candidate at AT: its start, its end, and a new entry for it, without buckets, with its candidate. */
 const newLine: Code = [
   ...get(LINE_START),
-  ...set(AT),
-  ...[
-    ...get(NEWLINES),
-    ...i32.const(1),
-    ...get(LANE),
-    ...i32.shl,
-    ...i32.const(1),
-    ...i32.sub,
-    ...i32.and,
-    ...tee(BEFORE),
-  ],
-  ...when(afterLast(BEFORE), set(AT)),
-  ...[...get(POSITION), ...get(LANE), ...i32.add, ...set(LINE_END)],
+  ...set(START),
+  ...[...get(NEWLINES), ...i32.const(1), ...get(LANE), ...i32.shl, ...i32.const(1), ...i32.sub, ...i32.and],
+  ...tee(BEFORE),
+  ...when(afterLast(BEFORE), set(START)),
+  ...[...get(AT), ...set(LINE_END)],
   ...loop(
     [...newlinesAt(LINE_END), ...tee(BEFORE), ...i32.eqz],
     when([...get(LINE_END), ...i32.const(16), ...i32.add, ...set(LINE_END), ...branch(1)]),
   ),
   ...[...get(LINE_END), ...get(BEFORE), ...i32.ctz, ...i32.add, ...set(LINE_END)],
-  ...[...get(FOUND_AT), ...get(AT), ...i32.store(0), ...get(FOUND_AT), ...get(LINE_END), ...i32.store(4)],
-  ...[
-    ...get(FOUND_AT),
-    ...i32.const(0),
-    ...i32.store(8),
-    ...get(FOUND_AT),
-    ...i32.const(WIDTH),
-    ...i32.add,
-    ...set(FOUND_AT),
-  ],
+  ...[...get(FOUND_AT), ...get(START), ...i32.store(0), ...get(FOUND_AT), ...get(LINE_END), ...i32.store(4)],
+  ...[...get(FOUND_AT), ...i32.const(0), ...i32.store(8), ...get(FOUND_AT), ...get(AT), ...i32.store(12)],
+  ...[...get(FOUND_AT), ...i32.const(WIDTH), ...i32.add, ...set(FOUND_AT)],
 ];
 
 const lastFound: Code = [...get(FOUND_AT), ...i32.const(WIDTH), ...i32.sub];
@@ -160,10 +144,13 @@ const candidates: Code = [
   ...[...i32.const(SCRATCH), ...get(MASKS), ...v128.store(0)],
   ...[...get(MASKS), ...v128.const(Array(16).fill(0)), ...i8x16.ne, ...i8x16.bitmask, ...set(CANDIDATES)],
   ...loop(
-    [...get(CANDIDATES), ...i32.ctz, ...set(LANE)],
-    [...get(POSITION), ...get(LANE), ...i32.add, ...get(LINE_END), ...i32.greaterEqualUnsigned],
+    [...get(CANDIDATES), ...i32.ctz, ...tee(LANE), ...get(POSITION), ...i32.add, ...tee(AT)],
+    [...get(LINE_END), ...i32.greaterEqualUnsigned],
     when(newLine),
     [...lastFound, ...lastFound, ...i32.load(8), ...get(LANE), ...i32.load8(SCRATCH), ...i32.or, ...i32.store(8)],
+    // A line with a second candidate has none that could stand for all.
+    [...lastFound, ...i32.load(12), ...get(AT), ...i32.ne],
+    when([...lastFound, ...i32.const(0), ...i32.store(12)]),
     [...get(CANDIDATES), ...get(CANDIDATES), ...i32.const(1), ...i32.sub, ...i32.and, ...tee(CANDIDATES)],
     breakIf(0),
   ),
@@ -244,12 +231,16 @@ export class Search {
 
   /** Of the n-th line found: where it starts and ends (its newline), and the buckets that may stand in it. */
   start(n: number): number {
-    return this.numbers[n * 3]! - TEXT;
+    return this.numbers[n * 4]! - TEXT;
   }
   end(n: number): number {
-    return this.numbers[n * 3 + 1]! - TEXT;
+    return this.numbers[n * 4 + 1]! - TEXT;
   }
   buckets(n: number): number {
-    return this.numbers[n * 3 + 2]!;
+    return this.numbers[n * 4 + 2]!;
+  }
+  /** Where the three bytes stand, when they stand in the line once; else negative. */
+  place(n: number): number {
+    return this.numbers[n * 4 + 3]! - TEXT;
   }
 }

@@ -148,3 +148,17 @@ export const membershipRows = (store: Store): MembershipRow[] =>
     removedBy: r.removed_by as string | null,
     initial: r.initial === 1,
   }));
+
+/** Members, as last seen, of the groups the host's config authorised when it was last seen. */
+export function authorizedUsers(store: Store, host: string): string[] {
+  const config = store.get<{ groups_json: string }>('SELECT groups_json FROM config_seen WHERE host = ? ORDER BY id DESC LIMIT 1', host);
+  if (!config) return [];
+  const groups = JSON.parse(config.groups_json) as string[];
+  return store
+    .all<{ user: string }>(
+      `SELECT DISTINCT user FROM membership WHERE host = ? AND until IS NULL AND "group" IN (SELECT value FROM json_each(?))`,
+      host,
+      JSON.stringify(groups),
+    )
+    .map(r => r.user);
+}

@@ -192,6 +192,10 @@ function releaseInhibited(store: Store, now: number, id: string): void {
   store.run('UPDATE incident SET inhibited_by = NULL, due = ? WHERE inhibited_by = ?', now, Number(id));
 }
 
+/** What this incident holds back. */
+export const inhibitedBy = (store: Store, id: string): IncidentRecord[] =>
+  store.all('SELECT * FROM incident WHERE inhibited_by = ?', Number(id)).map(recordOf);
+
 export const wake = (store: Store, now: number, id: string): void => {
   store.run(`UPDATE incident SET due = ? WHERE id = ? AND ${LIVE}`, now, Number(id));
 };

@@ -134,6 +134,24 @@ export function countInto(store: Store, now: number, incident: string, path: str
     );
 }
 
+/** The greater incident `into` counts what `from` had counted so far. */
+export function adopt(store: Store, now: number, from: string, into: string): void {
+  store.run(
+    `INSERT INTO pair (incident, user, ip, endpoint, self_reported, account, count, first, last)
+     SELECT ?, user, ip, endpoint, self_reported, account, count, first, last FROM pair WHERE incident = ?
+     ON CONFLICT DO UPDATE SET count = count + excluded.count, last = max(last, excluded.last), first = min(first, excluded.first)`,
+    Number(into),
+    Number(from),
+  );
+  store.run(
+    `UPDATE incident SET count = count + (SELECT count FROM incident WHERE id = ?),
+     users = (SELECT count(DISTINCT user) FROM pair WHERE incident = incident.id AND user <> ''), updated = ? WHERE id = ?`,
+    Number(from),
+    now,
+    Number(into),
+  );
+}
+
 export const pairsOf = (store: Store, incident: string, limit = 200): Row[] =>
   store.all('SELECT * FROM pair WHERE incident = ? ORDER BY count DESC, user, ip LIMIT ?', Number(incident), limit);
 

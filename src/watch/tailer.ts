@@ -172,6 +172,12 @@ export class Tailer {
     }
   }
 
+  /** Closes the files of logs at rest: they are opened again when they grow. */
+  trim(quietMs = 30_000): void {
+    const { descriptors, steady } = this.shared;
+    descriptors.trim(source => steady() - source.changedAt < quietMs);
+  }
+
   get spooled(): number {
     return this.spool.batches;
   }

@@ -48,7 +48,7 @@ export class Waker {
     ['local', new Set()],
     ['network', new Set()],
   ]);
-  #bell = new Map<'local' | 'network', () => void>();
+  #sleepers = new Map<'local' | 'network', (() => void)[]>();
   #watcher: FSWatcher | null = null;
   #inotify: 'room' | 'full' = 'room';
   #toWatch: string[] = [];
@@ -72,7 +72,7 @@ export class Waker {
   async stop(): Promise<void> {
     this.#stopped = 'yes';
     if (this.#sweep) clearInterval(this.#sweep);
-    for (const ring of this.#bell.values()) ring();
+    for (const disk of this.#hot.keys()) this.#ring(disk);
     await this.#watcher?.close();
     // A lane that hangs in a dead file system is not waited for.
     await Promise.race([Promise.all(this.#lanes), pause(1000, undefined, { ref: false })]);
@@ -107,7 +107,11 @@ export class Waker {
   #heat(followed: Followed): void {
     followed.hotUntil = this.#o.steady() + HOT_MS;
     this.#hot.get(followed.disk)!.add(followed);
-    this.#bell.get(followed.disk)?.();
+    this.#ring(followed.disk);
+  }
+
+  #ring(disk: 'local' | 'network'): void {
+    for (const ring of this.#sleepers.get(disk)?.splice(0) ?? []) ring();
   }
 
   // ------------------------------------------------------------ reading
@@ -117,7 +121,7 @@ export class Waker {
     const hot = this.#hot.get(disk)!;
     while (this.#stopped === 'no') {
       if (hot.size === 0) {
-        await new Promise<void>(ring => this.#bell.set(disk, ring));
+        await new Promise<void>(ring => this.#sleepers.set(disk, [...(this.#sleepers.get(disk) ?? []), ring]));
         continue;
       }
       const started = this.#o.steady();
@@ -217,8 +221,7 @@ export class Waker {
     for (const followed of [...this.#followed.values()]) {
       const mine = n++ % spread === turn % spread;
       if (followed.busy === 'yes' || (!mine && !this.#often(followed))) continue;
-      if (followed.disk === 'network') this.#heat(followed);
-      else if (this.#glance(followed) === 'look') this.#once(followed);
+      if (followed.disk === 'network' || this.#glance(followed) === 'look') this.#once(followed);
       if (this.#o.steady() < sliceEnd) continue;
       await yieldNow();
       if (this.#stopped === 'yes') return;
@@ -243,6 +246,6 @@ export class Waker {
   /** Looked at once; it becomes hot if there is something. */
   #once(followed: Followed): void {
     this.#hot.get(followed.disk)!.add(followed);
-    this.#bell.get(followed.disk)?.();
+    this.#ring(followed.disk);
   }
 }

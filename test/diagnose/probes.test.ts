@@ -182,31 +182,33 @@ describe('the cached token', () => {
   });
 
   describe('is not read where it could lead elsewhere', () => {
-    const trap: [string, (home: string) => void][] = [
-      ['a link', home => symlinkSync('/etc/hostname', join(home, '.claw/config.yaml'))],
+    const cached = (home: string): string => join(home, '.claw/config.yaml');
+    const trap: [string, (home: string) => unknown][] = [
+      ['a link', home => symlinkSync('/etc/hostname', cached(home))],
       [
         'a link on the way',
-        home => (
-          renameSync(join(home, '.claw'), join(home, 'real')),
-          symlinkSync('real', join(home, '.claw')),
-          writeFileSync(join(home, 'real/config.yaml'), 'token: x')
-        ),
+        home => {
+          renameSync(join(home, '.claw'), join(home, 'real'));
+          symlinkSync('real', join(home, '.claw'));
+          writeFileSync(join(home, 'real/config.yaml'), 'token: x');
+        },
       ],
-      ['a FIFO', home => void execFileSync('mkfifo', [join(home, '.claw/config.yaml')])],
-      ['a directory', home => void mkdirSync(join(home, '.claw/config.yaml'))],
+      ['a FIFO', home => execFileSync('mkfifo', [cached(home)])],
+      ['a directory', home => mkdirSync(cached(home))],
       [
         'a file with two names',
-        home => (
-          writeFileSync(join(home, 'a'), 'token: x'), linkSync(join(home, 'a'), join(home, '.claw/config.yaml'))
-        ),
+        home => {
+          writeFileSync(join(home, 'a'), 'token: x');
+          linkSync(join(home, 'a'), cached(home));
+        },
       ],
-      ['a large file', home => writeFileSync(join(home, '.claw/config.yaml'), 'x'.repeat(70_000))],
+      ['a large file', home => writeFileSync(cached(home), 'x'.repeat(70_000))],
       [
         'another owner',
-        home => (
-          writeFileSync(join(home, '.claw/config.yaml'), 'token: x'),
-          execFileSync('chown', ['65534', join(home, '.claw/config.yaml')])
-        ),
+        home => {
+          writeFileSync(cached(home), 'token: x');
+          execFileSync('chown', ['65534', cached(home)]);
+        },
       ],
     ];
     it.each(trap)('%s', async (_what, make) => {

@@ -1,0 +1,265 @@
+/** From a diagnosis to a plan: what it does, who may be touched by it at all, and that it would really let them in. */
+import { describe, expect, it } from 'vitest';
+import { type Config, parseConfig } from '../../src/config.ts';
+import { diagnose } from '../../src/diagnose/diagnose.ts';
+import { planDigest } from '../../src/digest.ts';
+import type { Plan } from '../../src/incident.ts';
+import { type Snapshot, StepSchema } from '../../src/messages.ts';
+import { drift } from '../../src/remedy/assumptions.ts';
+import { makePlan, type PlanResult } from '../../src/remedy/plan.ts';
+import { CONFIG, causes, config, facts, NO_GROUP, NOW, type Observed, STRICT } from '../diagnose/a-host.ts';
+
+const snapshot: Snapshot = {
+  v: 1,
+  host: 'claw-head-01',
+  at: '2026-11-23T10:00:00Z',
+  config: null,
+  groups: { 'claw-users': ['bob', 'carol'], 'claw-admins': ['root-ann', 'carol'] },
+};
+
+function offer(
+  observed: Observed,
+  more: { user?: string; config?: Config; now?: number; serial?: number; until?: string } = {},
+): PlanResult {
+  const { user = 'alice', config: site = config, now = NOW, serial = 1, until } = more;
+  const taken = facts(observed, user);
+  const diagnosis = diagnose({ user, facts: taken, causes, config: site });
+  return makePlan({
+    incident: '7',
+    serial,
+    host: 'claw-head-01',
+    diagnosis,
+    facts: taken,
+    snapshot,
+    config: site,
+    now,
+    ...(until ? { until } : {}),
+  });
+}
+const plan = (...args: Parameters<typeof offer>): Plan => {
+  const made = offer(...args);
+  if ('refused' in made) throw new Error(made.refused);
+  return made;
+};
+const refusal = (...args: Parameters<typeof offer>): string => {
+  const made = offer(...args);
+  return 'refused' in made ? made.refused : `offered: ${made.summary}`;
+};
+const site = (yaml: string): Config => parseConfig(`host: claw-head-01\n${yaml}`, 'readmit.yaml');
+const DOWN: Observed = { 'scheduler.active': 'inactive', 'scheduler.health4': 'refused' };
+
+describe('somebody who lacks the group', () => {
+  it('is added to it, with argv, pinned numbers, and a way back', () => {
+    const made = plan(NO_GROUP);
+    const who = { user: 'alice', uid: 2001, group: 'claw-users', gid: 2500 };
+    expect(made).toMatchObject({
+      tier: 1,
+      subject: { user: 'alice', uid: 2001 },
+      deed: 'Add alice to claw-users',
+      steps: [{ action: 'group.add', ...who, until: null, argv: ['usermod', '-aG', 'claw-users', 'alice'] }],
+      undo: [{ action: 'group.remove', ...who, argv: ['usermod', '-rG', 'claw-users', 'alice'] }],
+      gains: ['alice'],
+      loses: [],
+      assumes: { 'account.uid': 2001 },
+      entitlement: '/etc/claw/entitlements.yaml lists alice in claw-users',
+      managedBy: null,
+      expires: '2026-11-23T11:00:00.000Z',
+    });
+  });
+
+  it('without an entitlement it says so plainly and asks for a reason', () => {
+    const made = plan({ ...NO_GROUP, 'entitlement.groups': [], 'entitlement.listed': false });
+    expect(made.entitlement).toBeNull();
+    expect(made.notes[0]).toBe(
+      'Nothing shows that alice should have access (/etc/claw/entitlements.yaml does not list alice in claw-users): give a reason.',
+    );
+  });
+
+  it('an end date is part of what is approved', () => {
+    const until = '2026-12-31T00:00:00Z';
+    expect(plan(NO_GROUP, { until }).steps[0]).toMatchObject({ until });
+    expect(plan(NO_GROUP, { until }).digest).not.toBe(plan(NO_GROUP).digest);
+  });
+
+  it('what only she can do afterwards is said', () => {
+    const made = plan({ ...NO_GROUP, 'token.expires': '2026-11-23T09:00:00Z' });
+    expect(made.notes.join(' ')).toMatch(/alice has to log in again: the token is expired.*expired-token/);
+  });
+
+  it('a group that lives in the directory is not for usermod: the plan is exported', () => {
+    const made = plan({ ...NO_GROUP, 'access.mode': 'ldap', 'access.local-groups': ['claw-admins'] });
+    expect(made.managedBy).toBe('other');
+    expect(made.notes.join(' ')).toContain('lives in the directory');
+  });
+});
+
+describe('a configuration that is too strict', () => {
+  it('is patched and loaded in one plan of tier 2, which names who gets in by it', () => {
+    const made = plan(STRICT);
+    expect(made).toMatchObject({ tier: 2, gains: ['bob'], loses: [], assumes: { 'config.hash': 'a'.repeat(64) } });
+    expect(made.deed).toBe(`Authorise claw-users in ${CONFIG} and restart claw-scheduler`);
+    expect(made.steps).toMatchObject([
+      {
+        action: 'config.authorize-group',
+        before: 'a'.repeat(64),
+        after: 'b'.repeat(64),
+        at: 50,
+        insert: '    - claw-users\n',
+      },
+      { action: 'service.restart', argv: ['systemctl', 'restart', 'claw-scheduler'] },
+    ]);
+    expect(made.undo).toMatchObject([
+      { action: 'config.restore', before: 'b'.repeat(64), after: 'a'.repeat(64), at: 50 },
+      { action: 'service.restart' },
+    ]);
+    expect(made.notes.join(' ')).toMatch(/leaving it out may have been meant.*2 jobs run now/);
+  });
+
+  it('history shows that it was authorised before', () => {
+    expect(plan({ ...STRICT, 'history.config-removed-groups': ['claw-users'] }).entitlement).toContain(
+      'claw-users was authorised before',
+    );
+  });
+
+  it('for a whole service nobody in particular is its subject', () => {
+    expect(plan({ ...STRICT, 'denial.kind': 'service' }).subject).toBeNull();
+  });
+
+  it('somebody who lacks the group too gets both in one plan, people first', () => {
+    const made = plan({ ...STRICT, ...NO_GROUP });
+    expect(made.steps.map(s => s.action)).toEqual(['group.add', 'config.authorize-group', 'service.restart']);
+    expect(made.undo.map(s => s.action)).toEqual(['config.restore', 'service.restart', 'group.remove']);
+    expect(made).toMatchObject({ tier: 2, gains: ['alice', 'bob'] });
+  });
+
+  it('a file that can’t be patched safely is not patched', () => {
+    expect(refusal({ ...STRICT, 'config.splice': undefined })).toContain(`${CONFIG} can't be patched safely`);
+  });
+});
+
+describe('the service', () => {
+  it('is started when it is down, and nobody is given anything', () => {
+    const made = plan({ ...DOWN, ...NO_GROUP });
+    expect(made.steps).toEqual([
+      { action: 'service.start', unit: 'claw-scheduler', argv: ['systemctl', 'start', 'claw-scheduler'] },
+    ]);
+    expect(made).toMatchObject({
+      tier: 2,
+      gains: [],
+      undo: [],
+      entitlement: 'nobody gains a right by it that they did not have',
+    });
+  });
+
+  it('is restarted to load what the file says', () => {
+    const made = plan({ 'config.loaded': false, 'config.loaded-groups': ['claw-admins'] });
+    expect(made.steps.map(s => s.action)).toEqual(['service.restart']);
+  });
+});
+
+describe('the policy says no, and which rule it is', () => {
+  it.each([
+    ['a group that is not on the list', NO_GROUP, 'policy: { groups: [other] }', /^policy\.groups: claw-users/],
+    [
+      'an elevated group',
+      { ...NO_GROUP },
+      'scheduler: { elevatedGroups: [claw-users] }\npolicy: { groups: [claw-users] }',
+      /^scheduler\.elevatedGroups/,
+    ],
+    ['a person on the deny list', NO_GROUP, 'policy: { denyUsers: [alice] }', /^policy\.denyUsers: alice/],
+    ['another unit', DOWN, 'policy: { units: [other] }', /^policy\.units: claw-scheduler/],
+    ['another file', STRICT, 'policy: { files: [/etc/other] }', /^policy\.files: /],
+    ['a small uid', { ...NO_GROUP, 'account.uid': 999 }, '', /^watch\.minUid: alice has uid 999/],
+    ['a member of wheel', { 'groups.nss': ['alice', 'wheel'], 'groups.file': ['alice'] }, '', /alice is in wheel/],
+    [
+      'a group that does not exist',
+      { ...NO_GROUP, 'access.group-ids': ['claw-admins:2600'] },
+      '',
+      /^the group claw-users does not exist/,
+    ],
+  ] as [string, Observed, string, RegExp][])('%s', (_what, observed, yaml, rule) => {
+    expect(refusal(observed, { config: site(yaml) })).toMatch(rule);
+  });
+
+  it('a site whose targets belong to Ansible gets a plan to export', () => {
+    expect(plan(NO_GROUP, { config: site('policy: { manager: ansible }') }).managedBy).toBe('ansible');
+  });
+
+  it.each([
+    ['--root=/tmp', NO_GROUP],
+    ['alice;id', NO_GROUP],
+    ['ALICE', NO_GROUP],
+  ] as [string, Observed][])('%j is nobody to add', (user, observed) => {
+    expect(refusal(observed, { user })).toContain('is no user name');
+  });
+});
+
+describe('a plan that would not let the person in is not offered', () => {
+  it.each([
+    [
+      'the directory, which is asked, has no such group',
+      { ...NO_GROUP, 'access.mode': 'ldap', 'directory.standard-group': undefined, 'directory.member': false },
+    ],
+    ['the scheduler does not answer', { ...NO_GROUP, 'scheduler.health4': 'broken', 'scheduler.active': undefined }],
+  ] as [string, Observed][])('%s', (_what, observed) => {
+    expect(refusal(observed)).toMatch(/^the plan would not let alice in/);
+  });
+
+  it('a configuration change alone would not let in somebody who is not entitled and lacks the group', () => {
+    expect(refusal({ ...STRICT, ...NO_GROUP, 'entitlement.groups': [], 'entitlement.listed': false })).toMatch(
+      /would not let alice in: none of the groups/,
+    );
+  });
+
+  it.each([
+    [
+      'access removed on purpose',
+      { ...NO_GROUP, 'history.group-removed': ['claw-users'], 'entitlement.listed': false },
+    ],
+    ['an expired account', { ...NO_GROUP, 'account.expired': true }],
+    ['a system account', { ...NO_GROUP, 'account.system': true }],
+    ['nobody of that name', { ...NO_GROUP, 'account.exists': false }],
+    ['one address that tries names', { ...NO_GROUP, 'denial.kind': 'address' }],
+    ['an expired token', { 'token.expires': '2026-11-23T09:00:00Z' }],
+  ] as [string, Observed][])('%s: no plan at all', (_what, observed) => {
+    expect(refusal(observed)).toMatch(/is not mended by a plan$/);
+  });
+});
+
+describe('the digest', () => {
+  it('is the same for the same plan made again later, with other counts and times (D09)', () => {
+    const later = plan(
+      { ...STRICT, 'queue.running': 40, 'queue.free': 0, 'denial.last': '2026-11-23T09:59:59Z' },
+      { now: NOW + 1_000_000, serial: 5 },
+    );
+    const first = plan(STRICT);
+    expect(later.digest).toBe(first.digest);
+    expect([later.serial, later.created]).not.toEqual([first.serial, first.created]);
+    expect(later.digest).toBe(planDigest(later));
+  });
+
+  it.each([
+    ['another uid', { ...NO_GROUP, 'account.uid': 2002 }],
+    ['another gid', { ...NO_GROUP, 'access.group-ids': ['claw-users:2501'] }],
+    ['another file', STRICT],
+  ] as [string, Observed][])('is another for %s', (_what, observed) => {
+    expect(plan(observed).digest).not.toBe(plan(NO_GROUP).digest);
+  });
+
+  it('every step fits what crosses to the executor', () => {
+    for (const made of [plan(NO_GROUP), plan(STRICT), plan({ ...STRICT, ...NO_GROUP }), plan(DOWN)])
+      for (const step of [...made.steps, ...made.undo]) expect(StepSchema.parse(step)).toEqual(step);
+  });
+});
+
+describe('what a plan rests on is looked at again', () => {
+  it.each([
+    ['nothing moved', STRICT, null],
+    ['somebody edited the file', { ...STRICT, 'config.hash': 'c'.repeat(64) }, /^config\.hash was/],
+    ['it can’t be asked any more', { ...STRICT, 'config.hash': undefined }, /^config\.hash can't be asked/],
+  ] as [string, Observed, RegExp | null][])('%s', (_what, now, moved) => {
+    const found = drift(plan(STRICT), facts(now));
+    if (moved) expect(found).toMatch(moved);
+    else expect(found).toBeNull();
+  });
+});
