@@ -39,13 +39,24 @@ export async function collect(
   );
   const allowed = given.filter(fact => (GIVEN as readonly string[]).includes(fact.fact));
   const { config, system } = ground;
-  return derive([...allowed, ...asked.flat()], {
+  return derive([...allowed, ...asked.flat().map(bounded)], {
     scheduler: config.scheduler,
     paths: config.paths,
     system,
     user,
     now: ground.now(),
   });
+}
+
+/** Longer values are no facts but somebody's attempt to flood us; what carries facts on refuses them too. */
+const LONGEST = { text: 4000, list: 2000 };
+
+function bounded(fact: Fact): Fact {
+  const { value } = fact;
+  const texts = Array.isArray(value) ? value : typeof value === 'string' ? [value] : [];
+  const source = fact.source.slice(0, 2000);
+  if (texts.length <= LONGEST.list && texts.every(text => text.length <= LONGEST.text)) return { ...fact, source };
+  return { ...fact, value: null, known: false, source: `${source}: the answer is too long` };
 }
 
 const refuseAll = (probe: Probe, ground: Ground, because: string): Fact[] =>

@@ -21,7 +21,9 @@ export async function snapshot(ground: Ground): Promise<Snapshot> {
     host: ground.config.host,
     at: new Date(ground.now()).toISOString(),
     config,
-    groups: Object.fromEntries(entries.map(group => [group.name, membersOf(group, people)])),
+    groups: Object.fromEntries(
+      entries.map(group => [group.name, membersOf(group, people).filter(name => name.length <= 64)]),
+    ),
   };
 }
 
@@ -35,7 +37,7 @@ async function configNow(ground: Ground): Promise<Snapshot['config']> {
     const about = { path, hash: sha256(file.text), mtime: new Date(file.mtime).toISOString() };
     return read.valid
       ? { ...about, valid: true, problem: null, mode: read.mode, authorizedGroups: read.authorized }
-      : { ...about, valid: false, problem: read.problem, mode: null, authorizedGroups: [] };
+      : { ...about, valid: false, problem: read.problem.slice(0, 1000), mode: null, authorizedGroups: [] };
   } catch (error) {
     return { ...nowhere, problem: messageOf(error) };
   }

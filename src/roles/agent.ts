@@ -40,7 +40,8 @@ export async function agent(config: Config, log: Logger, signal: AbortSignal): P
     const executor = executorLine(config);
     const ground = realGround(config, { parse, ask: question => executor.shadow(question.user) });
 
-    const feed = makeFeed({ config, parse, run, now, log, send: batch => send({ name: 'batch', data: batch }) });
+    const hello = (): void => void send({ name: 'hello', data: { v: 1, host: config.host, boot } }).catch(() => {});
+    const feed = makeFeed({ config, parse, run, now, log, hello, send: batch => send({ name: 'batch', data: batch }) });
     teardown.add('feed', () => feed.stop());
 
     const work = new Work({ config, log, now, ground, send, executor });
@@ -57,7 +58,6 @@ export async function agent(config: Config, log: Logger, signal: AbortSignal): P
     );
     teardown.add('inbox', () => inbox.close());
 
-    const hello = (): void => void send({ name: 'hello', data: { v: 1, host: config.host, boot } }).catch(() => {});
     sender.onUp(hello);
     await feed.start();
 

@@ -2,11 +2,12 @@
  * Joins watch, the parser and the way to serve: from bytes in files to batches that are sent, acknowledged, remembered.
  * With serve or Redis away it reads on into a bounded spool and then stops: the lines are safe where they lie.
  */
+import type { z } from 'zod';
 import type { RunCommand } from '../command.ts';
 import { type Config, inState } from '../config.ts';
 import type { ParseChunk } from '../incident.ts';
 import type { Logger } from '../log.ts';
-import type { Batch, SourceHealth } from '../messages.ts';
+import type { Batch, SourceHealth as SourceHealthSchema } from '../messages.ts';
 import { redact } from '../rules/redact.ts';
 import { Accounts } from '../watch/accounts.ts';
 import { descriptorLimit, localDisk, networkDisk, readMounts } from '../watch/disk.ts';
@@ -32,6 +33,8 @@ export interface FeedParts {
   /** Milliseconds that only go forward. */
   steady?: () => number;
 }
+
+type SourceHealth = z.infer<typeof SourceHealthSchema>;
 
 /** What the agent tells about its reading. `spooled`: batches serve has not committed; `refused`: logs not read. */
 export interface FeedHealth {

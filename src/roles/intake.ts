@@ -8,7 +8,7 @@ import type { Clusters, OpenReason, Verdict } from '../detect/cluster.ts';
 import { isEnded, type State, type Tally } from '../incident.ts';
 import type { AgentMessage, Batch } from '../messages.ts';
 import { maintenance } from '../store/desk-rows.ts';
-import { type IncidentRecord, lastIncident, liveIncident, openIncident, update, wake } from '../store/incidents.ts';
+import { type IncidentRecord, lastIncident, liveIncident, liveIncidents, openIncident, update, wake } from '../store/incidents.ts';
 import { record } from '../store/journal.ts';
 import { adopt, commitBatch, countInto, countTally, talliesSince } from '../store/observations.ts';
 import type { Store } from '../store/open.ts';
@@ -71,7 +71,7 @@ export class Intake {
 
   /** The incident that explains this observation: a greater one before a smaller one; opened when the detector says so. */
   #incidentFor(host: string, tally: Tally, verdicts: Verdict[]): IncidentRecord | null {
-    const { store, now } = this.#p;
+    const { store } = this.#p;
     for (const v of verdicts) if (v.kind === 'open') this.#open(host, tally, v);
     const keys = verdicts.flatMap(v => (v.kind === 'open' ? [v.incident] : v.kind === 'counted' ? v.into : []));
     const live = keys.map(k => liveIncident(store, k.kind, k.key, host)).filter(i => i !== undefined);
@@ -104,10 +104,8 @@ export class Intake {
     const opened = openIncident(store, now(), { kind, key, host, event: tally.event, because: BECAUSE[verdict.because], held });
     // Those whose own incidents opened before it was clear that everybody is concerned.
     if (kind === 'service')
-      for (const name of verdict.names) {
-        const own = liveIncident(store, 'user', name, host);
-        if (own && now() - own.openedMs <= config.detect.serviceWindow * 1000) this.#explain(opened, own);
-      }
+      for (const own of liveIncidents(store))
+        if (own.kind === 'user' && own.host === host && now() - own.openedMs <= config.detect.serviceWindow * 1000) this.#explain(opened, own);
   }
 
   /** A denied or advised person who tries again is counted, not offered again; a live look is taken at the rest. */

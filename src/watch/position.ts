@@ -73,11 +73,14 @@ export class Checkpoint {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'ENOENT') return { state: 'none', records: [] };
+      this.#failing = 'yes';
       alarm(`${file} can't be read (${code}): positions are asked from serve`);
       return { state: 'broken', records: [] };
     }
     const records = decode(text);
     if (!records) {
+      // Right again when it has been written anew.
+      this.#failing = 'yes';
       alarm(`${file} is damaged (${text.length} bytes): positions are asked from serve`);
       return { state: 'broken', records: [] };
     }
