@@ -3,6 +3,12 @@
  * The command line. Nothing imports it. Each command loads only what it needs: `scan` must be done before a program that
  * loads everything has started.
  */
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
+
+// Compiled code is kept beside the packages, where whoever may change the program may change it too; never in /tmp.
+enableCompileCache(join(import.meta.dirname, '../node_modules/.cache/readmit'));
+
 const [command] = process.argv.slice(2);
 
 // What is asked for often and must be quick goes past the full command line.

@@ -44,6 +44,9 @@ scheduler:
   config: ${q(at.config)}
   url: ${v('scheduler', 'url')}
   url6: ${v('scheduler', 'url6')}
+directory:
+  canary: ldap-canary
+
 entitlement:
   file: ${q(at.entitlements)}
 detect:

@@ -12,7 +12,7 @@ import { auditFiles, verifyAudit } from '../execute/audit.ts';
 import { orderExecutor } from '../execute/client.ts';
 import { addressProblems } from '../notify/address.ts';
 import { makeMailer } from '../notify/mail.ts';
-import { connect } from '../queue/queues.ts';
+import { connect, redisFaults } from '../queue/queues.ts';
 import { askServe, controlSocket } from '../roles/control.ts';
 import { verifyJournal } from '../store/journal.ts';
 import { openStoreToRead } from '../store/open.ts';
@@ -129,12 +129,7 @@ async function redis(config: Config): Promise<Finding[]> {
       const timer = setTimeout(() => reject(new Error(failure)), 2000);
       connection.once('ready', () => (clearTimeout(timer), resolve()));
     });
-    const get = async (key: string): Promise<string> => ((await connection.config('GET', key)) as string[])[1] ?? '';
-    const [policy, aof, port] = [await get('maxmemory-policy'), await get('appendonly'), await get('port')];
-    const out = [ok('redis', 'answers')];
-    if (policy !== 'noeviction') out.push(problem('redis', `maxmemory-policy is ${policy}: jobs can vanish`, 'set it to noeviction'));
-    if (aof !== 'yes') out.push(problem('redis', 'appendonly is off: a crash loses jobs', 'set appendonly yes'));
-    if (config.redis.socket && port !== '0') out.push(note('redis', `it also listens on TCP port ${port}: every local user can reach it`, 'set port 0'));
+    const out = [ok('redis', 'answers'), ...(await redisFaults(connection, config.redis)).map(f => problem('redis', f.what, f.todo))];
     return out;
   } catch (error) {
     return [problem('redis', `${config.redis.url ?? config.redis.socket}: ${(error as Error).message}`, 'start Redis, or set redis.socket or redis.url')];

@@ -141,7 +141,7 @@ function asUser(
   const env = ['env', `HOME=${home}`, `USER=${name}`, `LOGNAME=${name}`];
   if (through === 'runuser') return ['runuser', '-u', name, '--', ...env];
   const limit = `--property=RuntimeMaxSec=${Math.ceil(timeoutMs / 1000)}`;
-  const how = ['--quiet', '--wait', '--pipe', '--collect', '--expand-environment=no', '--service-type=exec'];
+  const how = ['--quiet', '--wait', '--pipe', '--collect', '--service-type=exec'];
   return ['systemd-run', ...how, limit, `--uid=${name}`, '--', ...env, `PATH=${commands.join(':')}`];
 }
 

@@ -32,6 +32,22 @@ export function connect(config: Config['redis'], onError: (error: Error) => void
   return redis;
 }
 
+export interface RedisFault {
+  what: string;
+  todo: string;
+}
+
+/** How this server can lose jobs or be reached by others. A server that does not let itself be asked has none that we know of. */
+export async function redisFaults(redis: Redis, config: Pick<Config['redis'], 'socket'>): Promise<RedisFault[]> {
+  const get = async (key: string): Promise<string> => ((await redis.config('GET', key)) as string[])[1] ?? '';
+  const [policy, aof, port] = [await get('maxmemory-policy'), await get('appendonly'), await get('port')];
+  return [
+    ...(policy && policy !== 'noeviction' ? [{ what: `maxmemory-policy is ${policy}: jobs can vanish`, todo: 'set it to noeviction' }] : []),
+    ...(aof && aof !== 'yes' ? [{ what: 'appendonly is off: a crash loses jobs', todo: 'set appendonly yes' }] : []),
+    ...(config.socket && port && port !== '0' ? [{ what: `it also listens on TCP port ${port}: every local user can reach it`, todo: 'set port 0' }] : []),
+  ];
+}
+
 type Schemas = typeof ToServe | typeof ToAgent;
 type MessageOf<S extends Schemas> = { [K in keyof S & string]: { name: K; data: S[K] extends z.ZodType ? z.infer<S[K]> : never } }[keyof S & string];
 
@@ -58,6 +74,11 @@ export class Sender<S extends Schemas> {
 
   onUp(listener: () => void): void {
     this.#redis.on('ready', listener);
+  }
+
+  /** What is unsafe about the server at the other end. */
+  faults(config: Pick<Config['redis'], 'socket'>): Promise<RedisFault[]> {
+    return redisFaults(this.#redis, config);
   }
 
   async send(message: MessageOf<S>): Promise<void> {

@@ -214,7 +214,7 @@ class Work {
         results.push(
           await executor.canary(user, since).catch(error => ({ user, ran: false, passed: false, detail: (error as Error).message.slice(0, 1000), latencies: [] })),
         );
-    const alive = Object.values(facts).some(list => list.some(f => (f.fact === 'scheduler.active' || f.fact === 'scheduler.health4') && f.known && f.value === true));
+    const alive = Object.values(facts).some(list => list.some(f => f.fact === 'scheduler.health4' && f.known && f.value === 'healthy'));
     await send({ name: 'verified', data: { v: 1, host: config.host, request, incident, facts, canary: results, alive } });
   }
 }

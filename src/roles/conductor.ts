@@ -18,7 +18,7 @@ import { maintenance, tell, toldAt } from '../store/desk-rows.ts';
 import { authorizedUsers, historyFacts, recordSnapshot } from '../store/history.ts';
 import { dueIncidents, type IncidentRecord, incident, inhibitedBy, move, nextDue, update, wakeWaiting } from '../store/incidents.ts';
 import { journalOf, record } from '../store/journal.ts';
-import { denialsSince, knownUsersOf } from '../store/observations.ts';
+import { denialsSince, knownUsersOf, lastSuccess } from '../store/observations.ts';
 import type { Store } from '../store/open.ts';
 import { enqueue } from '../store/outbox.ts';
 import { RESEND_MS, sendOrder } from './approvals.ts';
@@ -361,6 +361,7 @@ export class Conductor {
         canary: message.canary,
         alive: message.alive,
         ...denialsSince(store, users.filter(Boolean).slice(0, 300), since),
+        ownSuccess: i.kind === 'user' ? lastSuccess(store, i.key) : null,
         since,
         now: at,
         config,

@@ -5,7 +5,7 @@
 import type { Config } from '../config.ts';
 import type { Fact } from '../incident.ts';
 import type { IncidentRecord } from '../store/incidents.ts';
-import { lastSeen } from '../store/observations.ts';
+import { lastEvent, lastSeen, lastSuccess } from '../store/observations.ts';
 import type { Store } from '../store/open.ts';
 
 /** A denial older than this says nothing about now. */
@@ -16,7 +16,7 @@ export function denialFacts(store: Store, now: number, i: IncidentRecord | null,
   const fact = (name: string, value: Fact['value'], source: string): Fact => ({ fact: name, value, known: true, source, at });
   const facts: Fact[] = [];
   if (i) {
-    facts.push(fact('denial.kind', i.kind, `incident ${i.id}`), fact('denial.event', i.event, `incident ${i.id}`));
+    facts.push(fact('denial.kind', i.kind, `incident ${i.id}`), fact('denial.event', lastEvent(store, i.id) ?? i.event, `incident ${i.id}`));
     const pairs = store.all<{ user: string; account: string; ip: string }>('SELECT user, account, ip FROM pair WHERE incident = ?', Number(i.id));
     const names = new Set(pairs.map(p => p.user).filter(Boolean));
     const unknown = new Set(pairs.filter(p => p.account === 'unknown').map(p => p.user).filter(Boolean));
@@ -36,6 +36,8 @@ export function denialFacts(store: Store, now: number, i: IncidentRecord | null,
     );
     const last = Math.max(seen.server ?? 0, seen.client ?? 0);
     if (last > 0) facts.push(fact('denial.last', new Date(last).toISOString(), 'both logs'));
+    const success = lastSuccess(store, user);
+    if (success !== null) facts.push(fact('success.last', new Date(success).toISOString(), 'the logs and our own test jobs'));
     if (!i && seen.event) facts.push(fact('denial.event', recent(seen.client) ? seen.event : 'denied', 'client log'));
   }
   return facts;

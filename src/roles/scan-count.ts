@@ -158,7 +158,7 @@ export class Counter {
     this.lines += search.lines;
     for (let n = 0; n < search.found; n++) {
       const start = search.start(n);
-      const taken = parser.take(search.text, start, search.end(n), search.buckets(n), search.place(n), null);
+      const taken = parser.take(search.text, start, search.end(n), search.buckets(n), null);
       if (taken === 'taken') this.observe(offset + start);
       else if (taken !== 'none') this.unparsed++;
     }

@@ -112,7 +112,7 @@ async function countAll(
 async function countPlain(counter: Counter, share: Share, size: number, progress: Progress): Promise<void> {
   const shared = size >= WORTH_SHARING && availableParallelism() > 1;
   const worker = shared
-    ? new Worker(new URL(`./scan-worker${extname(import.meta.url)}`, import.meta.url), { workerData: share, resourceLimits: { maxYoungGenerationSizeMb: 4 } })
+    ? new Worker(new URL(`./scan-worker${extname(import.meta.url)}`, import.meta.url), { workerData: share })
     : null;
   const counted = worker ? (once(worker, 'message') as Promise<[Counts]>) : null;
   const pieces = share.files.reduce((n, file) => n + piecesOf(file), 0);

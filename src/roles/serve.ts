@@ -26,6 +26,7 @@ import type { SessionRow } from '../web/session.ts';
 import { Sessions } from '../web/session.ts';
 import { startWeb } from '../web/start.ts';
 import { VERSION } from '../version.ts';
+import { startAlarms } from './alarm.ts';
 import { Approvals } from './approvals.ts';
 import { Conductor } from './conductor.ts';
 import { controlSocket, serveControl, type Verb } from './control.ts';
@@ -125,6 +126,17 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
 
     const reports = startReports(store, config, now, log);
     teardown.add('reports', () => reports.stop());
+
+    let faults: string[] = [];
+    const lookAtRedis = (): void =>
+      void senderTo(config.host)
+        .faults(config.redis)
+        .then(found => void (faults = found.map(f => f.what)))
+        .catch(error => log.debug({ reason: (error as Error).message }, 'redis does not say how it is set up'));
+    senderTo(config.host).onUp(lookAtRedis);
+    if (senderTo(config.host).up) lookAtRedis();
+    const alarms = startAlarms({ store, config, now, log, health: () => desk.health(), redisFaults: () => faults });
+    teardown.add('alarms', () => alarms.stop());
 
     Object.assign(verbs, controlVerbs({ store, config, now, desk, approvers, sessions, post, conductor, send }));
     log.info({ address: web.address, version: VERSION }, 'serving');

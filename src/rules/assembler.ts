@@ -38,7 +38,6 @@ export const i32 = {
   load8: (offset: number): Code => [0x2d, ...memory(0, offset)],
   store: (offset: number): Code => [0x36, ...memory(2, offset)],
   eqz: [0x45],
-  ne: [0x47],
   lessUnsigned: [0x49],
   greaterEqualUnsigned: [0x4f],
   clz: [0x67],
@@ -79,10 +78,16 @@ const section = (id: number, body: Code): Code => [id, ...unsigned(body.length),
 const text = (name: string): Code => [name.length, ...Buffer.from(name)];
 
 /**
- * A module with one exported function `run(i32, i32) → (i32, i32)` that imports its memory.
+ * A module with one exported function `run(i32, i32) → (i32, i32)` that imports its memory and puts `data` into it.
  * Locals 0 and 1 are the arguments, then come `i32s` numbers, then `vectors` vectors.
  */
-export function module(body: Code[], i32s: number, vectors: number, pages: number): Uint8Array<ArrayBuffer> {
+export function module(
+  body: Code[],
+  i32s: number,
+  vectors: number,
+  pages: number,
+  data: { at: number; bytes: Uint8Array },
+): Uint8Array<ArrayBuffer> {
   const code = [2, ...unsigned(i32s), I32, ...unsigned(vectors), V128, ...body.flat(), END];
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
@@ -91,5 +96,6 @@ export function module(body: Code[], i32s: number, vectors: number, pages: numbe
     ...section(3, [1, 0]),
     ...section(7, [1, ...text('run'), 0x00, 0]),
     ...section(10, [1, ...unsigned(code.length), ...code]),
+    ...section(11, [1, 0x00, ...i32.const(data.at), END, ...unsigned(data.bytes.length), ...data.bytes]),
   ]);
 }

@@ -32,10 +32,7 @@ export function parseLine(
   bytes.copy(text);
   text[bytes.length] = 10;
   parser.search.find(0, bytes.length + 1);
-  if (
-    parser.search.found !== 1 ||
-    parser.take(text, 0, bytes.length, parser.search.buckets(0), parser.search.place(0), log) !== 'taken'
-  )
+  if (parser.search.found !== 1 || parser.take(text, 0, bytes.length, parser.search.buckets(0), log) !== 'taken')
     return null;
   const { users, addresses, endpoints } = parser.vocabulary;
   const fields = {

@@ -7,7 +7,7 @@ import type { ChunkCount, ParseChunk, SourceKind } from '../incident.ts';
 import { Body } from './body.ts';
 import { Pattern, Vocabulary } from './pattern.ts';
 import type { Rule } from './rule.ts';
-import { bucketsOf, compileSearch, rarest, Search } from './search.ts';
+import { bucketsOf, compileSearch, Search } from './search.ts';
 import { longestLiteral, parseTemplate } from './template.ts';
 
 /** Lines longer than this were cut, or will be: they match nothing. */
@@ -21,8 +21,8 @@ interface Template {
   log: SourceKind;
   pattern: Pattern;
   literal: Buffer;
-  /** Where in the literal the bytes stand that the search looks for. */
-  rarest: number;
+  /** No other literal is in its bucket. */
+  alone: boolean;
   bucket: number;
   body: Body | null;
   user: number;
@@ -74,6 +74,8 @@ export class LineParser {
     this.vocabulary = new Vocabulary(options.limit);
     this.search = new Search(options.search ?? compileSearch(literals));
     this.templates = groups(rules).map((group, i) => this.template(group, literals[i]!, buckets[i]!));
+    for (const t of this.templates)
+      t.alone = this.templates.every(o => o.bucket !== t.bucket || o.literal.equals(t.literal));
     for (let mask = 0; mask < 256; mask++) this.byBuckets.push(this.templates.filter(t => mask & (1 << t.bucket)));
   }
 
@@ -95,7 +97,7 @@ export class LineParser {
       log: rules[0]!.log,
       pattern,
       literal: Buffer.from(literal),
-      rarest: rarest(Buffer.from(literal)),
+      alone: false,
       bucket,
       body,
       user,
@@ -111,8 +113,8 @@ export class LineParser {
     if (this.vocabulary.trim()) for (const { body } of this.templates) body?.memo.clear();
   }
 
-  /** Parses `b[start, end)`, a line without its newline, in which the search found something of these buckets, at this place. */
-  take(b: Buffer, start: number, end: number, buckets: number, place: number, kind: SourceKind | null): Taken {
+  /** Parses `b[start, end)`, a line without its newline, in which the search found a literal of each of these buckets. */
+  take(b: Buffer, start: number, end: number, buckets: number, kind: SourceKind | null): Taken {
     const templates = this.byBuckets[buckets]!;
     const cut = end - start > MAX_LINE;
     if (!cut)
@@ -128,7 +130,11 @@ export class LineParser {
     let strange = cut;
     for (let i = 0; i < templates.length; i++) {
       const template = templates[i]!;
-      if ((kind !== null && template.log !== kind) || !holds(b, start, last, place, template)) continue;
+      if (
+        (kind !== null && template.log !== kind) ||
+        !(template.alone || b.subarray(start, last).includes(template.literal))
+      )
+        continue;
       near = true;
       strange ||= hostile(template);
     }
@@ -160,15 +166,6 @@ export class LineParser {
     }
     return best;
   }
-}
-
-/** True when the literal stands in the line: at the place that was found, or anywhere when there were several. */
-function holds(b: Buffer, start: number, end: number, place: number, { literal, rarest }: Template): boolean {
-  if (place < 0) return b.subarray(start, end).includes(literal);
-  const at = place - rarest;
-  if (at < start || at + literal.length > end) return false;
-  for (let i = 0; i < literal.length; i++) if (b[at + i] !== literal[i]) return false;
-  return true;
 }
 
 /** Bytes that no honest writer of a log line writes. */
@@ -205,7 +202,7 @@ export function makeParser(packs: readonly Rule[]): ParseChunk {
       count.lines += search.lines;
       for (let n = 0; n < search.found; n++) {
         const [lineStart, lineEnd] = [search.start(n), search.end(n)];
-        const taken = parser.take(search.text, lineStart, lineEnd, search.buckets(n), search.place(n), source.kind);
+        const taken = parser.take(search.text, lineStart, lineEnd, search.buckets(n), source.kind);
         if (taken === 'taken') {
           const rule = packs[parser.rule]!;
           const client = rule.log === 'client';

@@ -1,8 +1,10 @@
 /**
  * Finds the lines that hold one of many literals, and counts all lines, in one pass over the bytes, sixteen at a time.
- * Three bytes of each literal, the rarest in a row, are looked for by table (the method is "Teddy", of Hyperscan and of
- * ripgrep's prefilter): fifty literals cost what one costs. It only says where to look; the matcher decides.
+ * Three bytes of each literal, the rarest in a row, are looked for by table, and where they stand the literal is compared
+ * (the method is "Teddy", of Hyperscan and of ripgrep): fifty literals cost what one costs.
  */
+
+import { Usage } from '../incident.ts';
 import { branch, breakIf, type Code, get, i8x16, i32, loop, module, set, tee, v128, when } from './assembler.ts';
 
 /** What is used of the global that every Node has, and that the type library without a browser does not name. */
@@ -26,29 +28,36 @@ declare global {
 export const ROOM = (1 << 20) + (1 << 16) + 4096;
 
 const PAGE = 65536;
+// The memory: sixteen bytes to look at one by one, a list for each bucket, the literals, the text, what was found.
 const SCRATCH = 0;
-const TEXT = 64;
-// After the text come at least 32 readable bytes; then four numbers for each line found, which is at least four bytes long.
+const LISTS = 64;
+const LITERALS = 128;
+const TEXT = 1 << 18;
+// After the text come at least 32 readable bytes; then three numbers for each line found, which is at least four bytes long.
 const FOUND = TEXT + ROOM + 64;
-const WIDTH = 16;
+const WIDTH = 12;
 /** Bytes that are read past the end of a range. */
 const BEHIND = 32;
 const PAGES = Math.ceil((FOUND + (ROOM / 4 + 1) * WIDTH) / PAGE);
 const BUCKETS = 8;
+const BLOCK = 16;
 
+// How often a letter stands in English, in percent, roughly; the same for what else logs are made of.
+const LETTERS: Record<string, number> = Object.fromEntries(
+  [...'etaoinsrldcumphgfybwvkxjqz'].map((letter, i) => [letter, Math.max(1, 12 - Math.floor(i / 2))]),
+);
 /** How often a byte stands in logs, roughly: the smaller, the better to look for. Capitals mostly spell levels. */
 function frequency(byte: number): number {
   const char = String.fromCharCode(byte);
   if (char === ' ') return 16;
   if ('WARNIGEOFDBULJ'.includes(char)) return 12;
-  if ('etaoinsr'.includes(char)) return 8;
-  if (/[a-z]/.test(char)) return 'bcdflmpu'.includes(char) ? 5 : 3;
+  if (/[0-9]/.test(char)) return 9;
   if (/[A-Z]/.test(char)) return 3;
-  return /[0-9]/.test(char) ? 9 : '.:,-/[]"'.includes(char) ? 7 : 2;
+  return LETTERS[char] ?? ('.:,-/[]"'.includes(char) ? 7 : 2);
 }
 
 /** Where in the literal the three rarest bytes in a row stand. */
-export function rarest(literal: Uint8Array): number {
+function rarest(literal: Uint8Array): number {
   const cost = (at: number): number =>
     frequency(literal[at]!) * frequency(literal[at + 1]!) * frequency(literal[at + 2]!);
   let best = 0;
@@ -72,11 +81,35 @@ function tables(buckets: readonly Uint8Array[][]): Uint8Array[] {
   return all;
 }
 
+/**
+ * What stands in the memory from `LISTS` on: for each bucket the address of its literals; each is the offset of its three
+ * bytes, a number of blocks, and for each block sixteen bytes and a mask of those that count. No blocks: no more literals.
+ */
+function comparisons(buckets: readonly Uint8Array[][]): Uint8Array {
+  const bytes: number[] = [];
+  const word = (n: number): number[] => [n & 255, (n >> 8) & 255, (n >> 16) & 255, n >> 24];
+  const lists = buckets.flatMap(literals => {
+    const address = word(LITERALS + bytes.length);
+    for (const literal of literals) {
+      const blocks = Math.ceil(literal.length / BLOCK);
+      bytes.push(...word(rarest(literal)), ...word(blocks));
+      for (let at = 0; at < blocks * BLOCK; at += BLOCK) {
+        const block = Array.from({ length: BLOCK }, (_, i) => literal[at + i]);
+        bytes.push(...block.map(byte => byte ?? 0), ...block.map(byte => (byte === undefined ? 0 : 255)));
+      }
+    }
+    bytes.push(...word(0), ...word(0));
+    return address;
+  });
+  if (LITERALS + bytes.length > TEXT) throw new Usage(`too many patterns: their texts need ${bytes.length} bytes`);
+  return Uint8Array.from([...lists, ...new Uint8Array(LITERALS - LISTS - lists.length), ...bytes]);
+}
+
 // The locals of the program below: numbers, then vectors.
-const [POSITION, END, FOUND_AT, LINE_START, LINE_END, NEWLINES] = [0, 1, 2, 3, 4, 5];
-const [CANDIDATES, LANE, AT, START, BEFORE, LINES] = [6, 7, 8, 9, 10, 11];
-const NUMBERS = 10;
-const [MASKS, TABLES, LOW_HALF, NEWLINE] = [12, 13, 19, 20];
+const [POSITION, END, FOUND_AT, LINE_START, LINE_END, NEWLINES, CANDIDATES, LANE] = [0, 1, 2, 3, 4, 5, 6, 7];
+const [AT, START, BEFORE, LINES, BITS, ENTRY, BLOCKS, TEXT_AT, SAME, HELD] = [8, 9, 10, 11, 12, 13, 14, 15, 16, 17];
+const NUMBERS = 16;
+const [MASKS, TABLES, LOW_HALF, NEWLINE] = [18, 19, 25, 26];
 const VECTORS = 9;
 
 /** The buckets whose three bytes stand at each of sixteen places. */
@@ -120,7 +153,7 @@ const afterLast = (mask: number): Code => [
   ...i32.sub,
 ];
 
-/** The line around the candidate at AT: its start, its end, and a new entry for it, without buckets, with its candidate. */
+/** The line around AT: its start, its end, and a new entry for it, without buckets. */
 const newLine: Code = [
   ...get(LINE_START),
   ...set(START),
@@ -134,23 +167,94 @@ const newLine: Code = [
   ),
   ...[...get(LINE_END), ...get(BEFORE), ...i32.ctz, ...i32.add, ...set(LINE_END)],
   ...[...get(FOUND_AT), ...get(START), ...i32.store(0), ...get(FOUND_AT), ...get(LINE_END), ...i32.store(4)],
-  ...[...get(FOUND_AT), ...i32.const(0), ...i32.store(8), ...get(FOUND_AT), ...get(AT), ...i32.store(12)],
-  ...[...get(FOUND_AT), ...i32.const(WIDTH), ...i32.add, ...set(FOUND_AT)],
+  ...[
+    ...get(FOUND_AT),
+    ...i32.const(0),
+    ...i32.store(8),
+    ...get(FOUND_AT),
+    ...i32.const(WIDTH),
+    ...i32.add,
+    ...set(FOUND_AT),
+  ],
+];
+
+/** SAME is 1 when the BLOCKS of a literal from ENTRY on stand at TEXT_AT; ENTRY is past them afterwards. */
+const compare: Code = [
+  ...[...i32.const(1), ...set(SAME)],
+  ...loop(
+    [
+      ...get(TEXT_AT),
+      ...v128.load(0),
+      ...get(ENTRY),
+      ...v128.load(BLOCK),
+      ...v128.and,
+      ...get(ENTRY),
+      ...v128.load(0),
+      ...i8x16.ne,
+    ],
+    v128.anyTrue,
+    when([...i32.const(0), ...set(SAME)]),
+    [
+      ...get(ENTRY),
+      ...i32.const(2 * BLOCK),
+      ...i32.add,
+      ...set(ENTRY),
+      ...get(TEXT_AT),
+      ...i32.const(BLOCK),
+      ...i32.add,
+      ...set(TEXT_AT),
+    ],
+    [...get(BLOCKS), ...i32.const(1), ...i32.sub, ...tee(BLOCKS), ...breakIf(0)],
+  ),
+];
+
+/** HELD: of the buckets in BITS, those with a literal whose three bytes are the ones at AT, and which stands there whole. */
+const verify: Code = [
+  ...[...i32.const(0), ...set(HELD)],
+  ...loop(
+    [...get(BITS), ...i32.ctz, ...i32.const(2), ...i32.shl, ...i32.load(LISTS), ...set(ENTRY)],
+    loop(
+      [...get(ENTRY), ...i32.load(4), ...tee(BLOCKS)],
+      when(
+        [...get(AT), ...get(ENTRY), ...i32.load(0), ...i32.sub, ...set(TEXT_AT)],
+        [...get(ENTRY), ...i32.const(8), ...i32.add, ...set(ENTRY)],
+        compare,
+        get(SAME),
+        when([
+          ...get(HELD),
+          ...get(BITS),
+          ...i32.const(0),
+          ...get(BITS),
+          ...i32.sub,
+          ...i32.and,
+          ...i32.or,
+          ...set(HELD),
+        ]),
+        branch(1),
+      ),
+    ),
+    [...get(BITS), ...get(BITS), ...i32.const(1), ...i32.sub, ...i32.and, ...tee(BITS), ...breakIf(0)],
+  ),
 ];
 
 const lastFound: Code = [...get(FOUND_AT), ...i32.const(WIDTH), ...i32.sub];
-/** For each candidate of the sixteen: begin a new line, or add its buckets to the line that is being read. */
+/** For each candidate of the sixteen that is one: begin a new line, or add its buckets to the line that is being read. */
 const candidates: Code = [
   ...[...i32.const(SCRATCH), ...get(MASKS), ...v128.store(0)],
   ...[...get(MASKS), ...v128.const(Array(16).fill(0)), ...i8x16.ne, ...i8x16.bitmask, ...set(CANDIDATES)],
   ...loop(
-    [...get(CANDIDATES), ...i32.ctz, ...tee(LANE), ...get(POSITION), ...i32.add, ...tee(AT)],
-    [...get(LINE_END), ...i32.greaterEqualUnsigned],
-    when(newLine),
-    [...lastFound, ...lastFound, ...i32.load(8), ...get(LANE), ...i32.load8(SCRATCH), ...i32.or, ...i32.store(8)],
-    // A line with a second candidate has none that could stand for all.
-    [...lastFound, ...i32.load(12), ...get(AT), ...i32.ne],
-    when([...lastFound, ...i32.const(0), ...i32.store(12)]),
+    [...get(CANDIDATES), ...i32.ctz, ...tee(LANE), ...get(POSITION), ...i32.add, ...set(AT)],
+    [...get(LANE), ...i32.load8(SCRATCH), ...set(BITS)],
+    verify,
+    get(HELD),
+    when([...get(AT), ...get(LINE_END), ...i32.greaterEqualUnsigned], when(newLine), [
+      ...lastFound,
+      ...lastFound,
+      ...i32.load(8),
+      ...get(HELD),
+      ...i32.or,
+      ...i32.store(8),
+    ]),
     [...get(CANDIDATES), ...get(CANDIDATES), ...i32.const(1), ...i32.sub, ...i32.and, ...tee(CANDIDATES)],
     breakIf(0),
   ),
@@ -178,20 +282,27 @@ const program = (all: readonly Uint8Array[]): Code[] => [
   [...get(FOUND_AT), ...get(LINES)],
 ];
 
-/** Spreads the literals over eight buckets; equal ones share one. The bucket of each literal, in their order. */
+/** Spreads the literals over eight buckets; those that are looked for by the same bytes share one. Of each, its bucket. */
 export function bucketsOf(literals: readonly string[]): number[] {
-  const distinct = [...new Set(literals)];
-  return literals.map(literal => distinct.indexOf(literal) % BUCKETS);
+  const keys = literals.map(literal => {
+    const bytes = Buffer.from(literal);
+    return bytes.toString('latin1', rarest(bytes), rarest(bytes) + 3);
+  });
+  const distinct = [...new Set(keys)];
+  return keys.map(key => distinct.indexOf(key) % BUCKETS);
 }
 
-/** Compiles the search for these literals; the module may be handed to another thread. */
+/**
+ * Compiles the search for these literals; the module may be handed to another thread.
+ * @throws Usage when there are too many
+ */
 export function compileSearch(literals: readonly string[]): WebAssembly.Module {
-  const buckets: Uint8Array[][] = Array.from({ length: BUCKETS }, () => []);
   const bucket = bucketsOf(literals);
-  literals.forEach((literal, i) => {
-    buckets[bucket[i]!]!.push(new Uint8Array(Buffer.from(literal)));
-  });
-  return new WebAssembly.Module(module(program(tables(buckets)), NUMBERS, VECTORS, PAGES));
+  const buckets = Array.from({ length: BUCKETS }, (_, n) =>
+    [...new Set(literals.filter((_, i) => bucket[i] === n))].map(literal => new Uint8Array(Buffer.from(literal))),
+  );
+  const data = { at: LISTS, bytes: comparisons(buckets) };
+  return new WebAssembly.Module(module(program(tables(buckets)), NUMBERS, VECTORS, PAGES, data));
 }
 
 /** One search with its own memory. `text` is where the bytes to be searched are put. */
@@ -229,18 +340,14 @@ export class Search {
     this.lines = lines;
   }
 
-  /** Of the n-th line found: where it starts and ends (its newline), and the buckets that may stand in it. */
+  /** Of the n-th line found: where it starts and ends (its newline), and the buckets of which a literal stands in it. */
   start(n: number): number {
-    return this.numbers[n * 4]! - TEXT;
+    return this.numbers[n * 3]! - TEXT;
   }
   end(n: number): number {
-    return this.numbers[n * 4 + 1]! - TEXT;
+    return this.numbers[n * 3 + 1]! - TEXT;
   }
   buckets(n: number): number {
-    return this.numbers[n * 4 + 2]!;
-  }
-  /** Where the three bytes stand, when they stand in the line once; else negative. */
-  place(n: number): number {
-    return this.numbers[n * 4 + 3]! - TEXT;
+    return this.numbers[n * 3 + 2]!;
   }
 }

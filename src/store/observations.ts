@@ -208,6 +208,18 @@ export const lastSeen = (store: Store, user: string): { server: number | null; c
   };
 };
 
+/** What an incident's log lines told of last. */
+export const lastEvent = (store: Store, incident: string): string | null =>
+  store.get<{ event: string }>('SELECT event FROM observation WHERE incident = ? ORDER BY last DESC LIMIT 1', Number(incident))?.event ?? null;
+
+/** When this user was last seen to work: by a log line of theirs, or by test jobs that passed. */
+export function lastSuccess(store: Store, user: string): number | null {
+  const own = store.get<{ at: number | null }>("SELECT max(last) AS at FROM observation WHERE user = ? AND event = 'succeeded'", user)?.at ?? null;
+  const proved = store.get<{ at: number | null }>("SELECT max(updated) AS at FROM incident WHERE kind = 'user' AND key = ? AND state = 'resolved'", user)?.at ?? null;
+  const last = Math.max(own ?? 0, proved ?? 0);
+  return last > 0 ? last : null;
+}
+
 export const sources = (store: Store): Row[] => store.all('SELECT * FROM source ORDER BY kind DESC, path, updated DESC LIMIT 500');
 
 /** Denials per hour since `from`, of one incident or of all. */

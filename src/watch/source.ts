@@ -31,6 +31,8 @@ export class Source {
   marks: Mark[] = [];
   size = -1;
   mtime = 0;
+  /** Size and time that a look at the live path showed before it was last read: the same look means nothing new. */
+  looked = { size: -1, mtime: -1 };
   birth = 0;
   /** Steady time of the last change, and whether more is known to be there. */
   changedAt = Number.NEGATIVE_INFINITY;

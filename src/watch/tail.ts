@@ -121,7 +121,8 @@ export class Tail {
   }
 
   #unchanged(live: Source, hint: Stats): boolean {
-    const same = hint.size === live.size && hint.mtimeMs === live.mtime && this.#sameInode(live, hint);
+    const { size, mtime } = live.looked;
+    const same = hint.size === size && hint.mtimeMs === mtime && this.#sameInode(live, hint);
     return same && live.more === 'no' && live.pausedAt === null;
   }
   #sameInode(source: Source, hint: Stats): boolean {
@@ -160,6 +161,7 @@ export class Tail {
     for (const source of [...this.sources]) {
       if (source.standing === 'live' && hint && source === live && this.#unchanged(source, hint)) continue;
       const step = await this.#step(source, hint);
+      if (source === live && hint) source.looked = { size: hint.size, mtime: hint.mtimeMs };
       if (step === 'idle') continue;
       turn = step;
       // The next life of the file has to wait for the end of this one.

@@ -41,21 +41,28 @@ interface Followed {
   busy: 'yes' | 'no';
 }
 
+/** Logs to look at now, logs that grew within the last second, and who sleeps until there is one of them. */
+class Lane {
+  woken = new Set<Followed>();
+  hot = new Set<Followed>();
+  sleepers: (() => void)[] = [];
+
+  ring(): void {
+    for (const wake of this.sleepers.splice(0)) wake();
+  }
+}
+
 export class Waker {
   #o: WakerOptions;
   #followed = new Map<string, Followed>();
-  #hot = new Map<'local' | 'network', Set<Followed>>([
-    ['local', new Set()],
-    ['network', new Set()],
-  ]);
-  #sleepers = new Map<'local' | 'network', (() => void)[]>();
+  #lanes = { local: new Lane(), network: new Lane() };
   #watcher: FSWatcher | null = null;
   #inotify: 'room' | 'full' = 'room';
   #toWatch: string[] = [];
   #sweep: NodeJS.Timeout | null = null;
   #swept = 0;
   #stopped: 'yes' | 'no' = 'no';
-  #lanes: Promise<void>[] = [];
+  #running: Promise<void>[] = [];
 
   constructor(options: WakerOptions) {
     this.#o = options;
@@ -65,17 +72,17 @@ export class Waker {
     this.#watcher = watch([], { followSymlinks: false, depth: 0, ignoreInitial: true, atomic: false, ignored: path => this.#ignored(path) });
     this.#watcher.on('all', (_event, path) => this.wakePath(path));
     this.#watcher.on('error', error => this.#failed(error as NodeJS.ErrnoException));
-    this.#lanes = [this.#run('local'), ...Array.from({ length: NETWORK_LANES }, () => this.#run('network'))];
+    this.#running = [this.#run('local'), ...Array.from({ length: NETWORK_LANES }, () => this.#run('network'))];
     this.#sweep = setInterval(() => void this.#sweepAll().catch(this.#o.trouble), this.#o.sweepMs);
   }
 
   async stop(): Promise<void> {
     this.#stopped = 'yes';
     if (this.#sweep) clearInterval(this.#sweep);
-    for (const disk of this.#hot.keys()) this.#ring(disk);
+    for (const lane of Object.values(this.#lanes)) lane.ring();
     await this.#watcher?.close();
     // A lane that hangs in a dead file system is not waited for.
-    await Promise.race([Promise.all(this.#lanes), pause(1000, undefined, { ref: false })]);
+    await Promise.race([Promise.all(this.#running), pause(1000, undefined, { ref: false })]);
   }
 
   /** Follows a log from now on; its first look comes at once. */
@@ -91,7 +98,9 @@ export class Waker {
     const followed = this.#followed.get(path);
     if (!followed) return;
     this.#followed.delete(path);
-    this.#hot.get(followed.disk)!.delete(followed);
+    const { woken, hot } = this.#lanes[followed.disk];
+    woken.delete(followed);
+    hot.delete(followed);
     if (followed.events === 'watched') void this.#watcher?.unwatch(path);
   }
 
@@ -104,40 +113,61 @@ export class Waker {
     if (followed) this.#heat(followed);
   }
 
+  /** An event, or somebody who knows: looked at now, and again for a second. */
   #heat(followed: Followed): void {
     followed.hotUntil = this.#o.steady() + HOT_MS;
-    this.#hot.get(followed.disk)!.add(followed);
-    this.#ring(followed.disk);
+    this.#lanes[followed.disk].hot.add(followed);
+    this.#once(followed);
   }
 
-  #ring(disk: 'local' | 'network'): void {
-    for (const ring of this.#sleepers.get(disk)?.splice(0) ?? []) ring();
+  /** Looked at once; it becomes hot if there is something. */
+  #once(followed: Followed): void {
+    const lane = this.#lanes[followed.disk];
+    lane.woken.add(followed);
+    lane.ring();
   }
 
   // ------------------------------------------------------------ reading
 
-  /** One lane: looks at what is hot, in turns, with a rest in between; sleeps when nothing is. */
+  /** One lane: what was woken at once, what is hot in turns with a rest in between; sleeps when there is neither. */
   async #run(disk: 'local' | 'network'): Promise<void> {
-    const hot = this.#hot.get(disk)!;
+    const { woken, hot } = this.#lanes[disk];
+    let due = 0;
     while (this.#stopped === 'no') {
-      if (hot.size === 0) {
-        await new Promise<void>(ring => this.#sleepers.set(disk, [...(this.#sleepers.get(disk) ?? []), ring]));
+      const wait = woken.size > 0 ? 0 : hot.size > 0 ? due - this.#o.steady() : Number.POSITIVE_INFINITY;
+      if (wait > 0) {
+        await this.#sleep(disk, wait);
         continue;
       }
+      const set = woken.size > 0 ? woken : hot;
       const started = this.#o.steady();
-      const again = await this.#pass(hot);
+      const again = await this.#pass(set, hot);
       this.#o.after();
-      const took = this.#o.steady() - started;
+      const now = this.#o.steady();
+      if (set === hot) due = again === 'more' ? now : now + Math.max(SHORTEST_MS, Math.min(100, REST_RATIO * (now - started)));
+      else if (again === 'more') due = now;
       if (again === 'more') await yieldNow();
-      else await pause(Math.max(SHORTEST_MS, Math.min(100, REST_RATIO * took)));
     }
   }
 
-  /** Every hot log once. A log that grows without end gets no more than its turn. */
-  async #pass(hot: Set<Followed>): Promise<'more' | 'done'> {
+  /** Until somebody rings, or so many milliseconds. */
+  async #sleep(disk: 'local' | 'network', ms: number): Promise<void> {
+    await new Promise<void>(wake => {
+      const { sleepers } = this.#lanes[disk];
+      const timer = Number.isFinite(ms) ? setTimeout(wake, Math.max(1, ms)) : null;
+      sleepers.push(() => {
+        if (timer) clearTimeout(timer);
+        wake();
+      });
+    });
+  }
+
+  /** Every log of the set once. A log that grows without end gets no more than its turn. */
+  async #pass(set: Set<Followed>, hot: Set<Followed>): Promise<'more' | 'done'> {
     let again: 'more' | 'done' = 'done';
     let sliceEnd = this.#o.steady() + SLICE_MS;
-    for (const followed of [...hot]) {
+    for (const followed of [...set]) {
+      if (set !== hot) set.delete(followed);
       if (followed.busy === 'yes' || this.#stopped === 'yes') continue;
       followed.busy = 'yes';
       let turn: Turn = 'idle';
@@ -150,7 +180,10 @@ export class Waker {
       }
       const now = this.#o.steady();
       if (turn === 'more') again = 'more';
-      if (turn === 'more' || turn === 'grew') followed.hotUntil = now + HOT_MS;
+      if (turn === 'more' || turn === 'grew') {
+        followed.hotUntil = now + HOT_MS;
+        hot.add(followed);
+      }
       // What is paused is woken by the acknowledgement it waits for.
       else if (turn === 'paused' || now >= followed.hotUntil) hot.delete(followed);
       this.#listen(followed);
@@ -241,11 +274,5 @@ export class Waker {
     } catch {
       return 'look';
     }
-  }
-
-  /** Looked at once; it becomes hot if there is something. */
-  #once(followed: Followed): void {
-    this.#hot.get(followed.disk)!.add(followed);
-    this.#ring(followed.disk);
   }
 }

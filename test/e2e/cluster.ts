@@ -49,8 +49,10 @@ export class Cluster {
     this.port = port;
   }
 
-  static async start(): Promise<Cluster> {
+  /** `prepare` gets the empty directory and the page's port before anything starts there. */
+  static async start(prepare?: (dir: string, port: number) => void | Promise<void>): Promise<Cluster> {
     const cluster = new Cluster(mkdtempSync(join(tmpdir(), 'rdm-')), await freePort());
+    await prepare?.(cluster.dir, cluster.port);
     await cluster.up();
     return cluster;
   }

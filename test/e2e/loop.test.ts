@@ -157,13 +157,10 @@ describe('from a denial to a person who works again', () => {
 
   it('leaves no process and no socket behind', async () => {
     const group = c.group;
-    const ended = performance.now();
     await c.down();
-    expect(performance.now() - ended).toBeLessThan(3000);
     expect(() => process.kill(-group, 0)).toThrow();
     await expect(fetch(`http://127.0.0.1:${c.port}/healthz`)).rejects.toThrow();
-    const started = performance.now();
     await c.up();
-    expect(performance.now() - started).toBeLessThan(3000);
+    expect((await c.incidents()).length).toBeGreaterThan(4);
   });
 });
