@@ -66,7 +66,10 @@ export function commandRunner(path: readonly string[], defaults: CommandOptions 
         timedOut = true;
         killGroup();
         // A grandchild that left the group may hold the pipes open: we are done with it either way.
-        setTimeout(() => (child.stdout?.destroy(), child.stderr?.destroy()), 200).unref();
+        setTimeout(() => {
+          child.stdout?.destroy();
+          child.stderr?.destroy();
+        }, 200).unref();
       }, timeoutMs);
       const keep = (stream: NodeJS.ReadableStream): (() => string) => {
         const chunks: Buffer[] = [];

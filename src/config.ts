@@ -9,10 +9,7 @@ import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { Usage } from './incident.ts';
 
-const absolute = z
-  .string()
-  .regex(/^\//, 'an absolute path')
-  .describe('absolute path');
+const absolute = z.string().regex(/^\//, 'an absolute path').describe('absolute path');
 const name = z.string().regex(/^[a-z_][a-z0-9_.-]{0,31}$/i, 'a name of letters, digits, _ . -');
 const seconds = (fallback: number, text: string) =>
   z.number().positive().default(fallback).describe(`${text} (seconds)`);
@@ -24,12 +21,19 @@ const Tier = z.strictObject({
 });
 
 const Config = z.strictObject({
-  host: name.default(hostname().split('.')[0] ?? 'localhost').describe('name of this host in incidents, plans and reports'),
+  host: name
+    .default(hostname().split('.')[0] ?? 'localhost')
+    .describe('name of this host in incidents, plans and reports'),
   pack: z.string().default('openclaw').describe('which pack of rules speaks for the scheduler'),
-  rulesDir: absolute.nullable().default(null).describe('a directory of your own rules, beside the ones that come with Readmit'),
+  rulesDir: absolute
+    .nullable()
+    .default(null)
+    .describe('a directory of your own rules, beside the ones that come with Readmit'),
   state: absolute.default('/var/lib/readmit').describe('state directory: database, positions, ledger; on a local disk'),
   log: z
-    .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('least level that is written') })
+    .strictObject({
+      level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('least level that is written'),
+    })
     .prefault({})
     .describe("Readmit's own log, JSON lines on standard error"),
   paths: z
@@ -59,8 +63,16 @@ const Config = z.strictObject({
       log: absolute.default('/var/log/claw-scheduler.log').describe("the scheduler's log"),
       homes: z.boolean().default(true).describe("read every user's client log"),
       clientLog: z.string().default('.claw/clw.log').describe('where the client log lies below a home directory'),
-      homePattern: z.string().nullable().default(null).describe('a glob of home directories to watch beside those of the passwd database, e.g. /home/*'),
-      minUid: z.number().int().default(1000).describe('homes of smaller uids are not watched; nobody below it is ever changed'),
+      homePattern: z
+        .string()
+        .nullable()
+        .default(null)
+        .describe('a glob of home directories to watch beside those of the passwd database, e.g. /home/*'),
+      minUid: z
+        .number()
+        .int()
+        .default(1000)
+        .describe('homes of smaller uids are not watched; nobody below it is ever changed'),
       sweep: seconds(1, 'how often every file is looked at, whatever inotify said'),
       idleSweep: seconds(5, 'the same for files that have been quiet for an hour'),
       maxLine: z.number().int().default(65536).describe('longer lines are cut (bytes)'),
@@ -71,7 +83,11 @@ const Config = z.strictObject({
   scheduler: z
     .strictObject({
       config: absolute.default('/etc/claw-scheduler/config.yaml').describe("the scheduler's own configuration"),
-      unit: z.string().regex(/^[A-Za-z0-9@_.-]+$/).default('claw-scheduler').describe('systemd unit'),
+      unit: z
+        .string()
+        .regex(/^[A-Za-z0-9@_.-]+$/)
+        .default('claw-scheduler')
+        .describe('systemd unit'),
       url: z.string().default('http://127.0.0.1:8080').describe('where it answers, IPv4'),
       url6: z.string().nullable().default(null).describe('the same over IPv6; null: not tried'),
       standardGroup: name.default('claw-users').describe('the group that gives ordinary users access'),
@@ -81,9 +97,19 @@ const Config = z.strictObject({
     .describe('the scheduler we let people back into'),
   directory: z
     .strictObject({
-      service: z.enum(['sss', 'ldap']).default('sss').describe('the NSS service that speaks for the directory, as in nsswitch.conf'),
-      unit: z.string().regex(/^[A-Za-z0-9@_.-]+$/).default('sssd').describe('systemd unit of its client on this host'),
-      canary: name.nullable().default(null).describe('an account that only the directory knows: while it is not found, the directory does not answer'),
+      service: z
+        .enum(['sss', 'ldap'])
+        .default('sss')
+        .describe('the NSS service that speaks for the directory, as in nsswitch.conf'),
+      unit: z
+        .string()
+        .regex(/^[A-Za-z0-9@_.-]+$/)
+        .default('sssd')
+        .describe('systemd unit of its client on this host'),
+      canary: name
+        .nullable()
+        .default(null)
+        .describe('an account that only the directory knows: while it is not found, the directory does not answer'),
     })
     .prefault({})
     .describe('the user directory behind NSS, where there is one'),
@@ -96,19 +122,41 @@ const Config = z.strictObject({
   detect: z
     .strictObject({
       window: seconds(600, 'the sliding window of a cluster'),
-      unknownThreshold: z.number().int().default(10).describe('denials of names that do not exist before anyone hears of it'),
-      serviceUsers: z.number().int().default(5).describe('so many different known users within serviceWindow are one service incident'),
+      unknownThreshold: z
+        .number()
+        .int()
+        .default(10)
+        .describe('denials of names that do not exist before anyone hears of it'),
+      serviceUsers: z
+        .number()
+        .int()
+        .default(5)
+        .describe('so many different known users within serviceWindow are one service incident'),
       serviceWindow: seconds(60, 'the window for it'),
-      addressNames: z.number().int().default(5).describe('so many different names from one address, most of them unknown, are probing'),
+      addressNames: z
+        .number()
+        .int()
+        .default(5)
+        .describe('so many different names from one address, most of them unknown, are probing'),
       sharedAddresses: z.array(z.string()).default([]).describe('login nodes and NAT gateways: never one attacker'),
-      maxClusters: z.number().int().default(10000).describe('live clusters kept in memory; the rest is counted as "other"'),
-      quiet: seconds(3600, 'no second incident for the same key within this time after one ended, unless someone is denied again who was let in'),
+      maxClusters: z
+        .number()
+        .int()
+        .default(10000)
+        .describe('live clusters kept in memory; the rest is counted as "other"'),
+      quiet: seconds(
+        3600,
+        'no second incident for the same key within this time after one ended, unless someone is denied again who was let in',
+      ),
     })
     .prefault({})
     .describe('when an incident opens'),
   policy: z
     .strictObject({
-      proof: z.enum(['session', 'key']).default('key').describe('session: serve signs for a signed-in person; key: only votes signed with a person\'s own key count'),
+      proof: z
+        .enum(['session', 'key'])
+        .default('key')
+        .describe("session: serve signs for a signed-in person; key: only votes signed with a person's own key count"),
       tiers: z
         .strictObject({
           1: Tier.default({ votes: 1, roles: ['administrator', 'operator'], eachRole: [] }),
@@ -119,22 +167,40 @@ const Config = z.strictObject({
       groups: z.array(name).default(['claw-users']).describe('groups Readmit may add people to'),
       units: z.array(z.string()).default(['claw-scheduler']).describe('units it may start and restart'),
       files: z.array(absolute).default(['/etc/claw-scheduler/config.yaml']).describe('files it may patch'),
-      denyUsers: z.array(z.string()).default(['root', 'nobody']).describe('people it never changes, beside everyone in an elevated group'),
+      denyUsers: z
+        .array(z.string())
+        .default(['root', 'nobody'])
+        .describe('people it never changes, beside everyone in an elevated group'),
       planLifetime: seconds(3600, 'after this a plan must be made again'),
       denySticky: seconds(86400, 'a denied change is not offered again for this time'),
       grantsPerHour: z.number().int().default(20).describe('then the executor stops and says so'),
       restartInterval: seconds(600, 'at most one restart in this time'),
-      manager: z.enum(['ansible', 'puppet', 'ipa', 'other']).nullable().default(null).describe('configuration management owns the targets: plans are exported, never run'),
+      manager: z
+        .enum(['ansible', 'puppet', 'ipa', 'other'])
+        .nullable()
+        .default(null)
+        .describe('configuration management owns the targets: plans are exported, never run'),
     })
     .prefault({})
     .describe('what may be changed, and who must say yes'),
-  approvers: absolute.default('/etc/readmit/approvers.yaml').describe('root-owned: names, uids, roles and public keys of approvers'),
-  keys: absolute.default('/etc/readmit/keys').describe('directory of private keys for approve --as NAME: NAME.key, readable by that person only'),
+  approvers: absolute
+    .default('/etc/readmit/approvers.yaml')
+    .describe('root-owned: names, uids, roles and public keys of approvers'),
+  keys: absolute
+    .default('/etc/readmit/keys')
+    .describe('directory of private keys for approve --as NAME: NAME.key, readable by that person only'),
   executor: z
     .strictObject({
       enabled: z.boolean().default(true).describe('false: observe and propose only'),
-      socket: absolute.default('/run/readmit/exec/exec.sock').describe("unix socket in a directory only the agent's uid can enter"),
-      agentUid: z.number().int().nullable().default(null).describe('the uid orders must come from; null: whoever owns the socket directory'),
+      socket: absolute
+        .default('/run/readmit/exec/exec.sock')
+        .describe("unix socket in a directory only the agent's uid can enter"),
+      agentUid: z
+        .number()
+        .int()
+        .nullable()
+        .default(null)
+        .describe('the uid orders must come from; null: whoever owns the socket directory'),
       timeout: seconds(60, 'longest a command may take'),
       audit: absolute.nullable().default(null).describe('audit file; default STATE/exec/audit.jsonl'),
       backups: z.number().int().min(1).default(10).describe('backups kept of each patched file'),
@@ -143,13 +209,24 @@ const Config = z.strictObject({
     .describe('the privileged part'),
   verify: z
     .strictObject({
-      canary: z.enum(['user', 'account', 'off']).default('user').describe('who submits the test jobs: the user concerned, a canary account, or nobody'),
+      canary: z
+        .enum(['user', 'account', 'off'])
+        .default('user')
+        .describe('who submits the test jobs: the user concerned, a canary account, or nobody'),
       account: name.nullable().default(null).describe('the canary account'),
       through: z
         .enum(['runuser', 'systemd-run'])
         .default('runuser')
-        .describe('how the executor becomes the one who submits; systemd-run: in a unit of its own, so that the executor needs neither the network nor the right to change its uid'),
-      submits: z.number().int().min(0).max(50).default(10).describe('how many test jobs; each must be accepted within a second'),
+        .describe(
+          'how the executor becomes the one who submits; systemd-run: in a unit of its own, so that the executor needs neither the network nor the right to change its uid',
+        ),
+      submits: z
+        .number()
+        .int()
+        .min(0)
+        .max(50)
+        .default(10)
+        .describe('how many test jobs; each must be accepted within a second'),
       recheck: seconds(5, 'how often a propagating or advised incident is looked at again'),
       propagation: seconds(1800, 'how long a change may take to reach everybody'),
       quiet: seconds(3, 'no new denial for this long before an incident counts as resolved'),
@@ -187,7 +264,13 @@ const Config = z.strictObject({
     .prefault({})
     .describe('mail'),
   webhook: z
-    .strictObject({ url: z.string().nullable().default(null).describe('second channel: JSON is posted here when mail fails, and for alarms') })
+    .strictObject({
+      url: z
+        .string()
+        .nullable()
+        .default(null)
+        .describe('second channel: JSON is posted here when mail fails, and for alarms'),
+    })
     .prefault({})
     .describe('the second channel'),
   report: z
@@ -202,7 +285,10 @@ const Config = z.strictObject({
     .describe('the weekly report'),
 });
 
-export type Config = z.infer<typeof Config> & { /** where it was read from, and its directory */ file: string; home: string };
+export type Config = z.infer<typeof Config> & {
+  /** where it was read from, and its directory */ file: string;
+  home: string;
+};
 
 /** The environment, for the few that speak a protocol of its (LISTEN_FDS, PATH). Everything else is configuration. */
 export const environment = (): NodeJS.ProcessEnv => process.env;
@@ -259,7 +345,12 @@ export function parseConfig(text: string, file: string): Config {
   return { ...parsed.data, file, home: dirname(file) };
 }
 
-function lineOfKey(_text: string, doc: ReturnType<typeof parseDocument>, lines: LineCounter, path: PropertyKey[]): number | null {
+function lineOfKey(
+  _text: string,
+  doc: ReturnType<typeof parseDocument>,
+  lines: LineCounter,
+  path: PropertyKey[],
+): number | null {
   const parent = path.length > 1 ? doc.getIn(path.slice(0, -1), true) : doc.contents;
   const items = (parent as { items?: { key: { value?: unknown; range?: [number, number, number] } }[] } | null)?.items;
   const item = items?.find(i => String(i.key?.value) === String(path.at(-1)));

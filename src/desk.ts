@@ -37,7 +37,14 @@ export interface IncidentRow {
 }
 
 export interface IncidentDetail extends IncidentRow {
-  diagnosis: (Omit<Diagnosis, 'title' | 'remedy' | 'user'> & { user: string; title: string; advice?: Advice; unknown: { fact: string; because: string }[] }) | null;
+  diagnosis:
+    | (Omit<Diagnosis, 'title' | 'remedy' | 'user'> & {
+        user: string;
+        title: string;
+        advice?: Advice;
+        unknown: { fact: string; because: string }[];
+      })
+    | null;
   plan: {
     serial: number;
     digest: string;
@@ -57,7 +64,15 @@ export interface IncidentDetail extends IncidentRow {
   } | null;
   history: { at: string; who: string; what: string }[];
   /** Who and where: counts per user, address and endpoint. */
-  pairs: { user: string | null; ip: string | null; endpoint: string | null; count: number; first: string; last: string; selfReported: boolean }[];
+  pairs: {
+    user: string | null;
+    ip: string | null;
+    endpoint: string | null;
+    count: number;
+    first: string;
+    last: string;
+    selfReported: boolean;
+  }[];
   samples: { line: string; source: string; offset: number; at: string; trust: 'server' | 'user-written' }[];
   /** What happens next, and when: `the plan expires at …`, `checked again in 5 s`. */
   next: string;
@@ -65,7 +80,16 @@ export interface IncidentDetail extends IncidentRow {
 
 export interface Health {
   banner: string[];
-  sources: { host: string; path: string; kind: string; state: string; why: string; lag: number; lines: number; unparsed: number }[];
+  sources: {
+    host: string;
+    path: string;
+    kind: string;
+    state: string;
+    why: string;
+    lag: number;
+    lines: number;
+    unparsed: number;
+  }[];
   queue: { up: boolean; detail: string };
   mail: { up: boolean; pending: number; detail: string };
   executor: string;
@@ -104,7 +128,10 @@ export interface Desk {
   timeline(from: number): { hour: string; cause: string; count: number }[];
   /** Denials per user and address since `from`. */
   matrix(from: number): { user: string; ip: string; count: number }[];
-  audit(from?: number, limit?: number): { seq: number; time: string; actor: string; what: string; digest: string; incident: string | null }[];
+  audit(
+    from?: number,
+    limit?: number,
+  ): { seq: number; time: string; actor: string; what: string; digest: string; incident: string | null }[];
   /** Calls back after every change, with the ids of the incidents that changed. Returns the way to stop it. */
   onChange(listener: (ids: string[]) => void): () => void;
 }

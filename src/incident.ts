@@ -169,7 +169,16 @@ export type Step =
       insert: string;
       diff: string;
     }
-  | { action: 'config.restore'; file: string; group: string; before: string; after: string; at: number; insert: string; diff: string }
+  | {
+      action: 'config.restore';
+      file: string;
+      group: string;
+      before: string;
+      after: string;
+      at: number;
+      insert: string;
+      diff: string;
+    }
   | { action: 'service.restart'; unit: string; argv: string[] }
   | { action: 'service.start'; unit: string; argv: string[] };
 

@@ -100,9 +100,16 @@ const VoteSchema = z.strictObject({
   proof: z.enum(['key', 'session']),
   signature: z.string().max(200),
 });
+
 export { VoteSchema };
 
-const named = { user: z.string().max(64), uid: z.number().int(), group: z.string().max(64), gid: z.number().int(), argv: z.array(text).max(16) };
+const named = {
+  user: z.string().max(64),
+  uid: z.number().int(),
+  group: z.string().max(64),
+  gid: z.number().int(),
+  argv: z.array(text).max(16),
+};
 const splice = {
   file: text,
   group: z.string().max(64),
@@ -181,7 +188,14 @@ export const ToServe = {
     snapshot: Snapshot.nullable(),
   }),
   snapshot: Snapshot,
-  outcome: z.strictObject({ v: z.literal(1), host: z.string(), run: z.string(), incident: z.string(), started: iso, outcome: OutcomeSchema }),
+  outcome: z.strictObject({
+    v: z.literal(1),
+    host: z.string(),
+    run: z.string(),
+    incident: z.string(),
+    started: iso,
+    outcome: OutcomeSchema,
+  }),
   verified: z.strictObject({
     v: z.literal(1),
     host: z.string(),
@@ -208,7 +222,10 @@ export const ToServe = {
 /** serve → agent */
 export const ToAgent = {
   /** Answer to hello: what is committed of each source of that host. */
-  positions: z.strictObject({ v: z.literal(1), sources: z.array(z.strictObject({ id: z.string(), committed: z.number() })) }),
+  positions: z.strictObject({
+    v: z.literal(1),
+    sources: z.array(z.strictObject({ id: z.string(), committed: z.number() })),
+  }),
   /** Committed so far. When it differs from the batch's end, the agent goes on from here. */
   ack: z.strictObject({ v: z.literal(1), source: z.string(), committed: z.number() }),
   probe: z.strictObject({ v: z.literal(1), request: z.string(), user: z.string().nullable(), until: z.number() }),
@@ -224,5 +241,9 @@ export const ToAgent = {
   }),
 } as const;
 
-export type ServeMessage = { [K in keyof typeof ToServe]: { name: K; data: z.infer<(typeof ToServe)[K]> } }[keyof typeof ToServe];
-export type AgentMessage = { [K in keyof typeof ToAgent]: { name: K; data: z.infer<(typeof ToAgent)[K]> } }[keyof typeof ToAgent];
+export type ServeMessage = {
+  [K in keyof typeof ToServe]: { name: K; data: z.infer<(typeof ToServe)[K]> };
+}[keyof typeof ToServe];
+export type AgentMessage = {
+  [K in keyof typeof ToAgent]: { name: K; data: z.infer<(typeof ToAgent)[K]> };
+}[keyof typeof ToAgent];

@@ -18,7 +18,11 @@ export async function audit(what: string, o: { config?: string; json?: boolean; 
       if (o.json) printJson(chains);
       else
         for (const [name, c] of Object.entries(chains))
-          print(c.ok ? `${name}: ${c.entries} entries, unbroken; head ${c.head ?? 'none'}` : `${name}: BROKEN at entry ${c.firstBad}: ${c.why}`);
+          print(
+            c.ok
+              ? `${name}: ${c.entries} entries, unbroken; head ${c.head ?? 'none'}`
+              : `${name}: BROKEN at entry ${c.firstBad}: ${c.why}`,
+          );
       return Object.values(chains).every(c => c.ok) ? 0 : 1;
     }
     if (what !== 'show') throw new Usage(`audit ${what}: verify or show`);
@@ -29,7 +33,11 @@ export async function audit(what: string, o: { config?: string; json?: boolean; 
       ...executorEntries(file).map(e => ({ chain: 'executor', ...e })),
     ].sort((a, b) => a.time.localeCompare(b.time));
     if (o.json) printJson(entries);
-    else for (const e of entries) print(`${e.time}  ${e.chain.padEnd(8)} ${String(e.seq).padStart(5)}  ${e.actor}: ${visible(e.what)}  ${e.digest.slice(0, 12)}`);
+    else
+      for (const e of entries)
+        print(
+          `${e.time}  ${e.chain.padEnd(8)} ${String(e.seq).padStart(5)}  ${e.actor}: ${visible(e.what)}  ${e.digest.slice(0, 12)}`,
+        );
     return 0;
   } finally {
     store.close();

@@ -35,7 +35,15 @@ const readStore = (config: Config): Store => openStoreToRead(inState(config, 'se
 function reading<T>(config: Config, body: (desk: StoreDesk, store: Store) => T): T {
   const store = readStore(config);
   try {
-    return body(new StoreDesk(store, Date.now, readingOnly(i => votesMissing(store, config, i)), VERSION), store);
+    return body(
+      new StoreDesk(
+        store,
+        Date.now,
+        readingOnly(i => votesMissing(store, config, i)),
+        VERSION,
+      ),
+      store,
+    );
   } finally {
     store.close();
   }
@@ -63,7 +71,11 @@ function readKey(config: Config, name: string): string {
     return readFileSync(file, 'utf8');
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    throw new Refused(code === 'ENOENT' ? `there is no key ${file}; name an approver with --as` : `${file} can't be read by you (${code})`);
+    throw new Refused(
+      code === 'ENOENT'
+        ? `there is no key ${file}; name an approver with --as`
+        : `${file} can't be read by you (${code})`,
+    );
   }
 }
 
@@ -78,7 +90,10 @@ export async function vote(decision: Decision, id: string, o: Options): Promise<
     const i = reading(config, (_, store) => incident(store, id));
     const plan: Pick<Plan, 'host' | 'incident' | 'serial' | 'digest' | 'expires'> | null = i.plan;
     if (!plan) throw new Refused(`there is nothing to vote on: the incident is ${i.state}`);
-    const signed = signVote(makeVote({ plan, by: approver, decision, reason: o.reason ?? '', proof: 'key', now: Date.now() }), key);
+    const signed = signVote(
+      makeVote({ plan, by: approver, decision, reason: o.reason ?? '', proof: 'key', now: Date.now() }),
+      key,
+    );
     const row = await askServe<IncidentRow>(controlSocket(config), 'vote', signed);
     if (o.json) printJson(row);
     else print(row.needs ? `Vote taken; ${row.needs} more needed.` : `Vote taken; incident ${row.id} is ${row.state}.`);
@@ -112,7 +127,10 @@ export function durationMs(text: string): number {
   return Number(match[1]) * UNITS[match[2]!]!;
 }
 
-export async function silence(id: string | undefined, o: Options & { for: string; match?: string[]; end?: string }): Promise<void> {
+export async function silence(
+  id: string | undefined,
+  o: Options & { for: string; match?: string[]; end?: string },
+): Promise<void> {
   const config = loadConfig(o.config);
   const socket = controlSocket(config);
   if (o.end) {
@@ -120,20 +138,34 @@ export async function silence(id: string | undefined, o: Options & { for: string
     return print(`Silence ${o.end} ended.`);
   }
   if (!id && !o.match) {
-    const rows = await askServe<{ id: string; matcher: object; until: string; author: string; reason: string }[]>(socket, 'silences', {});
+    const rows = await askServe<{ id: string; matcher: object; until: string; author: string; reason: string }[]>(
+      socket,
+      'silences',
+      {},
+    );
     if (o.json) return printJson(rows);
-    return print(rows.length ? rows.map(r => `${r.id}  until ${r.until}  ${JSON.stringify(r.matcher)}  ${r.author}: ${r.reason}`).join('\n') : 'Nothing is silenced.');
+    return print(
+      rows.length
+        ? rows.map(r => `${r.id}  until ${r.until}  ${JSON.stringify(r.matcher)}  ${r.author}: ${r.reason}`).join('\n')
+        : 'Nothing is silenced.',
+    );
   }
   const matcher = Object.fromEntries(
     (o.match ?? []).map(pair => {
       const [key, ...value] = pair.split('=');
-      if (!['kind', 'key', 'cause', 'host'].includes(key!) || value.length === 0) throw new Usage(`--match ${pair}: use kind=, key=, cause= or host=`);
+      if (!['kind', 'key', 'cause', 'host'].includes(key!) || value.length === 0)
+        throw new Usage(`--match ${pair}: use kind=, key=, cause= or host=`);
       return [key, value.join('=')];
     }),
   );
   if (!o.reason) throw new Usage('a silence needs --reason');
   const until = new Date(Date.now() + durationMs(o.for)).toISOString();
-  const answer = await askServe(socket, 'silence', { ...(id ? { id } : { matcher }), until, reason: o.reason, ...operator(config, o) });
+  const answer = await askServe(socket, 'silence', {
+    ...(id ? { id } : { matcher }),
+    until,
+    reason: o.reason,
+    ...operator(config, o),
+  });
   if (o.json) printJson(answer);
   else print(`Silenced until ${until}.`);
 }
@@ -150,11 +182,15 @@ export async function maintenance(what: string, o: Options): Promise<void> {
   const config = loadConfig(o.config);
   if (!['start', 'stop', 'status'].includes(what)) throw new Usage(`maintenance ${what}: start, stop or status`);
   if (what === 'start' && !o.reason) throw new Usage('maintenance start needs --reason');
-  const answer = await askServe<{ on: boolean; since?: string; author?: string; reason?: string }>(controlSocket(config), 'maintenance', {
-    what,
-    reason: o.reason ?? '',
-    ...operator(config, o),
-  });
+  const answer = await askServe<{ on: boolean; since?: string; author?: string; reason?: string }>(
+    controlSocket(config),
+    'maintenance',
+    {
+      what,
+      reason: o.reason ?? '',
+      ...operator(config, o),
+    },
+  );
   if (o.json) printJson(answer);
   else print(answer.on ? `Maintenance since ${answer.since} (${answer.author}: ${answer.reason}).` : 'No maintenance.');
 }

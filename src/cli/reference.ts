@@ -40,7 +40,9 @@ export const configReference = (): string =>
     '| key | value | default | what it does |',
     '|---|---|---|---|',
     // The name of the machine it was made on is nobody's default.
-    ...rows(configSchema() as Schema, '').map(r => (r.startsWith('| `host`') ? r.replace(/`"[^`]*"`/, "this host's name") : r)),
+    ...rows(configSchema() as Schema, '').map(r =>
+      r.startsWith('| `host`') ? r.replace(/`"[^`]*"`/, "this host's name") : r,
+    ),
     '',
   ].join('\n');
 

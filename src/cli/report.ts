@@ -1,21 +1,31 @@
 /** `readmit report`: the access report of any week, as text, page, CSV or JSON, or by mail. */
 import { inState, loadConfig } from '../config.ts';
 import { Usage } from '../incident.ts';
+import { isoWeek } from '../report/iso-week.ts';
 import { renderCsv, renderHtml, renderJson, renderText } from '../report/render.ts';
 import { askServe, controlSocket } from '../roles/control.ts';
-import { isoWeek } from '../report/iso-week.ts';
 import { weekReportOf } from '../roles/reporting.ts';
 import { openStoreToRead } from '../store/open.ts';
 import { print } from './inbox.ts';
 
-export async function report(o: { config?: string; week?: string; html?: boolean; csv?: boolean; json?: boolean; send?: boolean }): Promise<void> {
+export async function report(o: {
+  config?: string;
+  week?: string;
+  html?: boolean;
+  csv?: boolean;
+  json?: boolean;
+  send?: boolean;
+}): Promise<void> {
   const config = loadConfig(o.config);
-  if (o.week !== undefined && !/^\d{4}-W\d{2}$/.test(o.week)) throw new Usage(`--week ${o.week}: an ISO week looks like 2026-W47`);
+  if (o.week !== undefined && !/^\d{4}-W\d{2}$/.test(o.week))
+    throw new Usage(`--week ${o.week}: an ISO week looks like 2026-W47`);
   if ([o.html, o.csv, o.json].filter(Boolean).length > 1) throw new Usage('one of --html, --csv and --json');
   const week = o.week ?? isoWeek(Date.now(), config.report.timezone);
   if (o.send) {
     await askServe(controlSocket(config), 'send-report', { week });
-    process.stderr.write(`readmit: the report of ${week} is on its way to ${(config.report.to.length ? config.report.to : config.mail.to).join(', ')}\n`);
+    process.stderr.write(
+      `readmit: the report of ${week} is on its way to ${(config.report.to.length ? config.report.to : config.mail.to).join(', ')}\n`,
+    );
     if (!o.html && !o.csv && !o.json) return;
   }
   const store = openStoreToRead(inState(config, 'serve', 'readmit.db'));

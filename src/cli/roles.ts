@@ -16,7 +16,8 @@ const ROLES: Record<Role, () => Promise<RunRole>> = {
   agent: async () => (await import('../roles/agent.ts')).agent,
   exec: async () => {
     const { runExec } = await import('../roles/exec.ts');
-    return (config, _log, signal) => runExec(config, { signal, onListening: () => void process.stdout.write('ready\n') });
+    return (config, _log, signal) =>
+      runExec(config, { signal, onListening: () => void process.stdout.write('ready\n') });
   },
 };
 
@@ -38,9 +39,11 @@ export async function runRole(role: Role, file?: string): Promise<number> {
 
 export async function demo(o: { dir: string; port: string }): Promise<number> {
   const port = Number(o.port);
-  if (!Number.isInteger(port) || port < 1 || port > 65535) throw new Usage(`--port ${o.port}: a number from 1 to 65535`);
+  if (!Number.isInteger(port) || port < 1 || port > 65535)
+    throw new Usage(`--port ${o.port}: a number from 1 to 65535`);
   const practice = resolve(import.meta.dirname, '../../deploy/practice/demo.ts');
-  if (!existsSync(practice)) throw new Usage('the practice cluster is not installed with Readmit: run `npm start` in a checkout');
+  if (!existsSync(practice))
+    throw new Usage('the practice cluster is not installed with Readmit: run `npm start` in a checkout');
   const child = spawn(process.execPath, [practice, '--dir', resolve(o.dir), '--port', String(port)], {
     stdio: 'inherit',
   });

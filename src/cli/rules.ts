@@ -23,10 +23,16 @@ function dirsOf(o: Options): string[] {
 
 /** A pack's causes with their examples, as faults in the words of the patterns' own check. */
 function causeFaults(dir: string): { file: string; line: number; pattern: string; problem: string }[] {
-  return checkCauses(loadCauses([dir])).map(problem => ({ file: join(dir, 'causes'), line: 1, pattern: 'causes', problem }));
+  return checkCauses(loadCauses([dir])).map(problem => ({
+    file: join(dir, 'causes'),
+    line: 1,
+    pattern: 'causes',
+    problem,
+  }));
 }
 
 export const check = (dirs: string[], o: Options): Promise<number> =>
   rulesCheck(dirs.length ? dirs : dirsOf(o), { json: Boolean(o.json), checkCauses: causeFaults });
 
-export const explain = (line: string, o: Options): Promise<number> => rulesExplain(line, { json: Boolean(o.json), packDirs: dirsOf(o) });
+export const explain = (line: string, o: Options): Promise<number> =>
+  rulesExplain(line, { json: Boolean(o.json), packDirs: dirsOf(o) });

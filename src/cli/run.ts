@@ -4,8 +4,8 @@
  */
 import { Command, CommanderError, Option } from 'commander';
 import { Usage } from '../incident.ts';
-import { visible } from '../visible.ts';
 import { VERSION } from '../version.ts';
+import { visible } from '../visible.ts';
 
 /** What a command's body returns: its exit code, 0 when nothing is said. */
 type Body<A extends unknown[]> = (...args: A) => Promise<number | void>;
@@ -23,18 +23,26 @@ export async function run(argv: string[]): Promise<number> {
     .exitOverride()
     .configureOutput({ writeErr: text => process.stderr.write(text) })
     .showHelpAfterError('(see readmit --help)')
-    .addHelpText('after', '\nExit: 0 done, 1 found problems or refused, 2 wrong usage or config.\nConfiguration: --config FILE, else READMIT_CONFIG, else /etc/readmit/readmit.yaml.');
+    .addHelpText(
+      'after',
+      '\nExit: 0 done, 1 found problems or refused, 2 wrong usage or config.\nConfiguration: --config FILE, else READMIT_CONFIG, else /etc/readmit/readmit.yaml.',
+    );
 
   const config = new Option('--config <file>', 'the configuration');
   const json = new Option('--json', 'one JSON document on standard output');
   const as = new Option('--as <name>', 'who you are: the key NAME.key signs the vote (default: your login)');
   const reason = new Option('--reason <text>', 'why');
-  const add = (name: string, description: string): Command => program.command(name).description(description).addOption(config);
+  const add = (name: string, description: string): Command =>
+    program.command(name).description(description).addOption(config);
 
   rolesCommands(add, does);
   inboxCommands(add, does, { json, as, reason });
   recordCommands(add, does, json);
-  program.command('scan').description('count denials in log files: readmit scan FILE… [--json]').allowUnknownOption().argument('[files...]');
+  program
+    .command('scan')
+    .description('count denials in log files: readmit scan FILE… [--json]')
+    .allowUnknownOption()
+    .argument('[files...]');
   rulesCommands(program, does, json, config);
 
   try {
@@ -55,7 +63,9 @@ function rolesCommands(add: Add, does: Does): void {
     ['agent', 'watch the logs of this host and work its jobs'],
     ['exec', 'the privileged executor of this host'],
   ] as const)
-    add(role, text).action(does(async (o: { config?: string }) => (await import('./roles.ts')).runRole(role, o.config)));
+    add(role, text).action(
+      does(async (o: { config?: string }) => (await import('./roles.ts')).runRole(role, o.config)),
+    );
   add('demo', 'the practice cluster with everything running, in a directory of its own')
     .option('--dir <dir>', 'where it lives', '.readmit/practice')
     .option('--port <port>', 'port of the page', '8420')
@@ -73,7 +83,10 @@ function inboxCommands(add: Add, does: Does, { json, as, reason }: Record<'json'
     .addOption(json)
     .option('--open', 'only those where somebody still waits')
     .action(does(async o => (await import('./inbox.ts')).listIncidents(o)));
-  add('show', 'one incident: diagnosis, plan, history').argument('<id>').addOption(json).action(does(async (id, o) => (await import('./inbox.ts')).showIncident(id, o)));
+  add('show', 'one incident: diagnosis, plan, history')
+    .argument('<id>')
+    .addOption(json)
+    .action(does(async (id, o) => (await import('./inbox.ts')).showIncident(id, o)));
   for (const decision of ['approve', 'deny'] as const)
     add(decision, decision === 'approve' ? 'approve the plan of an incident' : 'deny it, for good')
       .argument('<id>')
@@ -95,7 +108,10 @@ function inboxCommands(add: Add, does: Does, { json, as, reason }: Record<'json'
     .addOption(reason)
     .addOption(json)
     .action(does(async (id, o) => (await import('./inbox.ts')).silence(id, o)));
-  add('why', 'why this user is refused, now').argument('<user>').addOption(json).action(does(async (user, o) => (await import('./why.ts')).why(user, o)));
+  add('why', 'why this user is refused, now')
+    .argument('<user>')
+    .addOption(json)
+    .action(does(async (user, o) => (await import('./why.ts')).why(user, o)));
   add('plan', 'the plan of an incident, to run or file elsewhere')
     .argument('<id>')
     .addOption(new Option('--format <format>', 'how to write it').choices(['shell', 'ldif', 'ansible']))
@@ -157,6 +173,8 @@ function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const { name, message, stack } = error as Error;
   const known = ['Usage', 'Refused', 'NotFound', 'Retry'].includes(name);
-  process.stderr.write(`readmit: ${(known ? message : (stack ?? String(error))).split('\n').map(visible).join('\n')}\n`);
+  process.stderr.write(
+    `readmit: ${(known ? message : (stack ?? String(error))).split('\n').map(visible).join('\n')}\n`,
+  );
   return error instanceof Usage ? 2 : 1;
 }

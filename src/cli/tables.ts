@@ -4,7 +4,14 @@ import { visible } from '../visible.ts';
 
 const pad = (rows: string[][]): string => {
   const widths = rows[0]!.map((_, c) => Math.max(...rows.map(r => r[c]!.length)));
-  return rows.map(r => r.map((cell, c) => (c === r.length - 1 ? cell : cell.padEnd(widths[c]!))).join('  ').trimEnd()).join('\n');
+  return rows
+    .map(r =>
+      r
+        .map((cell, c) => (c === r.length - 1 ? cell : cell.padEnd(widths[c]!)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 };
 
 const when = (iso: string): string => iso.slice(0, 16).replace('T', ' ');
@@ -23,23 +30,42 @@ export const incidentTable = (rows: IncidentRow[]): string =>
   ]);
 
 export function incidentPage(d: IncidentDetail): string {
-  const out: string[] = [visible(d.headline), '', `Incident ${d.id} on ${d.host}: ${d.state}, ${d.count} ${d.count === 1 ? 'denial' : 'denials'}, ${d.users} ${d.users === 1 ? 'user' : 'users'}, since ${when(d.opened)}`, d.next];
+  const out: string[] = [
+    visible(d.headline),
+    '',
+    `Incident ${d.id} on ${d.host}: ${d.state}, ${d.count} ${d.count === 1 ? 'denial' : 'denials'}, ${d.users} ${d.users === 1 ? 'user' : 'users'}, since ${when(d.opened)}`,
+    d.next,
+  ];
   if (d.diagnosis) {
     out.push('', `Cause: ${d.diagnosis.cause ?? 'none known'}`);
-    for (const e of d.diagnosis.evidence) out.push(`  + ${e.fact} = ${visible(JSON.stringify(e.value))}   (${visible(e.source)})`);
+    for (const e of d.diagnosis.evidence)
+      out.push(`  + ${e.fact} = ${visible(JSON.stringify(e.value))}   (${visible(e.source)})`);
     for (const a of d.diagnosis.also) out.push(`  also: ${a.cause}`);
   }
   if (d.plan) {
     out.push('', `Plan ${d.plan.serial}: ${d.plan.summary}`);
-    for (const s of d.plan.steps) out.push(...('argv' in s ? [`  $ ${s.argv.join(' ')}`] : s.diff.split('\n').map(l => `  ${visible(l)}`)));
-    out.push(`  gains access: ${d.plan.gains.join(', ') || 'nobody'}; loses it: ${d.plan.loses.join(', ') || 'nobody'}`);
+    for (const s of d.plan.steps)
+      out.push(...('argv' in s ? [`  $ ${s.argv.join(' ')}`] : s.diff.split('\n').map(l => `  ${visible(l)}`)));
+    out.push(
+      `  gains access: ${d.plan.gains.join(', ') || 'nobody'}; loses it: ${d.plan.loses.join(', ') || 'nobody'}`,
+    );
     out.push(`  entitlement: ${d.plan.entitlement ?? 'nothing shows one; give a reason'}`);
     for (const n of d.plan.notes) out.push(`  note: ${visible(n)}`);
-    out.push(`  undo: ${d.plan.undo || 'none'}`, `  votes: ${d.votes.map(v => `${v.by} ${v.decision}`).join(', ') || 'none'}; ${d.needs} missing; good until ${d.plan.expires}`);
+    out.push(
+      `  undo: ${d.plan.undo || 'none'}`,
+      `  votes: ${d.votes.map(v => `${v.by} ${v.decision}`).join(', ') || 'none'}; ${d.needs} missing; good until ${d.plan.expires}`,
+    );
     if (d.needs) out.push('', `  readmit approve ${d.id} --as NAME      readmit deny ${d.id} --as NAME --reason TEXT`);
   }
-  if (d.diagnosis) out.push(...adviceLines(d.diagnosis), '', 'Ruled out', ...d.diagnosis.ruledOut.map(r => `  ${r.cause}: ${visible(r.because)}`));
-  if (d.diagnosis?.unknown.length) out.push('', 'Not known', ...d.diagnosis.unknown.map(u => `  ${u.fact}: ${visible(u.because)}`));
+  if (d.diagnosis)
+    out.push(
+      ...adviceLines(d.diagnosis),
+      '',
+      'Ruled out',
+      ...d.diagnosis.ruledOut.map(r => `  ${r.cause}: ${visible(r.because)}`),
+    );
+  if (d.diagnosis?.unknown.length)
+    out.push('', 'Not known', ...d.diagnosis.unknown.map(u => `  ${u.fact}: ${visible(u.because)}`));
   out.push('', 'History');
   for (const h of d.history) out.push(`  ${h.at}  ${h.who}: ${visible(h.what)}`);
   return out.join('\n');
@@ -48,7 +74,13 @@ export function incidentPage(d: IncidentDetail): string {
 function adviceLines({ advice, user }: NonNullable<IncidentDetail['diagnosis']>): string[] {
   if (!advice) return [];
   const heading = advice.to === 'user' ? `What ${visible(user)} is told` : 'What to do';
-  return ['', heading, `  ${visible(advice.text)}`, ...advice.commands.map(c => `  $ ${visible(c)}`), ...(advice.check ? [`  then: ${visible(advice.check)}`] : [])];
+  return [
+    '',
+    heading,
+    `  ${visible(advice.text)}`,
+    ...advice.commands.map(c => `  $ ${visible(c)}`),
+    ...(advice.check ? [`  then: ${visible(advice.check)}`] : []),
+  ];
 }
 
 export const grantLines = (grants: Grant[]): string =>

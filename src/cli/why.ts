@@ -19,7 +19,8 @@ export async function why(user: string, o: { config?: string; json?: boolean }):
   const parse = makeParser(loadPacks(packDirs(config)).flatMap(p => p.rules));
   const ground = realGround(config, {
     parse,
-    ask: question => orderExecutor(config.executor.socket, { v: 1, kind: 'shadow', user: question.user }, { timeoutMs: 800 }),
+    ask: question =>
+      orderExecutor(config.executor.socket, { v: 1, kind: 'shadow', user: question.user }, { timeoutMs: 800 }),
   });
   const answer = await whyNow(user, config, ground, given(config, user));
   if (o.json) printJson(answer);
@@ -31,12 +32,16 @@ function given(config: Config, user: string): Fact[] {
   try {
     const store = openStoreToRead(inState(config, 'serve', 'readmit.db'));
     try {
-      return [...historyFacts(store, Date.now(), config.host, user), ...denialFacts(store, Date.now(), null, user, config)];
+      return [
+        ...historyFacts(store, Date.now(), config.host, user),
+        ...denialFacts(store, Date.now(), null, user, config),
+      ];
     } finally {
       store.close();
     }
   } catch (error) {
-    if (!(error instanceof NotFound)) process.stderr.write(`readmit: history is not read: ${(error as Error).message}\n`);
+    if (!(error instanceof NotFound))
+      process.stderr.write(`readmit: history is not read: ${(error as Error).message}\n`);
     return [];
   }
 }

@@ -21,7 +21,9 @@ export function findRedisServer(path: string): string {
       return file;
     } catch {}
   }
-  throw new Usage('no redis-server or valkey-server on this machine: run `sh deploy/bootstrap.sh`, or apt-get install redis-server');
+  throw new Usage(
+    'no redis-server or valkey-server on this machine: run `sh deploy/bootstrap.sh`, or apt-get install redis-server',
+  );
 }
 
 export const redisConfig = (socket: string, dir: string): string =>
@@ -41,7 +43,12 @@ export const redisConfig = (socket: string, dir: string): string =>
   ].join('\n');
 
 /** Starts it; resolves when it answers. `path`: where the server is looked for first. @throws Retry when it does not within five seconds */
-export async function startRedis(socket: string, dir: string, setpriv: string | null, path: string): Promise<ChildProcess> {
+export async function startRedis(
+  socket: string,
+  dir: string,
+  setpriv: string | null,
+  path: string,
+): Promise<ChildProcess> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   mkdirSync(dirname(socket), { recursive: true, mode: 0o700 });
   const server = findRedisServer(path);
@@ -56,7 +63,8 @@ export async function startRedis(socket: string, dir: string, setpriv: string | 
   child.stdin!.end(redisConfig(socket, dir));
   const until = performance.now() + 5000;
   for (;;) {
-    if (child.exitCode !== null || child.signalCode !== null) throw new Retry(`redis-server ended at once: ${output.trim()}`);
+    if (child.exitCode !== null || child.signalCode !== null)
+      throw new Retry(`redis-server ended at once: ${output.trim()}`);
     if (await answers(socket)) return child;
     if (performance.now() > until) {
       child.kill('SIGKILL');

@@ -42,14 +42,20 @@ export async function redisFaults(redis: Redis, config: Pick<Config['redis'], 's
   const get = async (key: string): Promise<string> => ((await redis.config('GET', key)) as string[])[1] ?? '';
   const [policy, aof, port] = [await get('maxmemory-policy'), await get('appendonly'), await get('port')];
   return [
-    ...(policy && policy !== 'noeviction' ? [{ what: `maxmemory-policy is ${policy}: jobs can vanish`, todo: 'set it to noeviction' }] : []),
+    ...(policy && policy !== 'noeviction'
+      ? [{ what: `maxmemory-policy is ${policy}: jobs can vanish`, todo: 'set it to noeviction' }]
+      : []),
     ...(aof && aof !== 'yes' ? [{ what: 'appendonly is off: a crash loses jobs', todo: 'set appendonly yes' }] : []),
-    ...(config.socket && port && port !== '0' ? [{ what: `it also listens on TCP port ${port}: every local user can reach it`, todo: 'set port 0' }] : []),
+    ...(config.socket && port && port !== '0'
+      ? [{ what: `it also listens on TCP port ${port}: every local user can reach it`, todo: 'set port 0' }]
+      : []),
   ];
 }
 
 type Schemas = typeof ToServe | typeof ToAgent;
-type MessageOf<S extends Schemas> = { [K in keyof S & string]: { name: K; data: S[K] extends z.ZodType ? z.infer<S[K]> : never } }[keyof S & string];
+type MessageOf<S extends Schemas> = {
+  [K in keyof S & string]: { name: K; data: S[K] extends z.ZodType ? z.infer<S[K]> : never };
+}[keyof S & string];
 
 /** The sending end. `send` rejects at once while Redis is away, so that the caller keeps what it has. */
 export class Sender<S extends Schemas> {
@@ -61,7 +67,12 @@ export class Sender<S extends Schemas> {
     this.#queue = new Queue(queue, {
       prefix: PREFIX,
       connection: this.#redis as never,
-      defaultJobOptions: { removeOnComplete: true, removeOnFail: 100, attempts: 3, backoff: { type: 'fixed', delay: 200 } },
+      defaultJobOptions: {
+        removeOnComplete: true,
+        removeOnFail: 100,
+        attempts: 3,
+        backoff: { type: 'fixed', delay: 200 },
+      },
       skipVersionCheck: true,
       skipMetasUpdate: true,
     } as never);
@@ -110,7 +121,9 @@ export function receive<S extends Schemas>(
       const schema = (schemas as Record<string, z.ZodType | undefined>)[job.name];
       const parsed = schema?.safeParse(job.data);
       if (!parsed?.success) {
-        const reason = schema ? (parsed!.error!.issues[0]?.path.join('.') ?? '') + ': ' + (parsed!.error!.issues[0]?.message ?? '') : 'no such message';
+        const reason = schema
+          ? (parsed!.error!.issues[0]?.path.join('.') ?? '') + ': ' + (parsed!.error!.issues[0]?.message ?? '')
+          : 'no such message';
         options.onRefused(job.name, reason);
         throw new UnrecoverableError(`refused: ${reason}`);
       }

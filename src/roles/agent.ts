@@ -14,8 +14,16 @@ import { canonical } from '../digest.ts';
 import { orderExecutor, type ShadowReply } from '../execute/client.ts';
 import { type Fact, type Outcome, Refused } from '../incident.ts';
 import { type Logger, quietly } from '../log.ts';
-import { type AgentMessage, type CanaryResult, type Order, type ServeMessage, type Snapshot, ToAgent, type ToServe } from '../messages.ts';
-import { hostQueue, receive, Sender, SERVE_QUEUE } from '../queue/queues.ts';
+import {
+  type AgentMessage,
+  type CanaryResult,
+  type Order,
+  type ServeMessage,
+  type Snapshot,
+  ToAgent,
+  type ToServe,
+} from '../messages.ts';
+import { hostQueue, receive, SERVE_QUEUE, Sender } from '../queue/queues.ts';
 import { letsIn } from '../remedy/access-model.ts';
 import { drift } from '../remedy/assumptions.ts';
 import { loadPacks } from '../rules/pack.ts';
@@ -54,7 +62,11 @@ export async function agent(config: Config, log: Logger, signal: AbortSignal): P
         if (message.name === 'positions') return feed.onPositions(message.data.sources);
         await work.take(message);
       },
-      { concurrency: 32, onError: quietly(log, 'redis receiver'), onRefused: (name, reason) => log.warn({ name, reason }, 'message refused') },
+      {
+        concurrency: 32,
+        onError: quietly(log, 'redis receiver'),
+        onRefused: (name, reason) => log.warn({ name, reason }, 'message refused'),
+      },
     );
     teardown.add('inbox', () => inbox.close());
 
@@ -65,26 +77,48 @@ export async function agent(config: Config, log: Logger, signal: AbortSignal): P
       const { sources, files, spooled, refused } = feed.health();
       await send({
         name: 'health',
-        data: { v: 1, host: config.host, at: new Date(now()).toISOString(), sources: sources.slice(0, 500), files, spooled, refused, executor: await executor.status() },
+        data: {
+          v: 1,
+          host: config.host,
+          at: new Date(now()).toISOString(),
+          sources: sources.slice(0, 500),
+          files,
+          spooled,
+          refused,
+          executor: await executor.status(),
+        },
       }).catch(() => {});
     };
     const healthTimer = setInterval(() => void health(), HEALTH_EVERY_MS);
     teardown.add('health', () => clearInterval(healthTimer));
-    const watchGround = groundWatcher(config, () => snapshot(ground), s => send({ name: 'snapshot', data: s }));
-    const groundTimer = setInterval(() => void watchGround().catch(error => log.debug({ err: error }, 'snapshot failed')), SNAPSHOT_EVERY_MS);
+    const watchGround = groundWatcher(
+      config,
+      () => snapshot(ground),
+      s => send({ name: 'snapshot', data: s }),
+    );
+    const groundTimer = setInterval(
+      () => void watchGround().catch(error => log.debug({ err: error }, 'snapshot failed')),
+      SNAPSHOT_EVERY_MS,
+    );
     teardown.add('ground', () => clearInterval(groundTimer));
     void health();
     void watchGround().catch(() => {});
 
     process.stdout.write('ready\n');
-    await new Promise<void>(done => (signal.aborted ? done() : signal.addEventListener('abort', () => done(), { once: true })));
+    await new Promise<void>(done =>
+      signal.aborted ? done() : signal.addEventListener('abort', () => done(), { once: true }),
+    );
   } finally {
     await teardown.run(log);
   }
 }
 
 /** Looks at the files every second and takes a snapshot when one changed, or a minute has passed; sends what is new. */
-function groundWatcher(config: Config, take: () => Promise<Snapshot>, send: (s: Snapshot) => Promise<void>): () => Promise<void> {
+function groundWatcher(
+  config: Config,
+  take: () => Promise<Snapshot>,
+  send: (s: Snapshot) => Promise<void>,
+): () => Promise<void> {
   let stamps = '';
   let sent = '';
   let taken = 0;
@@ -122,9 +156,12 @@ function executorLine(config: Config) {
     return socket;
   };
   return {
-    shadow: (user: string): Promise<ShadowReply> => orderExecutor(there(), { v: 1, kind: 'shadow', user }, { timeoutMs: 1000 }),
-    canary: (user: string, since: number): Promise<CanaryResult> => orderExecutor(there(), { v: 1, kind: 'canary', user, since }, { timeoutMs: 55_000 }),
-    run: (order: Order, onStarted: (at: string) => void): Promise<Outcome> => orderExecutor(there(), order, { timeoutMs: 120_000, onStarted }),
+    shadow: (user: string): Promise<ShadowReply> =>
+      orderExecutor(there(), { v: 1, kind: 'shadow', user }, { timeoutMs: 1000 }),
+    canary: (user: string, since: number): Promise<CanaryResult> =>
+      orderExecutor(there(), { v: 1, kind: 'canary', user, since }, { timeoutMs: 55_000 }),
+    run: (order: Order, onStarted: (at: string) => void): Promise<Outcome> =>
+      orderExecutor(there(), order, { timeoutMs: 120_000, onStarted }),
     status: async (): Promise<string> => {
       try {
         const status = await orderExecutor(there(), { v: 1, kind: 'status' }, { timeoutMs: 2000 });
@@ -187,13 +224,18 @@ class Work {
           started = at;
         });
     log.info({ run: order.run, result: outcome.result }, 'order carried out');
-    await send({ name: 'outcome', data: { v: 1, host: config.host, run: order.run, incident: order.incident, started, outcome } });
+    await send({
+      name: 'outcome',
+      data: { v: 1, host: config.host, run: order.run, incident: order.incident, started, outcome },
+    });
   }
 
   /** What moved since the plan was made, in words. Asked only of what the plan rests on, so that a click is not kept waiting. */
   async #moved(order: Order): Promise<string | null> {
     const asked = Object.keys(order.assumes);
-    const probes = Object.fromEntries(Object.entries(PROBES).filter(([, probe]) => probe.facts.some(fact => asked.includes(fact))));
+    const probes = Object.fromEntries(
+      Object.entries(PROBES).filter(([, probe]) => probe.facts.some(fact => asked.includes(fact))),
+    );
     return drift(order, await collect(order.subject?.user ?? null, this.#p.ground, [], { probes }));
   }
 
@@ -212,9 +254,20 @@ class Work {
     for (const user of canary)
       if (!facts[user] || letsIn(facts[user]).verdict === 'in')
         results.push(
-          await executor.canary(user, since).catch(error => ({ user, ran: false, passed: false, detail: (error as Error).message.slice(0, 1000), latencies: [] })),
+          await executor.canary(user, since).catch(error => ({
+            user,
+            ran: false,
+            passed: false,
+            detail: (error as Error).message.slice(0, 1000),
+            latencies: [],
+          })),
         );
-    const alive = Object.values(facts).some(list => list.some(f => f.fact === 'scheduler.health4' && f.known && f.value === 'healthy'));
-    await send({ name: 'verified', data: { v: 1, host: config.host, request, incident, facts, canary: results, alive } });
+    const alive = Object.values(facts).some(list =>
+      list.some(f => f.fact === 'scheduler.health4' && f.known && f.value === 'healthy'),
+    );
+    await send({
+      name: 'verified',
+      data: { v: 1, host: config.host, request, incident, facts, canary: results, alive },
+    });
   }
 }

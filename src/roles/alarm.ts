@@ -37,7 +37,11 @@ const SILENCE_MS = 30_000;
 const GRACE_MS = 10_000;
 
 /** What is wrong now, each with its own clock. */
-export function troubles({ config, health, redisFaults }: Pick<AlarmParts, 'config' | 'health' | 'redisFaults'>): Trouble[] {
+export function troubles({
+  config,
+  health,
+  redisFaults,
+}: Pick<AlarmParts, 'config' | 'health' | 'redisFaults'>): Trouble[] {
   const h = health();
   return [
     ...h.agents.map(a => ({
@@ -48,12 +52,41 @@ export function troubles({ config, health, redisFaults }: Pick<AlarmParts, 'conf
     })),
     ...h.sources
       .filter(s => s.kind === 'server' && s.state !== 'ok' && s.state !== 'catching-up')
-      .map(s => ({ key: `source-${s.host}-${s.path}`, text: `${s.path} on ${s.host}: ${s.why || s.state}.`, since: null, grace: GRACE_MS })),
-    ...(config.executor.enabled && h.agents.length > 0 && h.executor !== 'ok' && !h.executor.split('; ').every(e => e === 'ok')
-      ? [{ key: 'executor', text: `The executor can't act: ${h.executor}. Nothing approved is run.`, since: null, grace: GRACE_MS }]
+      .map(s => ({
+        key: `source-${s.host}-${s.path}`,
+        text: `${s.path} on ${s.host}: ${s.why || s.state}.`,
+        since: null,
+        grace: GRACE_MS,
+      })),
+    ...(config.executor.enabled &&
+    h.agents.length > 0 &&
+    h.executor !== 'ok' &&
+    !h.executor.split('; ').every(e => e === 'ok')
+      ? [
+          {
+            key: 'executor',
+            text: `The executor can't act: ${h.executor}. Nothing approved is run.`,
+            since: null,
+            grace: GRACE_MS,
+          },
+        ]
       : []),
-    ...(h.queue.up ? [] : [{ key: 'redis', text: 'Redis does not answer: nothing is counted or run until it is back.', since: null, grace: GRACE_MS }]),
-    ...redisFaults().map(fault => ({ key: `redis-${fault}`, text: `Redis is not safe: ${fault}.`, since: null, grace: 0 })),
+    ...(h.queue.up
+      ? []
+      : [
+          {
+            key: 'redis',
+            text: 'Redis does not answer: nothing is counted or run until it is back.',
+            since: null,
+            grace: GRACE_MS,
+          },
+        ]),
+    ...redisFaults().map(fault => ({
+      key: `redis-${fault}`,
+      text: `Redis is not safe: ${fault}.`,
+      since: null,
+      grace: 0,
+    })),
   ];
 }
 
@@ -100,6 +133,8 @@ function tell({ store, config, now, log }: AlarmParts, key: string, text: string
     log.error({ err: error }, 'alarm could not be stored');
     if (!url) return;
     const both = `${text} And the store can't be written: ${(error as Error).message}.`;
-    callWebhook(url, alarmCall(both, { origin: originOf(config) })).catch(cause => log.error({ reason: (cause as Error).message }, 'second channel fails'));
+    callWebhook(url, alarmCall(both, { origin: originOf(config) })).catch(cause =>
+      log.error({ reason: (cause as Error).message }, 'second channel fails'),
+    );
   }
 }

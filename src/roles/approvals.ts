@@ -73,7 +73,9 @@ export class Approvals {
 
   #votable(i: IncidentRecord, digest: string | null): Plan {
     const votes = votesOf(this.#store, i.id, i.serial);
-    const said = votes.map(v => `${v.by} ${v.decision === 'approve' ? 'approved' : 'denied'} it at ${v.issued}`).join(', ');
+    const said = votes
+      .map(v => `${v.by} ${v.decision === 'approve' ? 'approved' : 'denied'} it at ${v.issued}`)
+      .join(', ');
     if (i.state === 'denied') throw new Refused(`denied is final for this plan: ${said}`);
     if (i.state !== 'proposed' || !i.plan)
       throw new Refused(`there is nothing to vote on: the incident is ${i.state}${said ? ` (${said})` : ''}`);
@@ -110,10 +112,26 @@ export class Approvals {
       });
       if (vote.decision === 'deny') {
         denyDigest(this.#store, plan.digest, now + this.#config.policy.denySticky * 1000, i.id);
-        move(this.#store, now, i.id, 'proposed', 'denied', { actor: vote.by, what: 'denied', plan: plan.digest }, { due: now + 60_000 });
+        move(
+          this.#store,
+          now,
+          i.id,
+          'proposed',
+          'denied',
+          { actor: vote.by, what: 'denied', plan: plan.digest },
+          { due: now + 60_000 },
+        );
       } else if (verdict.kind === 'enough') {
         const by = [...earlier, vote].map(v => v.by).join(' and ');
-        move(this.#store, now, i.id, 'proposed', 'approved', { actor: 'readmit', what: `approved by ${by}`, plan: plan.digest }, { due: now + RESEND_MS });
+        move(
+          this.#store,
+          now,
+          i.id,
+          'proposed',
+          'approved',
+          { actor: 'readmit', what: `approved by ${by}`, plan: plan.digest },
+          { due: now + RESEND_MS },
+        );
         this.#send(plan, 'plan', [...earlier, vote], i);
       } else update(this.#store, now, i.id, {});
     });
@@ -130,7 +148,12 @@ export class Approvals {
       if (!person.roles.some(r => allowed.includes(r))) throw new Refused(`${person.name} has no role that may undo`);
       const earlier = lastRun(this.#store, id, 'undo');
       if (earlier && !earlier.outcome) throw new Refused('the undo is under way');
-      record(this.#store, this.#now(), { actor: person.name, what: 'asked for the undo', incident: id, plan: i.plan.digest });
+      record(this.#store, this.#now(), {
+        actor: person.name,
+        what: 'asked for the undo',
+        incident: id,
+        plan: i.plan.digest,
+      });
       this.#send(i.plan, 'undo', run.order.votes, i);
     });
   }
@@ -141,7 +164,10 @@ export class Approvals {
       v: 1,
       kind: 'run',
       // Named after the vote that made it enough, so that no lost or restored database can make the same name again.
-      run: what === 'plan' ? `${plan.incident}.${plan.serial}.${votes.at(-1)!.id}`.slice(0, 80) : `${plan.incident}.${plan.serial}.undo.${randomUUID()}`,
+      run:
+        what === 'plan'
+          ? `${plan.incident}.${plan.serial}.${votes.at(-1)!.id}`.slice(0, 80)
+          : `${plan.incident}.${plan.serial}.undo.${randomUUID()}`,
       what,
       incident: plan.incident,
       serial: plan.serial,

@@ -13,10 +13,29 @@ import type { AgentMessage, ServeMessage, Snapshot } from '../messages.ts';
 import { letsIn } from '../remedy/access-model.ts';
 import { makePlan } from '../remedy/plan.ts';
 import { judge } from '../remedy/verify.ts';
-import { deniedUntil, endGrants, endRun, lastRun, runById, runsOf, saveGrant, savePlan, votesOf } from '../store/approvals.ts';
+import {
+  deniedUntil,
+  endGrants,
+  endRun,
+  lastRun,
+  runById,
+  runsOf,
+  saveGrant,
+  savePlan,
+  votesOf,
+} from '../store/approvals.ts';
 import { maintenance, tell, toldAt } from '../store/desk-rows.ts';
 import { authorizedUsers, historyFacts, recordSnapshot } from '../store/history.ts';
-import { dueIncidents, type IncidentRecord, incident, inhibitedBy, move, nextDue, update, wakeWaiting } from '../store/incidents.ts';
+import {
+  dueIncidents,
+  type IncidentRecord,
+  incident,
+  inhibitedBy,
+  move,
+  nextDue,
+  update,
+  wakeWaiting,
+} from '../store/incidents.ts';
 import { journalOf, record } from '../store/journal.ts';
 import { denialsSince, knownUsersOf, lastSuccess } from '../store/observations.ts';
 import type { Store } from '../store/open.ts';
@@ -78,7 +97,8 @@ export class Conductor {
   #take(i: IncidentRecord): void {
     const { store, now, config } = this.#p;
     if (i.held && i.state === 'open' && maintenance(store)) return update(store, now(), i.id, { due: now() + 30_000 });
-    if (i.inhibitedBy && i.state !== 'verifying' && i.state !== 'propagating') return update(store, now(), i.id, { due: null });
+    if (i.inhibitedBy && i.state !== 'verifying' && i.state !== 'propagating')
+      return update(store, now(), i.id, { due: null });
     switch (i.state) {
       case 'open':
       case 'stale':
@@ -99,9 +119,18 @@ export class Conductor {
       case 'verifying':
         this.#fire(i.host, {
           name: 'verify',
-          data: { v: 1, request: `${i.id}.${i.attempts}`, incident: i.id, ...this.#whoToVerify(i), since: i.changed ?? i.openedMs },
+          data: {
+            v: 1,
+            request: `${i.id}.${i.attempts}`,
+            incident: i.id,
+            ...this.#whoToVerify(i),
+            since: i.changed ?? i.openedMs,
+          },
         });
-        return update(store, now(), i.id, { due: now() + VERIFY_ANSWER_MS + config.verify.recheck * 1000, attempts: i.attempts + 1 });
+        return update(store, now(), i.id, {
+          due: now() + VERIFY_ANSWER_MS + config.verify.recheck * 1000,
+          attempts: i.attempts + 1,
+        });
       case 'resolved':
       case 'expired':
       case 'undone':
@@ -112,14 +141,24 @@ export class Conductor {
   }
 
   #fire(host: string, message: AgentMessage): void {
-    this.#p.send(host, message).catch(error => this.#p.log.warn({ host, message: message.name, reason: (error as Error).message }, 'message not sent'));
+    this.#p
+      .send(host, message)
+      .catch(error =>
+        this.#p.log.warn({ host, message: message.name, reason: (error as Error).message }, 'message not sent'),
+      );
   }
 
   #ask(i: IncidentRecord): void {
     const { store, now } = this.#p;
     const user = subjectOf(store, i);
-    this.#fire(i.host, { name: 'probe', data: { v: 1, request: `${i.id}.${i.attempts}`, user, until: now() + PROBE_ANSWER_MS } });
-    update(store, now(), i.id, { due: now() + PROBE_ANSWER_MS + Math.min(60_000, i.attempts * 1000), attempts: i.attempts + 1 });
+    this.#fire(i.host, {
+      name: 'probe',
+      data: { v: 1, request: `${i.id}.${i.attempts}`, user, until: now() + PROBE_ANSWER_MS },
+    });
+    update(store, now(), i.id, {
+      due: now() + PROBE_ANSWER_MS + Math.min(60_000, i.attempts * 1000),
+      attempts: i.attempts + 1,
+    });
   }
 
   #whoToVerify(i: IncidentRecord): { users: string[]; canary: string[] } {
@@ -127,7 +166,11 @@ export class Conductor {
     // For a service, some of those it turned away speak for all; everybody else is told apart when it is mended.
     const users = known.length ? known.slice(0, i.kind === 'service' ? 5 : 50) : i.kind === 'user' ? [i.key] : [];
     const canary =
-      this.#p.config.verify.canary === 'off' ? [] : this.#p.config.verify.canary === 'account' ? [this.#p.config.verify.account ?? users[0] ?? ''].filter(Boolean) : users.slice(0, 1);
+      this.#p.config.verify.canary === 'off'
+        ? []
+        : this.#p.config.verify.canary === 'account'
+          ? [this.#p.config.verify.account ?? users[0] ?? ''].filter(Boolean)
+          : users.slice(0, 1);
     return { users, canary };
   }
 
@@ -141,7 +184,12 @@ export class Conductor {
     if (i.inhibitedBy) return;
     store.tx(() => {
       const facts = this.#allFacts(i, message.user, message.facts);
-      const diagnosis = diagnose({ user: message.user ?? i.key, facts, causes: this.#p.causes, config: this.#p.config });
+      const diagnosis = diagnose({
+        user: message.user ?? i.key,
+        facts,
+        causes: this.#p.causes,
+        config: this.#p.config,
+      });
       log.info({ incident: id, state: i.state, cause: diagnosis.cause }, 'diagnosed');
       this.#decide(i, diagnosis, facts, message.snapshot);
     });
@@ -165,23 +213,60 @@ export class Conductor {
     const { remedy } = diagnosis;
     if (i.state === 'failed' || i.state === 'not-effective') return update(store, at, i.id, { due: again });
     if (remedy.kind === 'plan') {
-      const made = makePlan({ incident: i.id, serial: i.serial + 1, host: i.host, diagnosis, facts, snapshot, config, now: at });
+      const made = makePlan({
+        incident: i.id,
+        serial: i.serial + 1,
+        host: i.host,
+        diagnosis,
+        facts,
+        snapshot,
+        config,
+        now: at,
+      });
       if ('refused' in made) return this.#to(i, 'escalated', made.refused, { ...base, note: made.refused, due: again });
       const until = deniedUntil(store, made.digest, at);
       if (until !== null) {
         if (i.state === 'denied') return update(store, at, i.id, { diagnosis, due: Math.min(until, at + 60_000) });
-        return this.#to(i, 'escalated', 'the same change was denied', { ...base, note: `this change was denied; it is offered again after ${new Date(until).toISOString()}`, due: Math.min(until, again) });
+        return this.#to(i, 'escalated', 'the same change was denied', {
+          ...base,
+          note: `this change was denied; it is offered again after ${new Date(until).toISOString()}`,
+          due: Math.min(until, again),
+        });
       }
-      if (made.gains.length && maintenance(store)) return update(store, at, i.id, { ...base, held: true, due: at + 30_000 });
-      const same = i.state === 'proposed' && i.plan !== null && i.plan.digest === made.digest && Date.parse(i.plan.expires) - at > 60_000;
+      if (made.gains.length && maintenance(store))
+        return update(store, at, i.id, { ...base, held: true, due: at + 30_000 });
+      const same =
+        i.state === 'proposed' &&
+        i.plan !== null &&
+        i.plan.digest === made.digest &&
+        Date.parse(i.plan.expires) - at > 60_000;
       if (same) return update(store, at, i.id, { diagnosis, due: again });
       savePlan(store, at, made);
-      return this.#to(i, 'proposed', `proposed: ${made.summary}`, { ...base, plan: made, tier: made.tier, note: '', due: again }, made.digest);
+      return this.#to(
+        i,
+        'proposed',
+        `proposed: ${made.summary}`,
+        { ...base, plan: made, tier: made.tier, note: '', due: again },
+        made.digest,
+      );
     }
     if (i.state === 'denied') return update(store, at, i.id, { diagnosis, due: at + 60_000 });
-    if (remedy.kind === 'tell') return this.#to(i, 'advised', `advised: ${diagnosis.title}`, { ...base, plan: null, tier: 0, note: '', due: again });
+    if (remedy.kind === 'tell')
+      return this.#to(i, 'advised', `advised: ${diagnosis.title}`, {
+        ...base,
+        plan: null,
+        tier: 0,
+        note: '',
+        due: again,
+      });
     const why = remedy.kind === 'none' ? remedy.why : remedy.advice.text;
-    return this.#to(i, 'escalated', `needs a human: ${diagnosis.title}`, { ...base, plan: null, tier: null, note: why, due: again });
+    return this.#to(i, 'escalated', `needs a human: ${diagnosis.title}`, {
+      ...base,
+      plan: null,
+      tier: null,
+      note: why,
+      due: again,
+    });
   }
 
   /** No cause holds: either the person can work, or a human must find out. */
@@ -194,35 +279,60 @@ export class Conductor {
       const tries = journalOf(store, i.id).filter(e => e.what.startsWith('nothing in the way')).length;
       if (tries < 3) {
         if (i.state === 'denied') return this.#to(i, 'resolved', 'access was given by other means', { diagnosis });
-        return this.#to(i, 'verifying', 'nothing in the way any more: test jobs show whether it is so', { ...base, changed: i.changed ?? at, due: at });
+        return this.#to(i, 'verifying', 'nothing in the way any more: test jobs show whether it is so', {
+          ...base,
+          changed: i.changed ?? at,
+          due: at,
+        });
       }
-      return this.#to(i, 'escalated', 'the facts let the person in, the test jobs do not', { ...base, note: 'no known cause holds, and yet the test jobs fail', due: again });
+      return this.#to(i, 'escalated', 'the facts let the person in, the test jobs do not', {
+        ...base,
+        note: 'no known cause holds, and yet the test jobs fail',
+        due: again,
+      });
     }
     // A probe that could not answer this time may answer the next: a human is called after the third try.
-    if (i.state === 'open' && i.attempts < 3) return update(store, at, i.id, { diagnosis, due: at + 1000 * (i.attempts + 1) });
-    if (i.state === 'denied' || i.state === 'failed' || i.state === 'not-effective') return update(store, at, i.id, { due: again });
-    return this.#to(i, 'escalated', 'no known cause holds', { ...base, note: 'no known cause holds; all facts are here', due: again });
+    if (i.state === 'open' && i.attempts < 3)
+      return update(store, at, i.id, { diagnosis, due: at + 1000 * (i.attempts + 1) });
+    if (i.state === 'denied' || i.state === 'failed' || i.state === 'not-effective')
+      return update(store, at, i.id, { due: again });
+    return this.#to(i, 'escalated', 'no known cause holds', {
+      ...base,
+      note: 'no known cause holds; all facts are here',
+      due: again,
+    });
   }
 
   /** Many people, but no cause they share: each has an incident of their own again. */
   #dissolves(i: IncidentRecord, diagnosis: Diagnosis): boolean {
     const rule = this.#p.causes.find(c => c.name === diagnosis.cause);
     if (!rule || rule.kind === 'service') return false;
-    this.#to(i, 'expired', 'the people concerned share no cause', { diagnosis, note: 'the people concerned share no cause; each has an incident of their own' });
+    this.#to(i, 'expired', 'the people concerned share no cause', {
+      diagnosis,
+      note: 'the people concerned share no cause; each has an incident of their own',
+    });
     return true;
   }
 
   #recheckMs(i: IncidentRecord): number {
     const { config, now } = this.#p;
     // What is never healed does not mend itself: a human looks, or a change of config or groups wakes it.
-    if (i.state === 'escalated' && (i.kind === 'address' || i.diagnosis?.remedy.kind === 'none')) return config.detect.quiet * 1000;
+    if (i.state === 'escalated' && (i.kind === 'address' || i.diagnosis?.remedy.kind === 'none'))
+      return config.detect.quiet * 1000;
     const age = Math.max(0, now() - i.openedMs) / 60_000;
-    const pace = i.state === 'advised' || i.state === 'open' || i.state === 'propagating' || i.state === 'verifying' ? 1 : 2;
+    const pace =
+      i.state === 'advised' || i.state === 'open' || i.state === 'propagating' || i.state === 'verifying' ? 1 : 2;
     return Math.min(300_000, config.verify.recheck * 1000 * pace * (1 + age));
   }
 
   /** Moves, or stays and notes what is new; then tells whom it concerns. */
-  #to(i: IncidentRecord, to: State, what: string, change: Parameters<typeof update>[3], plan: string | null = null): void {
+  #to(
+    i: IncidentRecord,
+    to: State,
+    what: string,
+    change: Parameters<typeof update>[3],
+    plan: string | null = null,
+  ): void {
     const { store, now } = this.#p;
     const at = now();
     if (i.state === to && to !== 'proposed') update(store, at, i.id, change);
@@ -232,7 +342,13 @@ export class Conductor {
   }
 
   #alert(i: IncidentRecord, at: number): void {
-    enqueue(this.#p.store, at, { key: `alert-${i.id}`, channel: 'mail', incident: i.id, payload: { letter: 'alert', incident: i.id }, due: at + GROUP_WAIT_MS });
+    enqueue(this.#p.store, at, {
+      key: `alert-${i.id}`,
+      channel: 'mail',
+      incident: i.id,
+      payload: { letter: 'alert', incident: i.id },
+      due: at + GROUP_WAIT_MS,
+    });
   }
 
   #tellPerson(id: string, at: number): void {
@@ -242,11 +358,20 @@ export class Conductor {
     const last = toldAt(store, diagnosis.user, diagnosis.cause);
     if (last !== null && at - last < config.mail.userInterval * 1000) {
       if (enqueueSeen(store, id)) return;
-      record(store, at, { actor: 'readmit', what: `${diagnosis.user} was told at ${new Date(last).toISOString()}; not told again yet`, incident: id });
+      record(store, at, {
+        actor: 'readmit',
+        what: `${diagnosis.user} was told at ${new Date(last).toISOString()}; not told again yet`,
+        incident: id,
+      });
       return;
     }
     tell(store, at, diagnosis.user, diagnosis.cause);
-    enqueue(store, at, { key: `tell-${id}-${diagnosis.cause}`, channel: 'mail', incident: id, payload: { letter: 'user-tell', incident: id } });
+    enqueue(store, at, {
+      key: `tell-${id}-${diagnosis.cause}`,
+      channel: 'mail',
+      incident: id,
+      payload: { letter: 'user-tell', incident: id },
+    });
   }
 
   onSnapshot(snapshot: Snapshot): void {
@@ -255,10 +380,19 @@ export class Conductor {
     const byRun = (group: string, user: string, change: 'added' | 'removed'): string | null => {
       const wanted = change === 'added' ? 'group.add' : 'group.remove';
       const row = store
-        .all<{ id: string; order_json: string }>('SELECT id, order_json FROM run WHERE host = ? ORDER BY created DESC LIMIT 50', snapshot.host)
+        .all<{ id: string; order_json: string }>(
+          'SELECT id, order_json FROM run WHERE host = ? ORDER BY created DESC LIMIT 50',
+          snapshot.host,
+        )
         .find(r => {
-          const order = JSON.parse(r.order_json) as { what: string; steps: { action: string; user?: string; group?: string }[]; undo: { action: string; user?: string; group?: string }[] };
-          return (order.what === 'plan' ? order.steps : order.undo).some(s => s.action === wanted && s.user === user && s.group === group);
+          const order = JSON.parse(r.order_json) as {
+            what: string;
+            steps: { action: string; user?: string; group?: string }[];
+            undo: { action: string; user?: string; group?: string }[];
+          };
+          return (order.what === 'plan' ? order.steps : order.undo).some(
+            s => s.action === wanted && s.user === user && s.group === group,
+          );
         });
       return row?.id ?? null;
     };
@@ -271,7 +405,16 @@ export class Conductor {
     const found = runById(store, run);
     if (!found || found.what !== 'plan') return;
     const i = incident(store, found.incident);
-    if (i.state === 'approved') move(store, now(), i.id, 'approved', 'running', { actor: 'readmit', what: `handed to ${i.host}` }, { due: now() + RESEND_MS });
+    if (i.state === 'approved')
+      move(
+        store,
+        now(),
+        i.id,
+        'approved',
+        'running',
+        { actor: 'readmit', what: `handed to ${i.host}` },
+        { due: now() + RESEND_MS },
+      );
   }
 
   onOutcome(message: Message<'outcome'>): void {
@@ -289,7 +432,15 @@ export class Conductor {
         case 'done':
         case 'already': {
           if (result === 'done') this.#saveGrants(i, run.id, at);
-          move(store, at, i.id, i.state, 'verifying', { ...by, what: result === 'done' ? `done: ${detail}` : `nothing to do: ${detail}` }, { changed: at, due: at });
+          move(
+            store,
+            at,
+            i.id,
+            i.state,
+            'verifying',
+            { ...by, what: result === 'done' ? `done: ${detail}` : `nothing to do: ${detail}` },
+            { changed: at, due: at },
+          );
           wakeWaiting(store, at, i.host);
           return;
         }
@@ -299,8 +450,21 @@ export class Conductor {
         case 'refused':
         case 'failed':
         case 'unknown':
-          move(store, at, i.id, i.state, 'failed', { ...by, what: `${result}: ${detail}` }, { note: detail, due: at + this.#recheckMs(i) });
-          enqueue(store, at, { key: `failed-${run.id}`, channel: 'mail', incident: i.id, payload: { letter: 'failed', incident: i.id } });
+          move(
+            store,
+            at,
+            i.id,
+            i.state,
+            'failed',
+            { ...by, what: `${result}: ${detail}` },
+            { note: detail, due: at + this.#recheckMs(i) },
+          );
+          enqueue(store, at, {
+            key: `failed-${run.id}`,
+            channel: 'mail',
+            incident: i.id,
+            payload: { letter: 'failed', incident: i.id },
+          });
           return;
         default:
           result satisfies never;
@@ -312,7 +476,9 @@ export class Conductor {
   #running(id: string): IncidentRecord {
     const { store, now } = this.#p;
     const i = incident(store, id);
-    return i.state === 'approved' ? move(store, now(), id, 'approved', 'running', { actor: 'readmit', what: `handed to ${i.host}` }) : i;
+    return i.state === 'approved'
+      ? move(store, now(), id, 'approved', 'running', { actor: 'readmit', what: `handed to ${i.host}` })
+      : i;
   }
 
   #undone(i: IncidentRecord, result: string, detail: string, digest: string): void {
@@ -320,8 +486,18 @@ export class Conductor {
     const at = now();
     if (result === 'done' || result === 'already') {
       endGrants(store, at, i.id);
-      move(store, at, i.id, i.state, 'undone', { actor: `executor on ${i.host}`, what: `taken back: ${detail}`, plan: digest });
-    } else record(store, at, { actor: `executor on ${i.host}`, what: `the undo was ${result}: ${detail}`, incident: i.id, plan: digest });
+      move(store, at, i.id, i.state, 'undone', {
+        actor: `executor on ${i.host}`,
+        what: `taken back: ${detail}`,
+        plan: digest,
+      });
+    } else
+      record(store, at, {
+        actor: `executor on ${i.host}`,
+        what: `the undo was ${result}: ${detail}`,
+        incident: i.id,
+        plan: digest,
+      });
   }
 
   #saveGrants(i: IncidentRecord, run: string, at: number): void {
@@ -338,7 +514,10 @@ export class Conductor {
           incident: i.id,
           run,
           by: votes.map(v => v.by),
-          reason: votes.map(v => v.reason).filter(Boolean).join('; '),
+          reason: votes
+            .map(v => v.reason)
+            .filter(Boolean)
+            .join('; '),
           entitlement: i.plan?.entitlement ?? null,
           since: at,
           until: step.until ? Date.parse(step.until) : null,
@@ -377,17 +556,31 @@ export class Conductor {
           return;
         case 'propagating':
         case 'verifying':
-          if (i.state !== verdict.state) move(store, at, i.id, i.state, verdict.state, by, { due: at + this.#recheckMs(i) });
+          if (i.state !== verdict.state)
+            move(store, at, i.id, i.state, verdict.state, by, { due: at + this.#recheckMs(i) });
           else update(store, at, i.id, { due: at + this.#recheckMs(i) });
           return;
         case 'not-effective':
         case 'failed':
           if (!ran) {
-            move(store, at, i.id, i.state, 'open', { actor: 'readmit', what: `still refused: ${verdict.because}` }, { changed: null, due: at + this.#recheckMs(i) });
+            move(
+              store,
+              at,
+              i.id,
+              i.state,
+              'open',
+              { actor: 'readmit', what: `still refused: ${verdict.because}` },
+              { changed: null, due: at + this.#recheckMs(i) },
+            );
             return;
           }
           move(store, at, i.id, i.state, verdict.state, by, { note: verdict.because, due: at + this.#recheckMs(i) });
-          enqueue(store, at, { key: `not-effective-${i.id}-${i.serial}`, channel: 'mail', incident: i.id, payload: { letter: 'failed', incident: i.id } });
+          enqueue(store, at, {
+            key: `not-effective-${i.id}-${i.serial}`,
+            channel: 'mail',
+            incident: i.id,
+            payload: { letter: 'failed', incident: i.id },
+          });
           return;
         default:
           verdict.state satisfies never;
@@ -401,16 +594,25 @@ export class Conductor {
     const authorized = new Set(authorizedUsers(store, i.host));
     for (const other of inhibitedBy(store, i.id))
       if (other.kind === 'user' && authorized.has(other.key) && mayMove(other.state, 'resolved'))
-        move(store, at, other.id, other.state, 'resolved', { actor: 'readmit', what: `resolved with incident ${i.id}, which explained it` });
+        move(store, at, other.id, other.state, 'resolved', {
+          actor: 'readmit',
+          what: `resolved with incident ${i.id}, which explained it`,
+        });
   }
 
   #restored(i: IncidentRecord, at: number): void {
     if (i.plan?.subject && this.#p.config.mail.userDomain)
-      enqueue(this.#p.store, at, { key: `restored-${i.id}`, channel: 'mail', incident: i.id, payload: { letter: 'access-restored', incident: i.id } });
+      enqueue(this.#p.store, at, {
+        key: `restored-${i.id}`,
+        channel: 'mail',
+        incident: i.id,
+        payload: { letter: 'access-restored', incident: i.id },
+      });
   }
 }
 
-const enqueueSeen = (store: Store, id: string): boolean => store.get("SELECT 1 FROM outbox WHERE incident = ? AND substr(key, 1, 5) = 'tell-'", Number(id)) !== undefined;
+const enqueueSeen = (store: Store, id: string): boolean =>
+  store.get("SELECT 1 FROM outbox WHERE incident = ? AND substr(key, 1, 5) = 'tell-'", Number(id)) !== undefined;
 
 /** Whose facts are asked for: the person, or for a service the one who was refused most; null when nobody is known. */
 export function subjectOf(store: Store, i: IncidentRecord): string | null {
@@ -418,4 +620,3 @@ export function subjectOf(store: Store, i: IncidentRecord): string | null {
   if (i.kind === 'address') return null;
   return knownUsersOf(store, i.id, 1)[0] ?? null;
 }
-

@@ -14,7 +14,9 @@ export type Verb = (body: Record<string, unknown>) => unknown;
 /** Where it lies; beside Redis's socket when the state directory's path is too long for one (108 bytes). */
 export function controlSocket(config: Config): string {
   const path = inState(config, 'serve', 'control.sock');
-  return Buffer.byteLength(path) < 104 || !config.redis.socket ? path : join(dirname(config.redis.socket), 'control.sock');
+  return Buffer.byteLength(path) < 104 || !config.redis.socket
+    ? path
+    : join(dirname(config.redis.socket), 'control.sock');
 }
 
 const STATUS = { Refused: 409, NotFound: 404, Usage: 400, Retry: 503 } as const;
@@ -22,7 +24,10 @@ const STATUS = { Refused: 409, NotFound: 404, Usage: 400, Retry: 503 } as const;
 const someoneAnswers = (socket: string): Promise<boolean> =>
   new Promise(done => {
     const c = connect(socket);
-    c.on('connect', () => (c.destroy(), done(true)));
+    c.on('connect', () => {
+      c.destroy();
+      done(true);
+    });
     c.on('error', () => done(false));
   });
 
@@ -89,8 +94,10 @@ export function askServe<T>(socket: string, verb: string, body: unknown, timeout
     req.on('timeout', () => req.destroy(new Retry('readmit serve does not answer')));
     req.on('error', error => {
       const code = (error as NodeJS.ErrnoException).code;
-      if (code === 'ENOENT' || code === 'ECONNREFUSED') reject(new Retry('readmit serve is not running here: start it, or see `readmit doctor`'));
-      else if (code === 'EACCES') reject(new Refused(`no permission for ${socket}: run it as root or as the user of readmit serve`));
+      if (code === 'ENOENT' || code === 'ECONNREFUSED')
+        reject(new Retry('readmit serve is not running here: start it, or see `readmit doctor`'));
+      else if (code === 'EACCES')
+        reject(new Refused(`no permission for ${socket}: run it as root or as the user of readmit serve`));
       else reject(error);
     });
     req.end(JSON.stringify(body));

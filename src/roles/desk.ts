@@ -31,7 +31,14 @@ export const readingOnly = (needs: DeskActs['needs']): DeskActs => {
   const refuse = (): never => {
     throw new Refused('this copy is opened for reading only');
   };
-  return { vote: refuse, signFor: refuse, undo: refuse, needs, queue: () => ({ up: true, detail: '' }), mail: () => ({ up: true, detail: '' }) };
+  return {
+    vote: refuse,
+    signFor: refuse,
+    undo: refuse,
+    needs,
+    queue: () => ({ up: true, detail: '' }),
+    mail: () => ({ up: true, detail: '' }),
+  };
 };
 
 export class StoreDesk implements Desk {
@@ -49,7 +56,9 @@ export class StoreDesk implements Desk {
   }
 
   incidents(filter: { state?: string; all?: boolean } = {}): IncidentRow[] {
-    const chosen = incidents(this.#store, 10_000).filter(i => (filter.state ? i.state === filter.state : filter.all !== false || !isEnded(i.state)));
+    const chosen = incidents(this.#store, 10_000).filter(i =>
+      filter.state ? i.state === filter.state : filter.all !== false || !isEnded(i.state),
+    );
     const around = this.#around();
     return chosen.map(i => this.#row(i, around));
   }
@@ -89,7 +98,9 @@ export class StoreDesk implements Desk {
         digest: plan.digest,
         summary: plan.summary,
         deed: plan.deed,
-        steps: plan.steps.map(s => ('diff' in s ? { action: s.action, diff: s.diff } : { action: s.action, argv: s.argv })),
+        steps: plan.steps.map(s =>
+          'diff' in s ? { action: s.action, diff: s.diff } : { action: s.action, argv: s.argv },
+        ),
         full: plan.steps,
         gains: plan.gains,
         loses: plan.loses,
@@ -141,7 +152,11 @@ export class StoreDesk implements Desk {
       needs: this.#acts.needs(i),
       headline: headlineOf(i),
       updated: i.updated,
-      marks: [...(i.inhibitedBy ? ['inhibited' as const] : []), ...(silenced ? ['silenced' as const] : []), ...(i.held ? ['held' as const] : [])],
+      marks: [
+        ...(i.inhibitedBy ? ['inhibited' as const] : []),
+        ...(silenced ? ['silenced' as const] : []),
+        ...(i.held ? ['held' as const] : []),
+      ],
       spark,
     };
   }
@@ -167,8 +182,17 @@ export class StoreDesk implements Desk {
     if (!(end > this.#now())) throw new Refused('a silence ends in the future');
     if (!reason.trim()) throw new Refused('a silence needs a reason');
     this.#store.tx(() => {
-      saveSilence(this.#store, this.#now(), { matcher: { kind: i.kind, key: i.key, host: i.host }, until: end, author: person.name, reason });
-      record(this.#store, this.#now(), { actor: person.name, what: `silenced until ${iso(end)}: ${reason}`, incident: id });
+      saveSilence(this.#store, this.#now(), {
+        matcher: { kind: i.kind, key: i.key, host: i.host },
+        until: end,
+        author: person.name,
+        reason,
+      });
+      record(this.#store, this.#now(), {
+        actor: person.name,
+        what: `silenced until ${iso(end)}: ${reason}`,
+        incident: id,
+      });
     });
     return this.#row(incident(this.#store, id));
   }
@@ -201,8 +225,14 @@ export class StoreDesk implements Desk {
       ...(down ? [`Maintenance since ${iso(down.started)} (${down.author}: ${down.reason}): incidents are held.`] : []),
       ...(queue.up ? [] : [`Redis does not answer: ${queue.detail}. Votes are kept; nothing runs until it is back.`]),
       ...(mail.up ? [] : [`Mail can't be sent: ${mail.detail}. ${mail.pending} waiting.`]),
-      ...agents.filter(a => now - a.seen > 30_000).map(a => `No word from the agent on ${a.host} since ${iso(a.seen)}.`),
-      ...agents.flatMap(a => (a.health.sources ?? []).filter(s => s.kind === 'server' && s.state !== 'ok' && s.state !== 'catching-up').map(s => `${s.path} on ${a.host}: ${s.why || s.state}.`)),
+      ...agents
+        .filter(a => now - a.seen > 30_000)
+        .map(a => `No word from the agent on ${a.host} since ${iso(a.seen)}.`),
+      ...agents.flatMap(a =>
+        (a.health.sources ?? [])
+          .filter(s => s.kind === 'server' && s.state !== 'ok' && s.state !== 'catching-up')
+          .map(s => `${s.path} on ${a.host}: ${s.why || s.state}.`),
+      ),
     ];
     return {
       banner,
@@ -215,7 +245,12 @@ export class StoreDesk implements Desk {
       queue,
       mail,
       executor: agents.map(a => a.health.executor).join('; ') || 'unknown',
-      agents: agents.map(a => ({ host: a.host, seen: iso(a.seen), files: a.health.files ?? 0, spooled: a.health.spooled ?? 0 })),
+      agents: agents.map(a => ({
+        host: a.host,
+        seen: iso(a.seen),
+        files: a.health.files ?? 0,
+        spooled: a.health.spooled ?? 0,
+      })),
       version: this.#version,
     };
   }
@@ -240,7 +275,14 @@ export class StoreDesk implements Desk {
   }
 
   audit(from = -1, limit = 200): ReturnType<Desk['audit']> {
-    return journal(this.#store, from, limit).map(e => ({ seq: e.seq, time: e.time, actor: e.actor, what: e.what, digest: e.digest, incident: e.incident }));
+    return journal(this.#store, from, limit).map(e => ({
+      seq: e.seq,
+      time: e.time,
+      actor: e.actor,
+      what: e.what,
+      digest: e.digest,
+      incident: e.incident,
+    }));
   }
 
   onChange(listener: (ids: string[]) => void): () => void {
@@ -262,7 +304,8 @@ interface AgentHealth {
 }
 
 /** A step as a person reads it. */
-export const stepText = (step: Step): string => ('argv' in step ? step.argv.join(' ') : `${step.action} ${step.group} in ${step.file}`);
+export const stepText = (step: Step): string =>
+  'argv' in step ? step.argv.join(' ') : `${step.action} ${step.group} in ${step.file}`;
 
 interface Around {
   /** Denials per hour of the last 24, by incident. */
@@ -277,10 +320,13 @@ function silencedBy(silences: readonly SilenceRow[], i: Silenceable): number | n
   const hit = silences.filter(s =>
     (['kind', 'key', 'host', 'cause'] as const).every(k => {
       const wanted = s.matcher[k];
-      return wanted === undefined || (wanted.endsWith('*') ? (i[k] ?? '').startsWith(wanted.slice(0, -1)) : i[k] === wanted);
+      return (
+        wanted === undefined || (wanted.endsWith('*') ? (i[k] ?? '').startsWith(wanted.slice(0, -1)) : i[k] === wanted)
+      );
     }),
   );
   return hit.length ? Math.max(...hit.map(s => s.until)) : null;
 }
 
-export const silencedUntil = (store: Store, i: Silenceable, now: number): number | null => silencedBy(activeSilences(store, now), i);
+export const silencedUntil = (store: Store, i: Silenceable, now: number): number | null =>
+  silencedBy(activeSilences(store, now), i);

@@ -3,8 +3,8 @@
  * holds up a job. A row is done only when its carrier said so; a carrier that fails is asked again later.
  */
 import type { Logger } from 'pino';
-import { type Channel, dueRows, markDone, markFailed, nextOutboxDue, type OutboxRow } from '../store/outbox.ts';
 import type { Store } from '../store/open.ts';
+import { type Channel, dueRows, markDone, markFailed, nextOutboxDue, type OutboxRow } from '../store/outbox.ts';
 
 /** Carries one row. Resolves with what became of it (`sent`, `folded`, `ended`, …); rejects to be asked again. */
 export type Carrier = (row: OutboxRow) => Promise<string>;
@@ -62,7 +62,8 @@ export class Doorbell {
       if (!this.#stopped) markDone(this.#store, this.#now(), row.id, result);
     } catch (error) {
       const reason = (error as Error).message;
-      if (!this.failing[channel]) this.#log.warn({ channel, reason, key: row.key }, 'channel fails, will be tried again');
+      if (!this.failing[channel])
+        this.#log.warn({ channel, reason, key: row.key }, 'channel fails, will be tried again');
       this.failing[channel] = reason;
       if (!this.#stopped) markFailed(this.#store, this.#now(), row, reason);
     }

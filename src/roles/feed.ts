@@ -44,7 +44,7 @@ export interface FeedHealth {
   refused: number;
 }
 
-const TICK_MS = 50;
+const TICK_MS = 100;
 const HELLO_MS = 5000;
 const HOMES_MS = 2000;
 const TRIM_MS = 10_000;
@@ -70,6 +70,7 @@ export class Feed {
   /** Sources whose batch is on its way to the queue. */
   #sending = new Set<string>();
   #pumping: 'no' | 'yes' | 'again' = 'no';
+  #which: 'moved' | 'all' = 'moved';
   #said = new Map<string, string>();
   #problem: string | null = null;
   #isNetwork: (path: string) => boolean;
@@ -103,7 +104,13 @@ export class Feed {
       trouble: error => log.warn({ reason: error.message }, 'watching: trouble'),
     });
     this.#passwd = new PasswdFile(paths.passwd, steady);
-    this.#accounts = new Accounts({ passwd: this.#passwd, run, minUid: watch.minUid, denyUsers: policy.denyUsers, steady });
+    this.#accounts = new Accounts({
+      passwd: this.#passwd,
+      run,
+      minUid: watch.minUid,
+      denyUsers: policy.denyUsers,
+      steady,
+    });
     this.#homes = new Homes({ passwd: this.#passwd, run, minUid: watch.minUid, pattern: watch.homePattern, steady });
   }
 
@@ -167,7 +174,8 @@ export class Feed {
   #healthOf(tail: Tail): SourceHealth {
     const { path, kind } = tail.place;
     const lag = tail.lag;
-    if (this.#state === 'waiting') return { path, kind, state: 'catching-up', why: 'waiting for the positions that serve has', lag };
+    if (this.#state === 'waiting')
+      return { path, kind, state: 'catching-up', why: 'waiting for the positions that serve has', lag };
     if (tail.refusal) return { path, kind, state: tail.refusal.state, why: tail.refusal.why, lag };
     return { path, kind, state: tail.behind === 'yes' ? 'catching-up' : 'ok', why: '', lag };
   }
@@ -193,6 +201,7 @@ export class Feed {
   }
 
   #tick(): void {
+    this.#which = 'all';
     this.#pump();
     void this.#checkpoint.saveLazily();
   }
@@ -251,7 +260,9 @@ export class Feed {
     do {
       this.#pumping = 'yes';
       await this.#tailer.record();
-      for (const batch of this.#tailer.outgoing()) if (!this.#sending.has(batch.source.id)) void this.#send(batch);
+      const which = this.#which;
+      this.#which = 'moved';
+      for (const batch of this.#tailer.outgoing(which)) if (!this.#sending.has(batch.source.id)) void this.#send(batch);
     } while ((this.#pumping as string) === 'again' && this.#state === 'reading');
   }
 

@@ -8,7 +8,15 @@ import type { Clusters, OpenReason, Verdict } from '../detect/cluster.ts';
 import { isEnded, type State, type Tally } from '../incident.ts';
 import type { AgentMessage, Batch } from '../messages.ts';
 import { maintenance } from '../store/desk-rows.ts';
-import { type IncidentRecord, lastIncident, liveIncident, liveIncidents, openIncident, update, wake } from '../store/incidents.ts';
+import {
+  type IncidentRecord,
+  lastIncident,
+  liveIncident,
+  liveIncidents,
+  openIncident,
+  update,
+  wake,
+} from '../store/incidents.ts';
 import { record } from '../store/journal.ts';
 import { adopt, commitBatch, countInto, countTally, talliesSince } from '../store/observations.ts';
 import type { Store } from '../store/open.ts';
@@ -46,7 +54,11 @@ export class Intake {
       committed = store.tx(() => {
         const verdict = commitBatch(store, now(), batch);
         if (verdict.kind === 'committed') for (const tally of batch.tallies) this.#count(batch, tally);
-        else log.debug({ source: batch.source.id, from: batch.from, committed: verdict.committed }, 'batch seen before or out of place');
+        else
+          log.debug(
+            { source: batch.source.id, from: batch.from, committed: verdict.committed },
+            'batch seen before or out of place',
+          );
         return verdict.committed;
       });
     } catch (error) {
@@ -99,18 +111,33 @@ export class Intake {
     if (last && !isEnded(last.state)) return;
     // What happened before the last one ended is not news, and neither is the same scanner coming back at once.
     if (last && tally.last < Date.parse(last.updated)) return;
-    if (last && kind !== 'user' && last.state !== 'resolved' && now() - Date.parse(last.updated) < config.detect.quiet * 1000) return;
+    if (
+      last &&
+      kind !== 'user' &&
+      last.state !== 'resolved' &&
+      now() - Date.parse(last.updated) < config.detect.quiet * 1000
+    )
+      return;
     const held = maintenance(store) !== null;
-    const opened = openIncident(store, now(), { kind, key, host, event: tally.event, because: BECAUSE[verdict.because], held });
+    const opened = openIncident(store, now(), {
+      kind,
+      key,
+      host,
+      event: tally.event,
+      because: BECAUSE[verdict.because],
+      held,
+    });
     // Those whose own incidents opened before it was clear that everybody is concerned.
     if (kind === 'service')
       for (const own of liveIncidents(store))
-        if (own.kind === 'user' && own.host === host && now() - own.openedMs <= config.detect.serviceWindow * 1000) this.#explain(opened, own);
+        if (own.kind === 'user' && own.host === host && now() - own.openedMs <= config.detect.serviceWindow * 1000)
+          this.#explain(opened, own);
   }
 
   /** A denied or advised person who tries again is counted, not offered again; a live look is taken at the rest. */
   #askedAgain(incident: IncidentRecord): void {
-    if (incident.state === 'not-effective' || incident.state === 'failed') wake(this.#p.store, this.#p.now() + 1000, incident.id);
+    if (incident.state === 'not-effective' || incident.state === 'failed')
+      wake(this.#p.store, this.#p.now() + 1000, incident.id);
   }
 }
 
@@ -127,4 +154,5 @@ const BECAUSE: Record<OpenReason, string> = {
 const UNDECIDED: readonly State[] = ['open', 'proposed', 'escalated', 'stale'];
 
 /** A service incident explains every user's; probing explains those of names nobody has. */
-const inhibits = (greater: IncidentRecord, smaller: IncidentRecord): boolean => greater.kind === 'service' && smaller.kind === 'user';
+const inhibits = (greater: IncidentRecord, smaller: IncidentRecord): boolean =>
+  greater.kind === 'service' && smaller.kind === 'user';

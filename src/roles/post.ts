@@ -21,7 +21,7 @@ import { type IncidentRecord, incident } from '../store/incidents.ts';
 import { journal } from '../store/journal.ts';
 import type { Store } from '../store/open.ts';
 import { enqueue, type OutboxRow, sentSince } from '../store/outbox.ts';
-import { silencedUntil, type StoreDesk } from './desk.ts';
+import { type StoreDesk, silencedUntil } from './desk.ts';
 
 interface MailPayload {
   letter: 'alert' | 'failed' | 'user-tell' | 'access-restored' | 'digest' | 'report';
@@ -42,41 +42,48 @@ export interface PostParts {
 const HOUR = 3_600_000;
 
 /** Carries mail rows. */
-export const mailCarrier = (p: PostParts) => async (row: OutboxRow): Promise<string> => {
-  if (!p.mailer) return 'no mail configured';
-  const payload = row.payload as MailPayload;
-  const paper: Paper = {
-    key: row.key,
-    from: p.config.mail.from,
-    to: p.config.mail.to,
-    origin: originOf(p.config),
-    timezone: p.config.report.timezone,
-    tiers: p.config.policy.tiers,
-  };
-  const i = payload.incident ? incident(p.store, payload.incident) : null;
-  if (payload.letter === 'alert' && i) {
-    const pointless = whyNot(p, i);
-    if (pointless) return pointless;
-    const verdict = judgeAlert(p.now(), sentSince(p.store, 'mail', p.now() - HOUR, 'alert-'), p.config.mail.perHour);
-    if (verdict.verdict !== 'send') {
-      enqueue(p.store, p.now(), { key: `digest-${Math.ceil(verdict.until / 60_000)}`, channel: 'mail', payload: { letter: 'digest' }, due: verdict.until });
-      return 'folded';
+export const mailCarrier =
+  (p: PostParts) =>
+  async (row: OutboxRow): Promise<string> => {
+    if (!p.mailer) return 'no mail configured';
+    const payload = row.payload as MailPayload;
+    const paper: Paper = {
+      key: row.key,
+      from: p.config.mail.from,
+      to: p.config.mail.to,
+      origin: originOf(p.config),
+      timezone: p.config.report.timezone,
+      tiers: p.config.policy.tiers,
+    };
+    const i = payload.incident ? incident(p.store, payload.incident) : null;
+    if (payload.letter === 'alert' && i) {
+      const pointless = whyNot(p, i);
+      if (pointless) return pointless;
+      const verdict = judgeAlert(p.now(), sentSince(p.store, 'mail', p.now() - HOUR, 'alert-'), p.config.mail.perHour);
+      if (verdict.verdict !== 'send') {
+        enqueue(p.store, p.now(), {
+          key: `digest-${Math.ceil(verdict.until / 60_000)}`,
+          channel: 'mail',
+          payload: { letter: 'digest' },
+          due: verdict.until,
+        });
+        return 'folded';
+      }
     }
-  }
-  const letter = write(p, payload, i, paper);
-  if (letter === 'later') throw new Retry('a digest went out a moment ago');
-  if (!letter) return 'nobody to write to';
-  if (!letter.to.length) return 'no recipients configured';
-  try {
-    await p.mailer.send(letter);
-    return 'sent';
-  } catch (error) {
-    // A letter the server will never take is not tried for ever; the page and the second channel still say it.
-    if (error instanceof Refused) return `refused: ${error.message}`;
-    callSecond(p, row, error as Error);
-    throw error;
-  }
-};
+    const letter = write(p, payload, i, paper);
+    if (letter === 'later') throw new Retry('a digest went out a moment ago');
+    if (!letter) return 'nobody to write to';
+    if (!letter.to.length) return 'no recipients configured';
+    try {
+      await p.mailer.send(letter);
+      return 'sent';
+    } catch (error) {
+      // A letter the server will never take is not tried for ever; the page and the second channel still say it.
+      if (error instanceof Refused) return `refused: ${error.message}`;
+      callSecond(p, row, error as Error);
+      throw error;
+    }
+  };
 
 function write(p: PostParts, payload: MailPayload, i: IncidentRecord | null, paper: Paper): Letter | 'later' | null {
   switch (payload.letter) {
@@ -89,23 +96,44 @@ function write(p: PostParts, payload: MailPayload, i: IncidentRecord | null, pap
     case 'user-tell': {
       const remedy = i?.diagnosis?.remedy;
       if (!i?.diagnosis || !remedy || !('advice' in remedy) || !remedy.advice) return null;
-      const told = { user: i.diagnosis.user, host: i.host, incident: i.id, title: i.diagnosis.title, advice: remedy.advice, at: new Date(i.last).toISOString() };
+      const told = {
+        user: i.diagnosis.user,
+        host: i.host,
+        incident: i.id,
+        title: i.diagnosis.title,
+        advice: remedy.advice,
+        at: new Date(i.last).toISOString(),
+      };
       return userTell(told, paper, p.config.mail);
     }
     case 'access-restored':
-      return i?.plan?.subject ? accessRestored({ user: i.plan.subject.user, host: i.host, incident: i.id, steps: i.plan.steps }, paper, p.config.mail) : null;
+      return i?.plan?.subject
+        ? accessRestored(
+            { user: i.plan.subject.user, host: i.host, incident: i.id, steps: i.plan.steps },
+            paper,
+            p.config.mail,
+          )
+        : null;
     case 'digest': {
       const sent = sentSince(p.store, 'mail', p.now() - HOUR, 'digest-');
       if (judgeDigest(p.now(), sent).verdict !== 'send') return 'later';
       const since = Math.max(0, ...sent);
       const folded = p.store
-        .all<{ incident: number }>("SELECT incident FROM outbox WHERE channel = 'mail' AND result = 'folded' AND done > ?", since)
+        .all<{ incident: number }>(
+          "SELECT incident FROM outbox WHERE channel = 'mail' AND result = 'folded' AND done > ?",
+          since,
+        )
         .map(r => p.desk.show(String(r.incident)));
       const head = journal(p.store, -1, 1)[0];
-      return folded.length ? digest(folded, folded.length, head ? { seq: head.seq, digest: head.digest } : null, paper) : null;
+      return folded.length
+        ? digest(folded, folded.length, head ? { seq: head.seq, digest: head.digest } : null, paper)
+        : null;
     }
     case 'report':
-      return weekly(p.report(payload.week!), { ...paper, to: p.config.report.to.length ? p.config.report.to : p.config.mail.to });
+      return weekly(p.report(payload.week!), {
+        ...paper,
+        to: p.config.report.to.length ? p.config.report.to : p.config.mail.to,
+      });
     default:
       return payload.letter satisfies never;
   }
@@ -122,21 +150,36 @@ function whyNot(p: PostParts, i: IncidentRecord): string | null {
 /** The mail server is away: the second channel hears of it once per letter. */
 function callSecond(p: PostParts, row: OutboxRow, error: Error): void {
   if (!p.config.webhook.url) return;
-  enqueue(p.store, p.now(), { key: `second-${row.key}`, channel: 'webhook', incident: row.incident, payload: { incident: row.incident, text: `mail can't be sent: ${error.message}` } });
+  enqueue(p.store, p.now(), {
+    key: `second-${row.key}`,
+    channel: 'webhook',
+    incident: row.incident,
+    payload: { incident: row.incident, text: `mail can't be sent: ${error.message}` },
+  });
 }
 
 /** Carries calls to the second channel. */
-export const webhookCarrier = (p: PostParts) => async (row: OutboxRow): Promise<string> => {
-  const { url } = p.config.webhook;
-  if (!url) return 'no second channel configured';
-  const payload = row.payload as { incident?: string | null; text?: string };
-  const paper: Paper = { key: row.key, from: p.config.mail.from, to: [], origin: originOf(p.config), timezone: p.config.report.timezone };
-  const call: Call = payload.incident ? incidentCall(p.desk.show(payload.incident), paper, payload.text ? `${payload.text}. ` : '') : alarmCall(payload.text ?? '', paper);
-  try {
-    await callWebhook(url, call);
-    return 'sent';
-  } catch (error) {
-    if (error instanceof Refused) return `refused: ${error.message}`;
-    throw error;
-  }
-};
+export const webhookCarrier =
+  (p: PostParts) =>
+  async (row: OutboxRow): Promise<string> => {
+    const { url } = p.config.webhook;
+    if (!url) return 'no second channel configured';
+    const payload = row.payload as { incident?: string | null; text?: string };
+    const paper: Paper = {
+      key: row.key,
+      from: p.config.mail.from,
+      to: [],
+      origin: originOf(p.config),
+      timezone: p.config.report.timezone,
+    };
+    const call: Call = payload.incident
+      ? incidentCall(p.desk.show(payload.incident), paper, payload.text ? `${payload.text}. ` : '')
+      : alarmCall(payload.text ?? '', paper);
+    try {
+      await callWebhook(url, call);
+      return 'sent';
+    } catch (error) {
+      if (error instanceof Refused) return `refused: ${error.message}`;
+      throw error;
+    }
+  };

@@ -22,7 +22,13 @@ import { enqueue } from '../store/outbox.ts';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
-export function reportInput(store: Store, config: Config, now: number, range: { from: string; to: string }, week: string | null): ReportInput {
+export function reportInput(
+  store: Store,
+  config: Config,
+  now: number,
+  range: { from: string; to: string },
+  week: string | null,
+): ReportInput {
   const from = Date.parse(range.from);
   const to = Date.parse(range.to);
   const roles = rolesOf(config);
@@ -103,7 +109,15 @@ function reportIncident(store: Store, i: IncidentRecord, roles: (name: string) =
     count: i.count,
     tier: i.tier,
     moves,
-    votes: allVotesOf(store, i.id).map(v => ({ by: v.by, roles: roles(v.by), at: v.issued, decision: v.decision, reason: v.reason, proof: v.proof, digest: v.digest })),
+    votes: allVotesOf(store, i.id).map(v => ({
+      by: v.by,
+      roles: roles(v.by),
+      at: v.issued,
+      decision: v.decision,
+      reason: v.reason,
+      proof: v.proof,
+      digest: v.digest,
+    })),
     plan: plan && {
       serial: plan.serial,
       digest: plan.digest,
@@ -129,12 +143,19 @@ function rolesOf(config: Config): (name: string) => string[] {
 }
 
 function groupHistories(store: Store, from: number, to: number): GroupHistory[] {
-  const seen = store.all<{ host: string; group: string; first: number }>('SELECT host, "group" AS "group", first FROM group_seen ORDER BY host, "group"');
+  const seen = store.all<{ host: string; group: string; first: number }>(
+    'SELECT host, "group" AS "group", first FROM group_seen ORDER BY host, "group"',
+  );
   const rows = membershipRows(store);
   return seen.map(({ host, group, first }) => {
     const mine = rows.filter(r => r.host === host && r.group === group);
     const at = (t: number): string[] | null =>
-      Number(first) > t ? null : mine.filter(r => r.since <= t && (r.until === null || r.until > t)).map(r => r.user).sort();
+      Number(first) > t
+        ? null
+        : mine
+            .filter(r => r.since <= t && (r.until === null || r.until > t))
+            .map(r => r.user)
+            .sort();
     return {
       host,
       group,
@@ -142,8 +163,12 @@ function groupHistories(store: Store, from: number, to: number): GroupHistory[] 
       end: at(to),
       changes: mine
         .flatMap(r => [
-          ...(r.initial || r.since < from || r.since >= to ? [] : [{ at: iso(r.since), user: r.user, change: 'added' as const, byUs: r.addedBy !== null }]),
-          ...(r.until === null || r.until < from || r.until >= to ? [] : [{ at: iso(r.until), user: r.user, change: 'removed' as const, byUs: r.removedBy !== null }]),
+          ...(r.initial || r.since < from || r.since >= to
+            ? []
+            : [{ at: iso(r.since), user: r.user, change: 'added' as const, byUs: r.addedBy !== null }]),
+          ...(r.until === null || r.until < from || r.until >= to
+            ? []
+            : [{ at: iso(r.until), user: r.user, change: 'removed' as const, byUs: r.removedBy !== null }]),
         ])
         .sort((a, b) => a.at.localeCompare(b.at)),
     };
@@ -161,7 +186,8 @@ function policyNotes(config: Config): string[] {
 }
 
 /** The week before the one that `now` lies in. */
-export const lastWholeWeek = (config: Config, now: number): string => previousWeek(isoWeek(now, config.report.timezone));
+export const lastWholeWeek = (config: Config, now: number): string =>
+  previousWeek(isoWeek(now, config.report.timezone));
 
 /** @throws Usage for a week that is none */
 export function weekReportOf(store: Store, config: Config, now: number, week: string | null): WeekReport {
@@ -175,15 +201,33 @@ export function weekReportOf(store: Store, config: Config, now: number, week: st
 export function renderedWeek(store: Store, config: Config, now: number, week: string): Rendered {
   const report = weekReportOf(store, config, now, week);
   const mail = renderMail(report, `${originOf(config)}/report?week=${week}`);
-  return { week, headline: headline(report), text: mail.text, html: mail.html, csv: renderCsv(report), json: renderJson(report) };
+  return {
+    week,
+    headline: headline(report),
+    text: mail.text,
+    html: mail.html,
+    csv: renderCsv(report),
+    json: renderJson(report),
+  };
 }
 
 /** A week as the page shows it; by default the one we are in, so that what was done a minute ago is there. */
-export function reportPageOf(store: Store, config: Config, now: number, week: string | null): { week: string; title: string; html: string; previous: string | null; next: string | null } {
+export function reportPageOf(
+  store: Store,
+  config: Config,
+  now: number,
+  week: string | null,
+): { week: string; title: string; html: string; previous: string | null; next: string | null } {
   const current = isoWeek(now, config.report.timezone);
   const label = week ?? current;
   const report = weekReportOf(store, config, now, label);
-  return { week: label, title: report.title, html: renderHtml(report, { dress: 'document' }), previous: previousWeek(label), next: label < current ? nextWeek(label) : null };
+  return {
+    week: label,
+    title: report.title,
+    html: renderHtml(report, { dress: 'document' }),
+    previous: previousWeek(label),
+    next: label < current ? nextWeek(label) : null,
+  };
 }
 
 export function startReports(store: Store, config: Config, now: () => number, log: Logger): { stop(): void } {
@@ -198,7 +242,8 @@ export function startReports(store: Store, config: Config, now: () => number, lo
       const claimed = store.tx(() => {
         if (!claimWeek(store, now(), week)) return false;
         const empty = !config.report.sendEmpty && weekReportOf(store, config, now(), week).empty;
-        if (!empty) enqueue(store, now(), { key: `report-${week}`, channel: 'mail', payload: { letter: 'report', week } });
+        if (!empty)
+          enqueue(store, now(), { key: `report-${week}`, channel: 'mail', payload: { letter: 'report', week } });
         return true;
       });
       if (claimed) log.info({ week }, 'weekly report queued');

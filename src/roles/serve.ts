@@ -13,19 +13,33 @@ import { builtInPack, packDirs } from '../diagnose/effects.ts';
 import { loadSystem } from '../diagnose/system.ts';
 import { NotFound, Refused, Retry, type State, Usage, type Vote } from '../incident.ts';
 import { type Logger, quietly } from '../log.ts';
-import { makeMailer } from '../notify/mail.ts';
-import { type AgentMessage, type ServeMessage, ToServe, VoteSchema } from '../messages.ts';
-import { hostQueue, receive, Sender, SERVE_QUEUE } from '../queue/queues.ts';
 import type { ToAgent } from '../messages.ts';
-import { agentRows, activeSilences, deleteSession, deleteSessionsOf, endMaintenance, endSilence, maintenance, markBlind, putSession, saveHealth, saveSilence, sessionRow, startMaintenance } from '../store/desk-rows.ts';
+import { type AgentMessage, type ServeMessage, ToServe, VoteSchema } from '../messages.ts';
+import { makeMailer } from '../notify/mail.ts';
+import { hostQueue, receive, SERVE_QUEUE, Sender } from '../queue/queues.ts';
+import {
+  activeSilences,
+  agentRows,
+  deleteSession,
+  deleteSessionsOf,
+  endMaintenance,
+  endSilence,
+  maintenance,
+  markBlind,
+  putSession,
+  saveHealth,
+  saveSilence,
+  sessionRow,
+  startMaintenance,
+} from '../store/desk-rows.ts';
 import { liveIncidents, wake } from '../store/incidents.ts';
 import { record } from '../store/journal.ts';
 import { committedPositions } from '../store/observations.ts';
 import { openStore, type Store } from '../store/open.ts';
+import { VERSION } from '../version.ts';
 import type { SessionRow } from '../web/session.ts';
 import { Sessions } from '../web/session.ts';
 import { startWeb } from '../web/start.ts';
-import { VERSION } from '../version.ts';
 import { startAlarms } from './alarm.ts';
 import { Approvals } from './approvals.ts';
 import { Conductor } from './conductor.ts';
@@ -54,8 +68,10 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
 
     const senders = new Map<string, Sender<typeof ToAgent>>();
     const senderTo = (host: string): Sender<typeof ToAgent> => {
-      let sender = senders.get(host);
-      if (!sender) senders.set(host, (sender = new Sender(config.redis, hostQueue(host), quietly(log, 'redis sender'))));
+      const known = senders.get(host);
+      if (known) return known;
+      const sender = new Sender<typeof ToAgent>(config.redis, hostQueue(host), quietly(log, 'redis sender'));
+      senders.set(host, sender);
       return sender;
     };
     const send = (host: string, message: AgentMessage): Promise<void> => senderTo(host).send(message);
@@ -81,10 +97,25 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
     );
 
     const causes = loadCauses(packDirs(config));
-    const conductor = new Conductor({ store, config, now, log, causes, system: loadSystem(builtInPack(config.pack)), send });
+    const conductor = new Conductor({
+      store,
+      config,
+      now,
+      log,
+      causes,
+      system: loadSystem(builtInPack(config.pack)),
+      send,
+    });
     teardown.add('conductor', () => conductor.stop());
 
-    const post: PostParts = { store, config, now, desk, mailer, report: week => renderedWeek(store, config, now(), week) };
+    const post: PostParts = {
+      store,
+      config,
+      now,
+      desk,
+      mailer,
+      report: week => renderedWeek(store, config, now(), week),
+    };
     doorbell = new Doorbell(store, now, log, {
       job: async row => {
         const { host, message } = row.payload as { host: string; message: AgentMessage };
@@ -102,12 +133,25 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
       conductor.tick();
     });
 
-    const intake = new Intake({ store, config, now, log, clusters: () => new Clusters(config.detect, { unit: config.scheduler.unit }), send });
-    const inbox = receive(config.redis, SERVE_QUEUE, ToServe, message => handle(message, { store, now, log, intake, conductor, send }), {
-      concurrency: 1,
-      onError: quietly(log, 'redis receiver'),
-      onRefused: (name, reason) => log.warn({ name, reason }, 'message refused'),
+    const intake = new Intake({
+      store,
+      config,
+      now,
+      log,
+      clusters: () => new Clusters(config.detect, { unit: config.scheduler.unit }),
+      send,
     });
+    const inbox = receive(
+      config.redis,
+      SERVE_QUEUE,
+      ToServe,
+      message => handle(message, { store, now, log, intake, conductor, send }),
+      {
+        concurrency: 1,
+        onError: quietly(log, 'redis receiver'),
+        onRefused: (name, reason) => log.warn({ name, reason }, 'message refused'),
+      },
+    );
     teardown.add('inbox', () => inbox.close());
 
     const sessions = new Sessions({
@@ -121,7 +165,17 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
       config,
       now,
     });
-    const web = await startWeb({ config, desk, sessions, now, log, extra: { report: week => reportPageOf(store, config, now(), week), notReady: () => (senderTo(config.host).up ? [] : ['redis']) } });
+    const web = await startWeb({
+      config,
+      desk,
+      sessions,
+      now,
+      log,
+      extra: {
+        report: week => reportPageOf(store, config, now(), week),
+        notReady: () => (senderTo(config.host).up ? [] : ['redis']),
+      },
+    });
     teardown.add('web', () => web.stop());
 
     const reports = startReports(store, config, now, log);
@@ -131,7 +185,9 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
     const lookAtRedis = (): void =>
       void senderTo(config.host)
         .faults(config.redis)
-        .then(found => void (faults = found.map(f => f.what)))
+        .then(found => {
+          faults = found.map(f => f.what);
+        })
         .catch(error => log.debug({ reason: (error as Error).message }, 'redis does not say how it is set up'));
     senderTo(config.host).onUp(lookAtRedis);
     if (senderTo(config.host).up) lookAtRedis();
@@ -143,7 +199,9 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
     doorbell.ring();
     conductor.tick();
     process.stdout.write('ready\n');
-    await new Promise<void>(done => (signal.aborted ? done() : signal.addEventListener('abort', () => done(), { once: true })));
+    await new Promise<void>(done =>
+      signal.aborted ? done() : signal.addEventListener('abort', () => done(), { once: true }),
+    );
   } finally {
     await teardown.run(log);
   }
@@ -160,7 +218,10 @@ function afterCommits(store: Store, desk: StoreDesk, work: () => void): void {
     setImmediate(() => {
       planned = false;
       work();
-      const rows = store.all<{ id: number; updated: number }>('SELECT id, updated FROM incident WHERE updated >= ? ORDER BY updated DESC LIMIT 200', seen);
+      const rows = store.all<{ id: number; updated: number }>(
+        'SELECT id, updated FROM incident WHERE updated >= ? ORDER BY updated DESC LIMIT 200',
+        seen,
+      );
       const fresh = rows.filter(r => told.get(r.id) !== r.updated);
       seen = Number(rows[0]?.updated ?? seen);
       told = new Map(rows.map(r => [r.id, r.updated]));
@@ -185,7 +246,10 @@ async function handle(message: ServeMessage, h: Handling): Promise<void> {
   const { store, now } = h;
   switch (message.name) {
     case 'hello':
-      await h.send(message.data.host, { name: 'positions', data: { v: 1, sources: committedPositions(store, message.data.host) } });
+      await h.send(message.data.host, {
+        name: 'positions',
+        data: { v: 1, sources: committedPositions(store, message.data.host) },
+      });
       // Whoever waited for an answer of that host asks again at once.
       for (const i of liveIncidents(store))
         if (i.host === message.data.host && UNDER_WAY.includes(i.state)) wake(store, now(), i.id);
@@ -206,7 +270,14 @@ async function handle(message: ServeMessage, h: Handling): Promise<void> {
       return store.tx(() => {
         saveHealth(store, now(), message.data.host, message.data);
         for (const s of message.data.sources)
-          if (s.kind === 'server') markBlind(store, now(), message.data.host, s.path, s.state === 'ok' || s.state === 'catching-up' ? null : s.why || s.state);
+          if (s.kind === 'server')
+            markBlind(
+              store,
+              now(),
+              message.data.host,
+              s.path,
+              s.state === 'ok' || s.state === 'catching-up' ? null : s.why || s.state,
+            );
       });
     default:
       message satisfies never;
@@ -233,7 +304,9 @@ function sessionKeyReader(config: Config): () => string {
   return () => {
     if (!existsSync(file)) {
       mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-      writeFileSync(file, generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+      writeFileSync(file, generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }), {
+        mode: 0o600,
+      });
     }
     return readFileSync(file, 'utf8');
   };
@@ -266,7 +339,8 @@ function controlVerbs(p: ControlParts): Record<string, Verb> {
   return {
     vote: body => {
       const vote = VoteSchema.safeParse(body);
-      if (!vote.success) throw new Refused(`not a vote: ${vote.error.issues[0]?.path.join('.')}: ${vote.error.issues[0]?.message}`);
+      if (!vote.success)
+        throw new Refused(`not a vote: ${vote.error.issues[0]?.path.join('.')}: ${vote.error.issues[0]?.message}`);
       if (vote.data.proof !== 'key') throw new Refused('the command line votes with a key');
       return desk.vote(vote.data as Vote);
     },
@@ -280,7 +354,10 @@ function controlVerbs(p: ControlParts): Record<string, Verb> {
       if (!matcher || !Object.keys(matcher).length) throw new Usage('a silence needs an id or --match');
       return store.tx(() => {
         const id = saveSilence(store, now(), { matcher, until: Date.parse(until), author: who.name, reason });
-        record(store, now(), { actor: who.name, what: `silenced ${JSON.stringify(matcher)} until ${until}: ${reason}` });
+        record(store, now(), {
+          actor: who.name,
+          what: `silenced ${JSON.stringify(matcher)} until ${until}: ${reason}`,
+        });
         return { id, matcher, until };
       });
     },
@@ -303,11 +380,13 @@ function controlVerbs(p: ControlParts): Record<string, Verb> {
           record(store, now(), { actor: who.name, what: `maintenance started: ${String(body.reason)}` });
         } else if (what === 'stop' && endMaintenance(store, now())) {
           record(store, now(), { actor: who.name, what: 'maintenance ended' });
-          store.run("UPDATE incident SET held = 0, due = ? WHERE held = 1", now());
+          store.run('UPDATE incident SET held = 0, due = ? WHERE held = 1', now());
         }
       });
       const on = maintenance(store);
-      return on ? { on: true, since: new Date(on.started).toISOString(), author: on.author, reason: on.reason } : { on: false };
+      return on
+        ? { on: true, since: new Date(on.started).toISOString(), author: on.author, reason: on.reason }
+        : { on: false };
     },
     'sign-in': body => {
       const name = text(body.as, 'as');
@@ -323,7 +402,10 @@ function controlVerbs(p: ControlParts): Record<string, Verb> {
         setTimeout(() => reject(new Retry(`the agent on ${host} did not answer in time`)), 3000);
       });
       try {
-        await p.send(host, { name: 'probe', data: { v: 1, request, user: text(body.user, 'user'), until: now() + 3000 } });
+        await p.send(host, {
+          name: 'probe',
+          data: { v: 1, request, user: text(body.user, 'user'), until: now() + 3000 },
+        });
         return await answer;
       } finally {
         waiting.delete(request);
@@ -332,7 +414,14 @@ function controlVerbs(p: ControlParts): Record<string, Verb> {
     'send-report': body => {
       const week = text(body.week, 'week');
       store.tx(() => {
-        store.run('INSERT INTO outbox (key, channel, payload_json, created, due) VALUES (?,?,?,?,?)', `report-${week}-${now()}`, 'mail', JSON.stringify({ letter: 'report', week }), now(), now());
+        store.run(
+          'INSERT INTO outbox (key, channel, payload_json, created, due) VALUES (?,?,?,?,?)',
+          `report-${week}-${now()}`,
+          'mail',
+          JSON.stringify({ letter: 'report', week }),
+          now(),
+          now(),
+        );
         record(store, now(), { actor: 'operator', what: `asked for the report of ${week} by mail` });
       });
       return { week, origin: originOf(p.config) };

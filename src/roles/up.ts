@@ -100,7 +100,12 @@ class Part {
 const isOver = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
 
 /** A role prints `ready` on its standard output when it does its work; the rest of what it prints is relayed. */
-function startRole(role: Role, config: Config, setpriv: string | null, relay: (line: string) => void): Promise<ChildProcess> {
+function startRole(
+  role: Role,
+  config: Config,
+  setpriv: string | null,
+  relay: (line: string) => void,
+): Promise<ChildProcess> {
   const argv = [process.execPath, MAIN, role, '--config', config.file];
   const full = setpriv ? [setpriv, '--pdeathsig', 'TERM', ...argv] : argv;
   const child = spawn(full[0]!, full.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -123,7 +128,8 @@ async function signInLinks(config: Config): Promise<string[]> {
 }
 
 export async function up(config: Config, log: Logger, signal: AbortSignal): Promise<void> {
-  if (!config.redis.socket) throw new Usage(`${config.file}: redis.socket: readmit up runs its own Redis on a unix socket, so it needs one`);
+  if (!config.redis.socket)
+    throw new Usage(`${config.file}: redis.socket: readmit up runs its own Redis on a unix socket, so it needs one`);
   const setpriv = findSetpriv();
   const relay = (line: string): void => void process.stdout.write(`${line}\n`);
   let fatal: (error: Error) => void = () => {};
@@ -133,16 +139,28 @@ export async function up(config: Config, log: Logger, signal: AbortSignal): Prom
   broken.catch(() => {});
   const parts: Part[] = [];
   // A signal to the whole group ends the parts as well: none of them is to be started again.
-  const aborted = new Promise<void>(done => signal.addEventListener('abort', () => (parts.forEach(p => p.hold()), done()), { once: true }));
+  const aborted = new Promise<void>(done =>
+    signal.addEventListener(
+      'abort',
+      () => {
+        for (const part of parts) part.hold();
+        done();
+      },
+      { once: true },
+    ),
+  );
   const start = async (part: Part): Promise<void> => {
     parts.push(part);
     await part.run(fatal);
   };
   const socket = config.redis.socket;
   try {
-    if (await answers(socket)) throw new Usage(`a Redis answers on ${socket} already: is another readmit up running with this configuration?`);
+    if (await answers(socket))
+      throw new Usage(`a Redis answers on ${socket} already: is another readmit up running with this configuration?`);
     rmSync(socket, { force: true });
-    await start(new Part('redis', () => startRedis(socket, inState(config, 'redis'), setpriv, environment().PATH ?? ''), log));
+    await start(
+      new Part('redis', () => startRedis(socket, inState(config, 'redis'), setpriv, environment().PATH ?? ''), log),
+    );
     await Promise.all(
       ROLES.filter(role => role !== 'exec' || config.executor.enabled).map(role =>
         start(new Part(role, () => startRole(role, config, setpriv, relay), log)),

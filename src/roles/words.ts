@@ -6,7 +6,8 @@ export function headlineOf(i: IncidentRecord): string {
   if (i.diagnosis?.title) return i.diagnosis.title;
   const times = i.count === 1 ? 'once' : `${i.count} times`;
   if (i.kind === 'address') return `${i.key} was refused with ${i.users} different names`;
-  if (i.kind === 'service') return i.users > 1 ? `${i.users} people are refused by ${i.key}` : `${i.key} does not serve its users`;
+  if (i.kind === 'service')
+    return i.users > 1 ? `${i.users} people are refused by ${i.key}` : `${i.key} does not serve its users`;
   return `${i.key} was refused ${times}`;
 }
 

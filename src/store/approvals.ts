@@ -17,14 +17,22 @@ export function savePlan(store: Store, now: number, plan: Plan): void {
 }
 
 export const planOf = (store: Store, incident: string, serial: number): Plan | undefined => {
-  const row = store.get<{ plan_json: string }>('SELECT plan_json FROM plan WHERE incident = ? AND serial = ?', Number(incident), serial);
+  const row = store.get<{ plan_json: string }>(
+    'SELECT plan_json FROM plan WHERE incident = ? AND serial = ?',
+    Number(incident),
+    serial,
+  );
   return row && (JSON.parse(row.plan_json) as Plan);
 };
 
 /** Votes on one serial, oldest first. */
 export const votesOf = (store: Store, incident: string, serial: number): Vote[] =>
   store
-    .all<{ vote_json: string }>('SELECT vote_json FROM vote WHERE incident = ? AND serial = ? ORDER BY at, rowid', Number(incident), serial)
+    .all<{ vote_json: string }>(
+      'SELECT vote_json FROM vote WHERE incident = ? AND serial = ? ORDER BY at, rowid',
+      Number(incident),
+      serial,
+    )
     .map(r => JSON.parse(r.vote_json) as Vote);
 
 export const allVotesOf = (store: Store, incident: string): Vote[] =>
@@ -32,7 +40,8 @@ export const allVotesOf = (store: Store, incident: string): Vote[] =>
     .all<{ vote_json: string }>('SELECT vote_json FROM vote WHERE incident = ? ORDER BY at, rowid', Number(incident))
     .map(r => JSON.parse(r.vote_json) as Vote);
 
-export const hasVote = (store: Store, id: string): boolean => store.get('SELECT 1 FROM vote WHERE id = ?', id) !== undefined;
+export const hasVote = (store: Store, id: string): boolean =>
+  store.get('SELECT 1 FROM vote WHERE id = ?', id) !== undefined;
 
 export function saveVote(store: Store, now: number, vote: Vote): void {
   store.run(
@@ -51,10 +60,16 @@ export function saveVote(store: Store, now: number, vote: Vote): void {
 }
 
 export const denyDigest = (store: Store, digest: string, until: number, incident: string): void => {
-  store.run('INSERT INTO denied_digest (digest, until, incident) VALUES (?,?,?) ON CONFLICT DO UPDATE SET until = excluded.until', digest, until, Number(incident));
+  store.run(
+    'INSERT INTO denied_digest (digest, until, incident) VALUES (?,?,?) ON CONFLICT DO UPDATE SET until = excluded.until',
+    digest,
+    until,
+    Number(incident),
+  );
 };
 export const deniedUntil = (store: Store, digest: string, now: number): number | null =>
-  store.get<{ until: number }>('SELECT until FROM denied_digest WHERE digest = ? AND until > ?', digest, now)?.until ?? null;
+  store.get<{ until: number }>('SELECT until FROM denied_digest WHERE digest = ? AND until > ?', digest, now)?.until ??
+  null;
 
 export interface Run {
   id: string;
@@ -103,7 +118,11 @@ export const runById = (store: Store, id: string): Run | undefined => {
 /** The newest run of an incident. */
 export const lastRun = (store: Store, incident: string, what?: Run['what']): Run | undefined => {
   const row = what
-    ? store.get('SELECT * FROM run WHERE incident = ? AND what = ? ORDER BY created DESC, rowid DESC LIMIT 1', Number(incident), what)
+    ? store.get(
+        'SELECT * FROM run WHERE incident = ? AND what = ? ORDER BY created DESC, rowid DESC LIMIT 1',
+        Number(incident),
+        what,
+      )
     : store.get('SELECT * FROM run WHERE incident = ? ORDER BY created DESC, rowid DESC LIMIT 1', Number(incident));
   return row && runFrom(row);
 };
@@ -113,7 +132,13 @@ export const runsOf = (store: Store, incident: string): Run[] =>
 
 /** Writes the outcome once. False when it was there already. */
 export const endRun = (store: Store, id: string, started: number, ended: number, outcome: Outcome): boolean =>
-  store.run('UPDATE run SET started = ?, ended = ?, outcome_json = ? WHERE id = ? AND ended IS NULL', started, ended, JSON.stringify(outcome), id).changes > 0;
+  store.run(
+    'UPDATE run SET started = ?, ended = ?, outcome_json = ? WHERE id = ? AND ended IS NULL',
+    started,
+    ended,
+    JSON.stringify(outcome),
+    id,
+  ).changes > 0;
 
 export interface GrantRow {
   id: string;

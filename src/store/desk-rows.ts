@@ -51,21 +51,25 @@ export const maintenance = (store: Store): Maintenance | null => {
 export const startMaintenance = (store: Store, now: number, author: string, reason: string): void => {
   store.run('INSERT INTO maintenance (started, author, reason) VALUES (?,?,?)', now, author, reason);
 };
-export const endMaintenance = (store: Store, now: number): boolean => store.run('UPDATE maintenance SET ended = ? WHERE ended IS NULL', now).changes > 0;
+export const endMaintenance = (store: Store, now: number): boolean =>
+  store.run('UPDATE maintenance SET ended = ? WHERE ended IS NULL', now).changes > 0;
 
 export const tell = (store: Store, now: number, user: string, cause: string): void => {
   store.run('INSERT INTO told (user, cause, at) VALUES (?,?,?)', user, cause, now);
 };
 export const toldAt = (store: Store, user: string, cause: string): number | null =>
-  store.get<{ at: number | null }>('SELECT max(at) AS at FROM told WHERE user = ? AND cause = ?', user, cause)?.at ?? null;
+  store.get<{ at: number | null }>('SELECT max(at) AS at FROM told WHERE user = ? AND cause = ?', user, cause)?.at ??
+  null;
 
 /** When this installation first ran. */
-export const installedAt = (store: Store): number => Number(store.get<{ value: number }>("SELECT value FROM meta WHERE key = 'installed'")!.value);
+export const installedAt = (store: Store): number =>
+  Number(store.get<{ value: number }>("SELECT value FROM meta WHERE key = 'installed'")!.value);
 
 /** @returns false when that week was queued before */
 export const claimWeek = (store: Store, now: number, week: string): boolean =>
   store.run('INSERT OR IGNORE INTO report (week, queued) VALUES (?,?)', week, now).changes > 0;
-export const weeksQueued = (store: Store): string[] => store.all<{ week: string }>('SELECT week FROM report ORDER BY week').map(r => r.week);
+export const weeksQueued = (store: Store): string[] =>
+  store.all<{ week: string }>('SELECT week FROM report ORDER BY week').map(r => r.week);
 
 export const saveHealth = (store: Store, now: number, host: string, health: unknown): void => {
   store.run(
@@ -76,12 +80,15 @@ export const saveHealth = (store: Store, now: number, host: string, health: unkn
   );
 };
 export const agentRows = (store: Store): { host: string; seen: number; health: unknown }[] =>
-  store.all('SELECT * FROM agent ORDER BY host').map(r => ({ host: String(r.host), seen: Number(r.seen), health: JSON.parse(String(r.health_json)) }));
+  store
+    .all('SELECT * FROM agent ORDER BY host')
+    .map(r => ({ host: String(r.host), seen: Number(r.seen), health: JSON.parse(String(r.health_json)) }));
 
 /** Opens or closes a blind time of a source: nothing could be read of it from `since` to `until`. */
 export function markBlind(store: Store, now: number, host: string, path: string, why: string | null): void {
   const open = store.get('SELECT id FROM blind WHERE host = ? AND path = ? AND until IS NULL', host, path);
-  if (why !== null && !open) store.run('INSERT INTO blind (host, path, since, why) VALUES (?,?,?,?)', host, path, now, why);
+  if (why !== null && !open)
+    store.run('INSERT INTO blind (host, path, since, why) VALUES (?,?,?,?)', host, path, now, why);
   if (why === null && open) store.run('UPDATE blind SET until = ? WHERE id = ?', now, Number(open.id));
 }
 export const blindRows = (store: Store, from: number, to: number): Row[] =>
@@ -102,7 +109,8 @@ export const sessionRow = <T>(store: Store, id: string): T | null => {
   const row = store.get<{ row_json: string }>('SELECT row_json FROM session WHERE id = ?', id);
   return row ? (JSON.parse(row.row_json) as T) : null;
 };
-export const deleteSession = (store: Store, id: string): boolean => store.run('DELETE FROM session WHERE id = ?', id).changes > 0;
+export const deleteSession = (store: Store, id: string): boolean =>
+  store.run('DELETE FROM session WHERE id = ?', id).changes > 0;
 export const deleteSessionsOf = (store: Store, name: string): void => {
   store.run('DELETE FROM session WHERE name = ?', name);
 };

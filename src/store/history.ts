@@ -23,7 +23,10 @@ export function recordSnapshot(
     let changed = false;
     const { host, config } = snapshot;
     if (config) {
-      const last = store.get<{ hash: string }>('SELECT hash FROM config_seen WHERE host = ? ORDER BY id DESC LIMIT 1', host);
+      const last = store.get<{ hash: string }>(
+        'SELECT hash FROM config_seen WHERE host = ? ORDER BY id DESC LIMIT 1',
+        host,
+      );
       if (last?.hash !== config.hash) {
         changed = true;
         store.run(
@@ -38,7 +41,8 @@ export function recordSnapshot(
         );
       }
     }
-    for (const [group, members] of Object.entries(snapshot.groups)) changed = recordMembers(store, now, host, group, members, byRun) || changed;
+    for (const [group, members] of Object.entries(snapshot.groups))
+      changed = recordMembers(store, now, host, group, members, byRun) || changed;
     return changed;
   });
 }
@@ -54,7 +58,13 @@ function recordMembers(
   const initial = store.get('SELECT 1 FROM group_seen WHERE host = ? AND "group" = ?', host, group) === undefined;
   if (initial) store.run('INSERT INTO group_seen (host, "group", first) VALUES (?,?,?)', host, group, now);
   const known = new Set(
-    store.all<{ user: string }>('SELECT user FROM membership WHERE host = ? AND "group" = ? AND until IS NULL', host, group).map(r => r.user),
+    store
+      .all<{ user: string }>(
+        'SELECT user FROM membership WHERE host = ? AND "group" = ? AND until IS NULL',
+        host,
+        group,
+      )
+      .map(r => r.user),
   );
   const today = new Set(members);
   let changed = false;
@@ -89,21 +99,42 @@ function recordMembers(
 /** The facts only history knows, for one user of one host. */
 export function historyFacts(store: Store, now: number, host: string, user: string | null): Fact[] {
   const at = new Date(now).toISOString();
-  const fact = (name: string, value: Fact['value'], source: string, known = true): Fact => ({ fact: name, value, known, source, at });
+  const fact = (name: string, value: Fact['value'], source: string, known = true): Fact => ({
+    fact: name,
+    value,
+    known,
+    source,
+    at,
+  });
   const facts: Fact[] = [];
   const configs = store
-    .all<{ at: number; groups_json: string; valid: number }>('SELECT at, groups_json, valid FROM config_seen WHERE host = ? ORDER BY id DESC LIMIT 200', host)
+    .all<{ at: number; groups_json: string; valid: number }>(
+      'SELECT at, groups_json, valid FROM config_seen WHERE host = ? ORDER BY id DESC LIMIT 200',
+      host,
+    )
     .map(r => ({ at: Number(r.at), valid: r.valid === 1, groups: JSON.parse(r.groups_json) as string[] }));
   const [current, ...earlier] = configs;
-  const before = earlier.find(c => c.valid && c.groups.length > 0 && current && c.groups.some(g => !current.groups.includes(g)));
+  const before = earlier.find(
+    c => c.valid && c.groups.length > 0 && current && c.groups.some(g => !current.groups.includes(g)),
+  );
   if (!current) {
     facts.push(fact('history.config-narrowed', null, "Readmit's history of the config is empty", false));
     facts.push(fact('history.config-removed-groups', null, "Readmit's history of the config is empty", false));
   } else {
     const removed = before ? before.groups.filter(g => !current.groups.includes(g)) : [];
-    facts.push(fact('history.config-narrowed', removed.length > 0, `Readmit's history of the config, ${configs.length} version(s) seen`));
     facts.push(
-      fact('history.config-removed-groups', removed, before ? `authorised until ${new Date(current.at).toISOString()}` : 'no earlier version authorised more'),
+      fact(
+        'history.config-narrowed',
+        removed.length > 0,
+        `Readmit's history of the config, ${configs.length} version(s) seen`,
+      ),
+    );
+    facts.push(
+      fact(
+        'history.config-removed-groups',
+        removed,
+        before ? `authorised until ${new Date(current.at).toISOString()}` : 'no earlier version authorised more',
+      ),
     );
   }
   if (user !== null) {
@@ -119,7 +150,9 @@ export function historyFacts(store: Store, now: number, host: string, user: stri
       fact(
         'history.group-removed',
         [...new Set(removals.map(r => r.group))],
-        removals[0] ? `taken out of ${removals[0].group} before ${new Date(Number(removals[0].until)).toISOString()}` : "Readmit's history of the groups, 90 days",
+        removals[0]
+          ? `taken out of ${removals[0].group} before ${new Date(Number(removals[0].until)).toISOString()}`
+          : "Readmit's history of the groups, 90 days",
       ),
     );
   }
@@ -151,7 +184,10 @@ export const membershipRows = (store: Store): MembershipRow[] =>
 
 /** Members, as last seen, of the groups the host's config authorised when it was last seen. */
 export function authorizedUsers(store: Store, host: string): string[] {
-  const config = store.get<{ groups_json: string }>('SELECT groups_json FROM config_seen WHERE host = ? ORDER BY id DESC LIMIT 1', host);
+  const config = store.get<{ groups_json: string }>(
+    'SELECT groups_json FROM config_seen WHERE host = ? ORDER BY id DESC LIMIT 1',
+    host,
+  );
   if (!config) return [];
   const groups = JSON.parse(config.groups_json) as string[];
   return store

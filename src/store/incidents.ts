@@ -67,14 +67,34 @@ export function incident(store: Store, id: string): IncidentRecord {
   return recordOf(row);
 }
 
-export const liveIncident = (store: Store, kind: IncidentKind, key: string, host: string): IncidentRecord | undefined => {
-  const row = store.get(`SELECT * FROM incident WHERE kind = ? AND key = ? AND host = ? AND ${LIVE} LIMIT 1`, kind, key, host);
+export const liveIncident = (
+  store: Store,
+  kind: IncidentKind,
+  key: string,
+  host: string,
+): IncidentRecord | undefined => {
+  const row = store.get(
+    `SELECT * FROM incident WHERE kind = ? AND key = ? AND host = ? AND ${LIVE} LIMIT 1`,
+    kind,
+    key,
+    host,
+  );
   return row && recordOf(row);
 };
 
 /** The newest incident of this key, ended or not. */
-export const lastIncident = (store: Store, kind: IncidentKind, key: string, host: string): IncidentRecord | undefined => {
-  const row = store.get('SELECT * FROM incident WHERE kind = ? AND key = ? AND host = ? ORDER BY id DESC LIMIT 1', kind, key, host);
+export const lastIncident = (
+  store: Store,
+  kind: IncidentKind,
+  key: string,
+  host: string,
+): IncidentRecord | undefined => {
+  const row = store.get(
+    'SELECT * FROM incident WHERE kind = ? AND key = ? AND host = ? ORDER BY id DESC LIMIT 1',
+    kind,
+    key,
+    host,
+  );
   return row && recordOf(row);
 };
 
@@ -89,7 +109,9 @@ export const dueIncidents = (store: Store, now: number): IncidentRecord[] =>
   store.all('SELECT * FROM incident WHERE due IS NOT NULL AND due <= ? ORDER BY due LIMIT 200', now).map(recordOf);
 
 export const nextDue = (store: Store): number | null =>
-  (store.get<{ due: number | null }>('SELECT min(due) AS due FROM incident WHERE due IS NOT NULL')?.due ?? null) as number | null;
+  (store.get<{ due: number | null }>('SELECT min(due) AS due FROM incident WHERE due IS NOT NULL')?.due ?? null) as
+    | number
+    | null;
 
 export function openIncident(
   store: Store,
@@ -110,7 +132,12 @@ export function openIncident(
       what.held ? 1 : 0,
       now,
     );
-    record(store, now, { actor: 'readmit', what: `opened: ${what.because}`, incident: String(id), after: { state: 'open', kind: what.kind, key: what.key } });
+    record(store, now, {
+      actor: 'readmit',
+      what: `opened: ${what.because}`,
+      incident: String(id),
+      after: { state: 'open', kind: what.kind, key: what.key },
+    });
     return incident(store, String(id));
   });
 }
@@ -181,7 +208,14 @@ export function move(
     );
     if (!changes) throw new Refused(`incident ${id} is ${incident(store, id).state}, not ${from} any more`);
     update(store, now, id, ended ? { inhibitedBy: null, ...change } : change);
-    record(store, now, { actor: by.actor, what: by.what, incident: id, plan: by.plan ?? null, before: { state: from }, after: { state: to } });
+    record(store, now, {
+      actor: by.actor,
+      what: by.what,
+      incident: id,
+      plan: by.plan ?? null,
+      before: { state: from },
+      after: { state: to },
+    });
     if (ended) releaseInhibited(store, now, id);
     return incident(store, id);
   });

@@ -23,7 +23,14 @@ const GENESIS = '0'.repeat(64);
 export function record(
   store: Store,
   now: number,
-  entry: { actor: string; what: string; incident?: string | null; plan?: string | null; before?: unknown; after?: unknown },
+  entry: {
+    actor: string;
+    what: string;
+    incident?: string | null;
+    plan?: string | null;
+    before?: unknown;
+    after?: unknown;
+  },
 ): void {
   const last = store.get<{ seq: number; digest: string }>('SELECT seq, digest FROM journal ORDER BY seq DESC LIMIT 1');
   const full = {
@@ -84,8 +91,10 @@ export function verifyJournal(store: Store): ChainVerdict {
     if (!entries.length) return { ok: true, entries: expected - 1, head: previous };
     for (const entry of entries) {
       if (entry.seq !== expected) return { ok: false, firstBad: expected, why: `entry ${expected} is missing` };
-      if (entry.previous !== previous) return { ok: false, firstBad: entry.seq, why: 'it does not follow the entry before it' };
-      if (chainDigest(entry) !== entry.digest) return { ok: false, firstBad: entry.seq, why: 'its content was changed' };
+      if (entry.previous !== previous)
+        return { ok: false, firstBad: entry.seq, why: 'it does not follow the entry before it' };
+      if (chainDigest(entry) !== entry.digest)
+        return { ok: false, firstBad: entry.seq, why: 'its content was changed' };
       previous = entry.digest;
       expected++;
     }

@@ -48,7 +48,9 @@ export function commitBatch(store: Store, now: number, batch: Batch): BatchVerdi
 }
 
 export const committedPositions = (store: Store, host: string): { id: string; committed: number }[] =>
-  store.all<{ id: string; committed: number }>('SELECT id, committed FROM source WHERE host = ?', host).map(r => ({ ...r }));
+  store
+    .all<{ id: string; committed: number }>('SELECT id, committed FROM source WHERE host = ?', host)
+    .map(r => ({ ...r }));
 
 const HOUR = 3_600_000;
 
@@ -57,7 +59,14 @@ const HOUR = 3_600_000;
  * @param fresh how many of it the other log has not told of: only these are counted by the hour
  * @param incident the one that explains it, if any
  */
-export function countTally(store: Store, host: string, source: string, t: Tally, fresh: number, incident: string | null): void {
+export function countTally(
+  store: Store,
+  host: string,
+  source: string,
+  t: Tally,
+  fresh: number,
+  incident: string | null,
+): void {
   const id = incident === null ? null : Number(incident);
   store.run(
     'INSERT INTO observation (host, source, event, user, ip, endpoint, account, count, fresh, first, last, approximate, self_reported, sample, offset, incident) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)',
@@ -169,7 +178,11 @@ export const knownUsersOf = (store: Store, incident: string, limit = 500): strin
     .map(r => r.user);
 
 /** Denials of these users (of everybody when empty) after `since`, and when the last of them was: what verification must not see. */
-export function denialsSince(store: Store, users: string[], since: number): { newDenials: number; lastDenial: number | null } {
+export function denialsSince(
+  store: Store,
+  users: string[],
+  since: number,
+): { newDenials: number; lastDenial: number | null } {
   const names = users.map(() => '?').join(',');
   const row = store.get<{ n: number | null; last: number | null }>(
     `SELECT sum(count) AS n, max(last) AS last FROM observation WHERE event = 'denied' AND last > ? ${users.length ? `AND user IN (${names})` : ''}`,
@@ -197,9 +210,18 @@ export const talliesSince = (store: Store, since: number): Tally[] =>
   }));
 
 /** The last denial of a user the server told of, and the last their own client told of. */
-export const lastSeen = (store: Store, user: string): { server: number | null; client: number | null; event: string | null; endpoint: string | null } => {
-  const server = store.get("SELECT last FROM observation WHERE user = ? AND event = 'denied' AND self_reported = 0 ORDER BY last DESC LIMIT 1", user);
-  const client = store.get('SELECT last, event, endpoint FROM observation WHERE user = ? AND self_reported = 1 ORDER BY last DESC LIMIT 1', user);
+export const lastSeen = (
+  store: Store,
+  user: string,
+): { server: number | null; client: number | null; event: string | null; endpoint: string | null } => {
+  const server = store.get(
+    "SELECT last FROM observation WHERE user = ? AND event = 'denied' AND self_reported = 0 ORDER BY last DESC LIMIT 1",
+    user,
+  );
+  const client = store.get(
+    'SELECT last, event, endpoint FROM observation WHERE user = ? AND self_reported = 1 ORDER BY last DESC LIMIT 1',
+    user,
+  );
   return {
     server: server ? Number(server.last) : null,
     client: client ? Number(client.last) : null,
@@ -210,20 +232,36 @@ export const lastSeen = (store: Store, user: string): { server: number | null; c
 
 /** What an incident's log lines told of last. */
 export const lastEvent = (store: Store, incident: string): string | null =>
-  store.get<{ event: string }>('SELECT event FROM observation WHERE incident = ? ORDER BY last DESC LIMIT 1', Number(incident))?.event ?? null;
+  store.get<{ event: string }>(
+    'SELECT event FROM observation WHERE incident = ? ORDER BY last DESC LIMIT 1',
+    Number(incident),
+  )?.event ?? null;
 
 /** When this user was last seen to work: by a log line of theirs, or by test jobs that passed. */
 export function lastSuccess(store: Store, user: string): number | null {
-  const own = store.get<{ at: number | null }>("SELECT max(last) AS at FROM observation WHERE user = ? AND event = 'succeeded'", user)?.at ?? null;
-  const proved = store.get<{ at: number | null }>("SELECT max(updated) AS at FROM incident WHERE kind = 'user' AND key = ? AND state = 'resolved'", user)?.at ?? null;
+  const own =
+    store.get<{ at: number | null }>(
+      "SELECT max(last) AS at FROM observation WHERE user = ? AND event = 'succeeded'",
+      user,
+    )?.at ?? null;
+  const proved =
+    store.get<{ at: number | null }>(
+      "SELECT max(updated) AS at FROM incident WHERE kind = 'user' AND key = ? AND state = 'resolved'",
+      user,
+    )?.at ?? null;
   const last = Math.max(own ?? 0, proved ?? 0);
   return last > 0 ? last : null;
 }
 
-export const sources = (store: Store): Row[] => store.all('SELECT * FROM source ORDER BY kind DESC, path, updated DESC LIMIT 500');
+export const sources = (store: Store): Row[] =>
+  store.all('SELECT * FROM source ORDER BY kind DESC, path, updated DESC LIMIT 500');
 
 /** Denials per hour since `from`, of one incident or of all. */
-export const hoursByIncident = (store: Store, from: number, id?: string): { incident: string; hour: number; count: number }[] =>
+export const hoursByIncident = (
+  store: Store,
+  from: number,
+  id?: string,
+): { incident: string; hour: number; count: number }[] =>
   store
     .all<{ incident: number; hour: number; count: number }>(
       `SELECT incident, hour, sum(count) AS count FROM hour WHERE hour >= ? AND event = 'denied' AND incident ${id === undefined ? '> 0' : '= ?'} GROUP BY incident, hour`,

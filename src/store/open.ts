@@ -86,7 +86,9 @@ export function openStore(file: string): Store {
   const network = NETWORK_FILE_SYSTEMS.get(Number(statfsSync(dirname(file)).type) >>> 0);
   if (network) throw new Refused(`${dirname(file)} is on ${network}: the state directory must be on a local disk`);
   const db = new DatabaseSync(file);
-  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON;');
+  db.exec(
+    'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON;',
+  );
   const store = new Store(db);
   migrate(store);
   return store;

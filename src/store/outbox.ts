@@ -46,7 +46,14 @@ const rowOf = (row: Row): OutboxRow => ({
 });
 
 export const dueRows = (store: Store, now: number, channel: Channel, limit = 100): OutboxRow[] =>
-  store.all('SELECT * FROM outbox WHERE done IS NULL AND due <= ? AND channel = ? ORDER BY due, id LIMIT ?', now, channel, limit).map(rowOf);
+  store
+    .all(
+      'SELECT * FROM outbox WHERE done IS NULL AND due <= ? AND channel = ? ORDER BY due, id LIMIT ?',
+      now,
+      channel,
+      limit,
+    )
+    .map(rowOf);
 
 export const nextOutboxDue = (store: Store): number | null =>
   store.get<{ due: number | null }>('SELECT min(due) AS due FROM outbox WHERE done IS NULL')?.due ?? null;
@@ -58,7 +65,12 @@ export const markDone = (store: Store, now: number, id: number, result: string):
 /** Tried in vain: 1, 2, 4 … seconds, at most five minutes. */
 export const markFailed = (store: Store, now: number, row: OutboxRow, error: string): void => {
   const wait = Math.min(300_000, 1000 * 2 ** Math.min(row.attempts, 9));
-  store.run('UPDATE outbox SET attempts = attempts + 1, due = ?, result = ? WHERE id = ?', now + wait, error.slice(0, 500), row.id);
+  store.run(
+    'UPDATE outbox SET attempts = attempts + 1, due = ?, result = ? WHERE id = ?',
+    now + wait,
+    error.slice(0, 500),
+    row.id,
+  );
 };
 
 /** When mails of this kind of key went out since, for limits. */
@@ -75,7 +87,7 @@ export const sentSince = (store: Store, channel: Channel, since: number, keyPref
 
 export const pending = (store: Store, channel: Channel): { count: number; oldest: number | null; error: string } => {
   const row = store.get(
-    "SELECT count(*) AS n, min(created) AS oldest, max(result) AS error FROM outbox WHERE done IS NULL AND channel = ? AND attempts > 0",
+    'SELECT count(*) AS n, min(created) AS oldest, max(result) AS error FROM outbox WHERE done IS NULL AND channel = ? AND attempts > 0',
     channel,
   )!;
   return { count: Number(row.n), oldest: row.oldest as number | null, error: String(row.error ?? '') };

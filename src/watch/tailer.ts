@@ -40,6 +40,9 @@ export class Tailer {
   #sources = new Map<string, { source: Source; tail: Tail }>();
   /** Sources that hold something for serve. */
   #busy = new Set<Source>();
+  /** Of these, the ones that were read or acknowledged since they were last asked for a batch. */
+  #moved = new Set<Source>();
+  #unrecorded = new Set<Source>();
   #generations = new Map<string, number>();
   #records = new Map<string, PathRecord>();
   #strangers: Committed[] = [];
@@ -85,7 +88,7 @@ export class Tailer {
     if (!tail) return;
     for (const source of [...tail.sources, ...tail.past]) {
       if (source.id) this.#sources.delete(source.id);
-      this.#busy.delete(source);
+      for (const set of [this.#busy, this.#moved, this.#unrecorded]) set.delete(source);
       source.outbox?.restart(source.outbox.committed);
     }
     tail.close();
@@ -96,8 +99,14 @@ export class Tailer {
   /** One look at one log. */
   async poll(tail: Tail): Promise<Turn> {
     const turn = await tail.poll();
-    for (const source of tail.sources) if (!source.settledUp) this.#busy.add(source);
+    for (const source of tail.sources) if (!source.settledUp) this.#holds(source);
     return turn;
+  }
+
+  #holds(source: Source): void {
+    this.#busy.add(source);
+    this.#moved.add(source);
+    if (source.recorded === 'no') this.#unrecorded.add(source);
   }
 
   /**
@@ -105,16 +114,24 @@ export class Tailer {
    * same name, and other bytes another one. One write serves all that wait.
    */
   async record(): Promise<void> {
-    const fresh = [...this.#busy].filter(source => source.recorded === 'no');
-    if (fresh.length === 0) return;
+    if (this.#unrecorded.size === 0) return;
+    const fresh = [...this.#unrecorded];
+    this.#unrecorded.clear();
     await this.shared.checkpoint.save();
-    for (const source of fresh) source.recorded = 'yes';
+    for (const source of fresh) {
+      source.recorded = 'yes';
+      if (this.#busy.has(source)) this.#moved.add(source);
+    }
   }
 
-  /** The batches to send now. Asking counts as sending: see `unsent`. */
-  outgoing(): Batch[] {
+  /**
+   * The batches to send now. Asking counts as sending: see `unsent`.
+   * @param which `moved`: of sources that were read or acknowledged since the last call. `all`: those too that waited,
+   * for company or for an answer; to be asked a few times a second.
+   */
+  outgoing(which: 'moved' | 'all' = 'all'): Batch[] {
     const out: Batch[] = [];
-    for (const source of this.#busy) {
+    for (const source of which === 'all' ? this.#busy : this.#moved) {
       if (source.settledUp) this.#busy.delete(source);
       else if (source.recorded === 'yes') {
         const hurry = source.pausedAt !== null || source.standing === 'rotated' || source.outbox!.batches > 1;
@@ -122,6 +139,7 @@ export class Tailer {
         if (draft) out.push(draft.batch);
       }
     }
+    this.#moved.clear();
     return out;
   }
 
@@ -139,8 +157,8 @@ export class Tailer {
     if (verdict === 'known') return null;
     if (verdict === 'elsewhere') {
       tail.again(source, committed);
-      if (!source.settledUp) this.#busy.add(source);
     }
+    if (!source.settledUp) this.#holds(source);
     this.shared.checkpoint.changed(tail.place.path, tail.record);
     return tail;
   }

@@ -39,6 +39,8 @@ interface Followed {
   events: 'watched' | 'none';
   hotUntil: number;
   busy: 'yes' | 'no';
+  /** What a first look finds was there before: it does not mean that somebody writes now. */
+  first: 'yes' | 'no';
 }
 
 /** Logs to look at now, logs that grew within the last second, and who sleeps until there is one of them. */
@@ -89,9 +91,9 @@ export class Waker {
   add(tail: Tail): void {
     const { path } = tail.place;
     const disk = this.#o.isNetwork(path) ? 'network' : 'local';
-    const followed: Followed = { tail, disk, events: 'none', hotUntil: 0, busy: 'no' };
+    const followed: Followed = { tail, disk, events: 'none', hotUntil: 0, busy: 'no', first: 'yes' };
     this.#followed.set(path, followed);
-    this.#heat(followed);
+    this.#once(followed);
   }
 
   remove(path: string): void {
@@ -180,12 +182,13 @@ export class Waker {
       }
       const now = this.#o.steady();
       if (turn === 'more') again = 'more';
-      if (turn === 'more' || turn === 'grew') {
+      if (turn === 'more' || (turn === 'grew' && followed.first === 'no')) {
         followed.hotUntil = now + HOT_MS;
         hot.add(followed);
       }
       // What is paused is woken by the acknowledgement it waits for.
       else if (turn === 'paused' || now >= followed.hotUntil) hot.delete(followed);
+      followed.first = 'no';
       this.#listen(followed);
       if (now >= sliceEnd) {
         this.#o.after();

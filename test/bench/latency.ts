@@ -16,14 +16,18 @@ export interface Quantiles {
 
 export function quantiles(values: number[]): Quantiles {
   const sorted = [...values].sort((a, b) => a - b);
-  const at = (q: number): number => Math.round(sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)]! * 10) / 10;
+  const at = (q: number): number =>
+    Math.round(sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)]! * 10) / 10;
   return { n: sorted.length, p50: at(0.5), p90: at(0.9), p99: at(0.99) };
 }
 
 export async function latencies(rounds: number): Promise<Record<string, Quantiles>> {
   const c = await Cluster.start();
   try {
-    return { 'denial → incident committed (ms)': await committed(c, rounds), ...(await shownAndStarted(c, Math.max(5, Math.floor(rounds / 4)))) };
+    return {
+      'denial → incident committed (ms)': await committed(c, rounds),
+      ...(await shownAndStarted(c, Math.max(5, Math.floor(rounds / 4)))),
+    };
   } finally {
     await c.end();
   }
@@ -38,7 +42,10 @@ async function committed(c: Cluster, rounds: number): Promise<Quantiles> {
     for (let n = 0; n < rounds; n++) {
       const endpoint = `/latency/${n}`;
       const started = performance.now();
-      appendFileSync(log, `[WARNING] Unauthorized access attempt from 10.1.1.1: user nobody.there, endpoint ${endpoint}\n`);
+      appendFileSync(
+        log,
+        `[WARNING] Unauthorized access attempt from 10.1.1.1: user nobody.there, endpoint ${endpoint}\n`,
+      );
       while (!counted.get(endpoint)?.n) {
         if (performance.now() - started > 10_000) throw new Error('a denial was not counted within 10 s');
         await new Promise(r => setImmediate(r));
@@ -59,15 +66,24 @@ async function shownAndStarted(c: Cluster, rounds: number): Promise<Record<strin
     await c.practice('break', 'missing-group', 'alice');
     await c.submit('alice');
     const begin = performance.now();
-    const i = await c.incidentOf('an incident', i => i.key === 'alice' && !['resolved', 'undone', 'expired'].includes(i.state));
+    const i = await c.incidentOf(
+      'an incident',
+      i => i.key === 'alice' && !['resolved', 'undone', 'expired'].includes(i.state),
+    );
     shown.push(performance.now() - begin);
     await c.incidentOf('a proposal', p => p.id === i.id && p.state === 'proposed');
     await c.json('approve', i.id, '--as', 'root-ann');
     await c.incidentOf('resolved', p => p.id === i.id && p.state === 'resolved', 60_000);
     const approved = Date.parse((await c.show(i.id)).history.find(h => h.what.startsWith('approved by'))!.at);
-    const audit = readFileSync(join(c.dir, 'state/exec/audit.jsonl'), 'utf8').trim().split('\n').map(l => JSON.parse(l) as { what: string; time: string });
+    const audit = readFileSync(join(c.dir, 'state/exec/audit.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map(l => JSON.parse(l) as { what: string; time: string });
     const intent = audit.map(e => Date.parse(e.time)).filter(t => t >= approved)[0]!;
     started.push(intent - approved);
   }
-  return { 'refused → in `incidents --json`, the command itself included (ms)': quantiles(shown), 'last vote → intent in the audit (ms)': quantiles(started) };
+  return {
+    'refused → in `incidents --json`, the command itself included (ms)': quantiles(shown),
+    'last vote → intent in the audit (ms)': quantiles(started),
+  };
 }

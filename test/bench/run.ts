@@ -21,7 +21,8 @@ interface Timed {
 
 /** One run of a whole process, with the operating system's own account of it. */
 function timed(argv: string[]): Timed {
-  const script = 'import resource,subprocess,sys,time\nt=time.perf_counter()\np=subprocess.run(sys.argv[1:],stdout=subprocess.PIPE)\nw=time.perf_counter()-t\nu=resource.getrusage(resource.RUSAGE_CHILDREN)\nsys.stderr.write(f"{w} {u.ru_utime+u.ru_stime} {u.ru_maxrss}")\nsys.stdout.buffer.write(p.stdout)\nsys.exit(p.returncode)';
+  const script =
+    'import resource,subprocess,sys,time\nt=time.perf_counter()\np=subprocess.run(sys.argv[1:],stdout=subprocess.PIPE)\nw=time.perf_counter()-t\nu=resource.getrusage(resource.RUSAGE_CHILDREN)\nsys.stderr.write(f"{w} {u.ru_utime+u.ru_stime} {u.ru_maxrss}")\nsys.stdout.buffer.write(p.stdout)\nsys.exit(p.returncode)';
   const run = spawnSync('python3', ['-c', script, ...argv], { encoding: 'utf8', maxBuffer: 1 << 28 });
   if (run.status !== 0) throw new Error(`${argv.join(' ')}: ${run.stderr}`);
   const [wall, cpu, rss] = run.stderr.trim().split('\n').at(-1)!.split(' ').map(Number);
@@ -53,11 +54,16 @@ const two = (n: number): number => Math.round(n * 100) / 100;
 
 function scanBench(dir: string, lines: number, pairs: number, denials: string): Record<string, unknown> {
   const name = join(dir, `sched-${denials}`);
-  execFileSync(process.execPath, [join(HERE, 'generate.mjs'), '--out', name, '--lines', String(lines), '--denials', denials], { stdio: 'ignore' });
+  execFileSync(
+    process.execPath,
+    [join(HERE, 'generate.mjs'), '--out', name, '--lines', String(lines), '--denials', denials],
+    { stdio: 'ignore' },
+  );
   const log = `${name}.log`;
   const limit = join(dir, 'limit');
   const yardsticks: Record<string, string[]> = {};
-  if (spawnSync('gcc', ['-O3', '-march=native', '-o', limit, join(HERE, 'limit.c')]).status === 0) yardsticks.c = [limit, log];
+  if (spawnSync('gcc', ['-O3', '-march=native', '-o', limit, join(HERE, 'limit.c')]).status === 0)
+    yardsticks.c = [limit, log];
   if (existsSync('/usr/bin/mawk')) yardsticks.mawk = ['mawk', '-f', join(HERE, 'count.awk'), log];
   const ours = [process.execPath, join(ROOT, 'src/main.ts'), 'scan', log, '--json'];
   const answer = `${readFileSync(`${name}.answer.tsv`, 'utf8').trim()}\nL\t${lines}`;
@@ -74,13 +80,20 @@ function scanBench(dir: string, lines: number, pairs: number, denials: string): 
     lines,
     denials: Number(denials),
     agrees,
-    readmit: { wall: two(median(own.map(o => o.wall))), cpu: two(median(own.map(o => o.cpu))), megabytes: Math.round(Math.max(...own.map(o => o.rss)) / 1024) },
-    ratios: Object.fromEntries(Object.entries(ratios).map(([who, r]) => [who, { min: two(Math.min(...r)), median: two(median(r)) }])),
+    readmit: {
+      wall: two(median(own.map(o => o.wall))),
+      cpu: two(median(own.map(o => o.cpu))),
+      megabytes: Math.round(Math.max(...own.map(o => o.rss)) / 1024),
+    },
+    ratios: Object.fromEntries(
+      Object.entries(ratios).map(([who, r]) => [who, { min: two(Math.min(...r)), median: two(median(r)) }]),
+    ),
   };
 }
 
 const args = process.argv.slice(2);
-const option = (name: string, fallback: string): string => (args.includes(name) ? (args[args.indexOf(name) + 1] ?? fallback) : fallback);
+const option = (name: string, fallback: string): string =>
+  args.includes(name) ? (args[args.indexOf(name) + 1] ?? fallback) : fallback;
 const only = option('--only', '');
 const dir = mkdtempSync(join(tmpdir(), 'readmit-bench-'));
 const result: Record<string, unknown> = {};
@@ -88,7 +101,8 @@ try {
   if (only !== 'latency') {
     const lines = Number(option('--lines', '5000000'));
     const pairs = Number(option('--pairs', '7'));
-    for (const denials of ['0.10', '0.90']) result[`scan, ${Number(denials) * 100} % denials`] = scanBench(dir, lines, pairs, denials);
+    for (const denials of ['0.10', '0.90'])
+      result[`scan, ${Number(denials) * 100} % denials`] = scanBench(dir, lines, pairs, denials);
   }
   if (only !== 'scan') result.waiting = await latencies(Number(option('--rounds', '60')));
 } finally {

@@ -58,10 +58,14 @@ export class Cluster {
   }
 
   async up(): Promise<void> {
-    const child = spawn(process.execPath, [join(ROOT, 'src/main.ts'), 'demo', '--dir', this.dir, '--port', String(this.port)], {
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const child = spawn(
+      process.execPath,
+      [join(ROOT, 'src/main.ts'), 'demo', '--dir', this.dir, '--port', String(this.port)],
+      {
+        detached: true,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
     this.#child = child;
     this.output = '';
     await new Promise<void>((ready, fail) => {
@@ -104,7 +108,10 @@ export class Cluster {
   /** Variables of DIR/env, as a shell would have them after sourcing it. */
   env(): Record<string, string> {
     return Object.fromEntries(
-      [...readFileSync(join(this.dir, 'env'), 'utf8').matchAll(/^(?:export )?([A-Z_]+)=(.*)$/gm)].map(m => [m[1]!, m[2]!.replace(/^["']|["']$/g, '')]),
+      [...readFileSync(join(this.dir, 'env'), 'utf8').matchAll(/^(?:export )?([A-Z_]+)=(.*)$/gm)].map(m => [
+        m[1]!,
+        m[2]!.replace(/^["']|["']$/g, ''),
+      ]),
     );
   }
 
@@ -115,7 +122,8 @@ export class Cluster {
     if (result.code !== 0) throw new Error(`practice ${argv.join(' ')}: ${result.out}${result.err}`);
     return result;
   };
-  readmit = (...argv: string[]): Promise<Result> => command(join(this.dir, 'bin/readmit'), argv, { ...process.env, READMIT_CONFIG: join(this.dir, 'readmit.yaml') });
+  readmit = (...argv: string[]): Promise<Result> =>
+    command(join(this.dir, 'bin/readmit'), argv, { ...process.env, READMIT_CONFIG: join(this.dir, 'readmit.yaml') });
 
   async json<T>(...argv: string[]): Promise<T> {
     const { out, err } = await this.readmit(...argv, '--json');
@@ -141,7 +149,9 @@ export class Cluster {
       if (found) return found;
       if (performance.now() > end) {
         const incidents = await this.incidents().catch(() => []);
-        throw new Error(`${what}: not within ${limitMs} ms\n${JSON.stringify(incidents, null, 1)}\n${this.output.slice(-4000)}`);
+        throw new Error(
+          `${what}: not within ${limitMs} ms\n${JSON.stringify(incidents, null, 1)}\n${this.output.slice(-4000)}`,
+        );
       }
       await new Promise(r => setTimeout(r, 50));
     }

@@ -29,7 +29,8 @@ function pidOf(group: number, part: string): number | null {
     try {
       const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
       const pgrp = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]);
-      if (pgrp === group && readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').includes(part)) return Number(name);
+      if (pgrp === group && readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').includes(part))
+        return Number(name);
     } catch {}
   }
   return null;
@@ -71,14 +72,21 @@ describe('kill -9, again and again', () => {
       if (wholeLoop) await c.practice('break', 'missing-group', user);
       const lines = 20 + Math.floor(rnd() * 80);
       for (let n = 0; n < lines; n++) {
-        appendFileSync(log, `[WARNING] Unauthorized access attempt from 10.9.8.7: user crash.${round}, endpoint /r${round}/n${n}\n`);
+        appendFileSync(
+          log,
+          `[WARNING] Unauthorized access attempt from 10.9.8.7: user crash.${round}, endpoint /r${round}/n${n}\n`,
+        );
         written++;
         if (n === Math.floor(lines / 2)) kill();
         if (n % 10 === 0) await new Promise(r => setTimeout(r, rnd() * 8));
       }
       if (!wholeLoop) continue;
       await c.submit(user);
-      const open = await c.incidentOf(`round ${round}: a proposal for ${user}`, i => i.key === user && i.state === 'proposed', 40_000);
+      const open = await c.incidentOf(
+        `round ${round}: a proposal for ${user}`,
+        i => i.key === user && i.state === 'proposed',
+        40_000,
+      );
       if (rnd() < 0.5) kill();
       await c.until(
         `round ${round}: the vote is taken`,
@@ -91,27 +99,41 @@ describe('kill -9, again and again', () => {
       );
       await new Promise(r => setTimeout(r, rnd() * 150));
       kill();
-      await c.incidentOf(`round ${round}: ${user} works again`, i => i.id === open.id && i.state === 'resolved', 90_000);
+      await c.incidentOf(
+        `round ${round}: ${user} works again`,
+        i => i.id === open.id && i.state === 'resolved',
+        90_000,
+      );
       expect((await c.submit(user)).code).toBe(0);
       letIn++;
     }
-    const counted = (): number => Number(query<{ n: number }>("SELECT sum(count) AS n FROM observation WHERE user LIKE 'crash.%'")[0]!.n ?? 0);
+    const counted = (): number =>
+      Number(query<{ n: number }>("SELECT sum(count) AS n FROM observation WHERE user LIKE 'crash.%'")[0]!.n ?? 0);
     await c.until('every line is counted', async () => counted() >= written, 40_000);
     expect(counted()).toBe(written);
-    const perRound = query<{ user: string; n: number }>("SELECT user, sum(count) AS n FROM observation WHERE user LIKE 'crash.%' GROUP BY user");
+    const perRound = query<{ user: string; n: number }>(
+      "SELECT user, sum(count) AS n FROM observation WHERE user LIKE 'crash.%' GROUP BY user",
+    );
     expect(perRound).toHaveLength(ROUNDS);
     expect(kills).toBeGreaterThan(ROUNDS / 2);
 
     // Once each: one run, one "done" in the executor's own audit, one grant, one alert per incident.
-    const audit = readFileSync(join(c.dir, 'state/exec/audit.jsonl'), 'utf8').trim().split('\n').map(l => JSON.parse(l) as { what: string; plan: string | null });
+    const audit = readFileSync(join(c.dir, 'state/exec/audit.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map(l => JSON.parse(l) as { what: string; plan: string | null });
     const intents = audit.filter(e => e.what.startsWith('intent') && e.plan !== null);
     expect(new Set(intents.map(e => JSON.stringify(e))).size).toBe(intents.length);
     expect(query<{ n: number }>('SELECT count(*) AS n FROM access_grant')[0]!.n).toBe(letIn);
-    const alerts = query<{ incident: number; n: number }>("SELECT incident, count(*) AS n FROM outbox WHERE key LIKE 'alert-%' GROUP BY incident");
+    const alerts = query<{ incident: number; n: number }>(
+      "SELECT incident, count(*) AS n FROM outbox WHERE key LIKE 'alert-%' GROUP BY incident",
+    );
     expect(alerts.every(a => a.n === 1)).toBe(true);
     const stuck = (await c.incidents()).filter(i => ['approved', 'running', 'verifying'].includes(i.state));
     expect(stuck).toEqual([]);
     expect((await c.readmit('audit', 'verify')).code).toBe(0);
-    console.log(`crash: ${ROUNDS} rounds, ${kills} kills, ${written} lines written, ${counted()} counted, ${letIn} let in, 0 twice`);
+    console.log(
+      `crash: ${ROUNDS} rounds, ${kills} kills, ${written} lines written, ${counted()} counted, ${letIn} let in, 0 twice`,
+    );
   }, 900_000);
 });

@@ -8,7 +8,15 @@ import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cluster } from './cluster.ts';
 
-const CHROMIUM = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const CHROMIUM = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
 
 describe('from a denial to a person who works again', () => {
   let c: Cluster;
@@ -23,14 +31,20 @@ describe('from a denial to a person who works again', () => {
   });
 
   const groupFile = (): string => readFileSync(join(c.dir, 'etc/group'), 'utf8');
-  const members = (group: string): string[] => groupFile().split('\n').find(l => l.startsWith(`${group}:`))!.split(':')[3]!.split(',').filter(Boolean);
+  const members = (group: string): string[] =>
+    groupFile()
+      .split('\n')
+      .find(l => l.startsWith(`${group}:`))!
+      .split(':')[3]!
+      .split(',')
+      .filter(Boolean);
 
   /** A page signed in as `name`, by a one-time link from the host. */
   async function signedIn(name: string) {
     const link = (await c.readmit('sign-in', '--as', name)).out.trim();
     const page = await (await browser.newContext()).newPage();
     await page.goto(link);
-    await page.getByRole('button', { name: new RegExp(`sign in`, 'i') }).click();
+    await page.getByRole('button', { name: /sign in/i }).click();
     return page;
   }
 
@@ -61,7 +75,9 @@ describe('from a denial to a person who works again', () => {
     expect(members('claw-users')).toContain('alice');
     expect((await c.submit('alice')).out).toMatch(/^Job submitted/);
     await page.context().close();
-    expect((await c.mails()).filter(m => m.subject.includes("can't submit") && m.to.join().includes('root-ann')).length).toBe(1);
+    expect(
+      (await c.mails()).filter(m => m.subject.includes("can't submit") && m.to.join().includes('root-ann')).length,
+    ).toBe(1);
   });
 
   it('missing-group: bob is let in from the command line', async () => {
@@ -83,7 +99,9 @@ describe('from a denial to a person who works again', () => {
     expect((await c.submit('carol')).code).toBe(1);
     const incident = await c.incidentOf('advice for carol', i => i.key === 'carol' && i.state === 'advised');
     expect(incident.cause).toBe('openclaw/expired-token');
-    const mail = await c.until('the mail to carol', async () => (await c.mails()).find(m => m.to.join().includes('carol@')));
+    const mail = await c.until('the mail to carol', async () =>
+      (await c.mails()).find(m => m.to.join().includes('carol@')),
+    );
     expect(mail.text).toContain('clw login');
     expect((await c.mails()).filter(m => m.to.join().includes('root-')).length).toBe(before);
     await c.as('carol', 'clw', 'logout');
@@ -98,7 +116,10 @@ describe('from a denial to a person who works again', () => {
     await c.practice('break', 'config-too-strict');
     const broken = readFileSync(file, 'utf8');
     expect((await c.submit('alice')).code).toBe(1);
-    const incident = await c.incidentOf('a proposal', i => i.cause === 'openclaw/config-too-strict' && i.state === 'proposed');
+    const incident = await c.incidentOf(
+      'a proposal',
+      i => i.cause === 'openclaw/config-too-strict' && i.state === 'proposed',
+    );
     expect(incident).toMatchObject({ tier: 2, needs: 2 });
     const first = await c.json<{ state: string; needs: number }>('approve', incident.id, '--as', 'root-ann');
     expect(first).toMatchObject({ state: 'proposed', needs: 1 });
@@ -119,9 +140,14 @@ describe('from a denial to a person who works again', () => {
     await c.practice('break', 'scheduler-down');
     const refused = await c.submit('alice');
     expect(refused.code).not.toBe(0);
-    const incident = await c.incidentOf('a proposal', i => i.cause === 'openclaw/scheduler-down' && i.state === 'proposed');
+    const incident = await c.incidentOf(
+      'a proposal',
+      i => i.cause === 'openclaw/scheduler-down' && i.state === 'proposed',
+    );
     expect(incident.kind).toBe('service');
-    expect((await c.show(incident.id)).plan!.steps).toEqual([{ action: 'service.start', argv: ['systemctl', 'start', 'claw-scheduler'] }]);
+    expect((await c.show(incident.id)).plan!.steps).toEqual([
+      { action: 'service.start', argv: ['systemctl', 'start', 'claw-scheduler'] },
+    ]);
     await c.json('approve', incident.id, '--as', 'root-ann');
     await c.json('approve', incident.id, '--as', 'root-ben');
     await c.incidentOf('the scheduler serves again', i => i.id === incident.id && i.state === 'resolved', 40_000);

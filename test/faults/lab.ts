@@ -169,16 +169,12 @@ export async function cookieOf(c: Cluster, name: string): Promise<string> {
     for (const line of r.headers.getSetCookie()) jar.set(line.split('=')[0]!, line.split(';')[0]!);
   };
   const cookies = (): string => [...jar.values()].join('; ');
-  const page = await fetch(link, { redirect: 'manual' });
-  keep(page);
-  const html = await page.text();
-  const form = /<form[^>]*action="([^"]+)"[\s\S]*?<\/form>/.exec(html);
-  const fields = new URLSearchParams([...(form?.[0] ?? '').matchAll(/<input[^>]*name="([^"]+)"[^>]*value="([^"]*)"/g)].map(m => [m[1]!, m[2]!]));
-  const signed = await fetch(new URL(form?.[1] ?? link, link), {
+  keep(await fetch(link, { redirect: 'manual' }));
+  const signed = await fetch(link, {
     method: 'POST',
     redirect: 'manual',
     headers: { cookie: cookies(), origin: new URL(link).origin, 'sec-fetch-site': 'same-origin', 'content-type': 'application/x-www-form-urlencoded' },
-    body: fields,
+    body: '',
   });
   keep(signed);
   return cookies();

@@ -119,4 +119,4 @@ const AT_START = /^[A-H]\d{2}(?:,? [A-H]\d{2})*(?=[:, ])/;
 
 /** The rows that a name says it shows. */
 export const rowsOf = (name: string): RowId[] =>
-  (AT_START.exec(name)?.[0].match(/[A-H]\d{2}/g) ?? []).filter((id): id is RowId => id in MATRIX);
+  ((AT_START.exec(name)?.[0].match(/[A-H]\d{2}/g) ?? []) as string[]).filter((id): id is RowId => id in MATRIX);

@@ -15,7 +15,9 @@ interface Import {
   typeOnly: boolean;
 }
 const imports: Import[] = files.flatMap(from =>
-  [...text.get(from)!.matchAll(/^\s*(?:import|export)\s+(type\s)?[^;]*?from\s+'(\.[^']+)'|import\('(\.[^']+)'\)/gm)].map(m => ({
+  [
+    ...text.get(from)!.matchAll(/^\s*(?:import|export)\s+(type\s)?[^;]*?from\s+'(\.[^']+)'|import\('(\.[^']+)'\)/gm),
+  ].map(m => ({
     from,
     to: relative(SRC, resolve(SRC, dirname(from), (m[2] ?? m[3])!)),
     typeOnly: m[1] !== undefined,
@@ -24,7 +26,20 @@ const imports: Import[] = files.flatMap(from =>
 const room = (file: string): string => (file.includes('/') ? file.split('/')[0]! : 'hall');
 
 /** The stages of the work; they share the nouns in the hall and nothing else. */
-const STAGES = ['rules', 'watch', 'detect', 'diagnose', 'remedy', 'approve', 'execute', 'notify', 'report', 'store', 'queue', 'web'];
+const STAGES = [
+  'rules',
+  'watch',
+  'detect',
+  'diagnose',
+  'remedy',
+  'approve',
+  'execute',
+  'notify',
+  'report',
+  'store',
+  'queue',
+  'web',
+];
 /** Joined in roles/, which the command line starts. */
 const ABOVE: Record<string, string[]> = { hall: ['cli'], cli: [], roles: ['cli'] };
 
@@ -34,7 +49,9 @@ describe('the house', () => {
   });
 
   it('keeps stages apart: they meet only in roles', () => {
-    const trespasses = imports.filter(i => STAGES.includes(room(i.from)) && room(i.to) !== room(i.from) && room(i.to) !== 'hall');
+    const trespasses = imports.filter(
+      i => STAGES.includes(room(i.from)) && room(i.to) !== room(i.from) && room(i.to) !== 'hall',
+    );
     expect(trespasses.map(i => `${i.from} → ${i.to}`)).toEqual([]);
   });
 
@@ -45,7 +62,10 @@ describe('the house', () => {
 
   it('lets nothing import the command line, and only the command line import roles', () => {
     const trespasses = imports.filter(
-      i => (room(i.to) === 'cli' && !['cli', 'hall'].includes(room(i.from))) || (room(i.to) === 'roles' && !['roles', 'cli'].includes(room(i.from))) || i.to === 'main.ts',
+      i =>
+        (room(i.to) === 'cli' && !['cli', 'hall'].includes(room(i.from))) ||
+        (room(i.to) === 'roles' && !['roles', 'cli'].includes(room(i.from))) ||
+        i.to === 'main.ts',
     );
     expect(trespasses.map(i => `${i.from} → ${i.to}`)).toEqual([]);
     expect(ABOVE.roles).toContain('cli');
@@ -78,11 +98,17 @@ describe('the house', () => {
   });
 
   it('never asks whether it is being tested or demonstrated', () => {
-    expect(files.filter(f => /NODE_ENV|VITEST|process\.env\.(TEST|CI|DEMO|PRACTICE)|isTest|isDemo/.test(text.get(f)!))).toEqual([]);
+    expect(
+      files.filter(f => /NODE_ENV|VITEST|process\.env\.(TEST|CI|DEMO|PRACTICE)|isTest|isDemo/.test(text.get(f)!)),
+    ).toEqual([]);
   });
 
   it('has no drawers', () => {
-    expect(files.filter(f => /(^|\/)(utils?|helpers?|common|misc|shared|lib|types|interfaces|services|managers?)(\/|\.ts$)/.test(f))).toEqual([]);
+    expect(
+      files.filter(f =>
+        /(^|\/)(utils?|helpers?|common|misc|shared|lib|types|interfaces|services|managers?)(\/|\.ts$)/.test(f),
+      ),
+    ).toEqual([]);
   });
 
   it('tells in the first lines of each file what it is', () => {

@@ -87,6 +87,25 @@ describe('chunks', () => {
   });
 });
 
+describe('many packs at once', () => {
+  const daemons = Array.from({ length: 40 }, (_, n) => `daemon${String.fromCharCode(97 + (n % 26))}${n}`);
+  const many = makeParser(
+    daemons.map(daemon => ({ ...rules[0]!, pack: daemon, line: `${daemon} said no to {user} from {ip} today` })),
+  );
+  const line = (daemon: string): string => `${daemon} said no to alice from 10.0.0.1 today\n`;
+  test('each of forty patterns finds its line, and no other', () => {
+    const text = daemons.map(daemon => line(daemon) + line(`x${daemon}`) + line(daemon.toUpperCase())).join('');
+    const bytes = Buffer.from(text);
+    const seen: string[] = [];
+    const count = many(bytes, 0, bytes.length, { kind: null, owner: null }, l =>
+      seen.push(bytes.toString('utf8', l.start, l.end + 1)),
+    );
+    expect(seen).toEqual(daemons.map(line));
+    // `xdaemon…` holds the text of a pattern, not at its beginning; in capitals it does not.
+    expect(count).toEqual({ lines: 120, unparsed: 40, bad: 0 });
+  });
+});
+
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 /** Bytes that are still held after a collection. */
