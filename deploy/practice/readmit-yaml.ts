@@ -30,6 +30,8 @@ function first(at: Layout, values: [string[], Value][]): string {
   return `# Readmit's configuration for this practice cluster, made by \`readmit demo\`. Edit it; what you change stays.
 host: ${HOST}
 state: ${q(at.state)}
+log:
+  level: warn  # a terminal is no log file; info tells of every step
 paths:
   passwd: ${q(at.passwd)}
   group: ${q(at.group)}

@@ -153,7 +153,7 @@ interface Open {
 function makeIncident(store: Store, n: number, size: Size, now: number, roll: () => number): Open {
   const kind: IncidentKind = n % 20 === 0 ? 'service' : n % 10 === 1 ? 'address' : 'user';
   const live = n > size.incidents * 0.96;
-  const at = live ? now - roll() * DAY : now - roll() * DAYS * DAY;
+  const at = Math.round(now - roll() * (live ? DAY : DAYS * DAY));
   const first = Math.floor(roll() * size.users);
   const user = name(first);
   const key = kind === 'user' ? user : kind === 'address' ? address(5_000_000 + n) : `claw-scheduler-${n}`;
@@ -173,7 +173,7 @@ function makeIncident(store: Store, n: number, size: Size, now: number, roll: ()
   let from: State = 'open';
   let time = at;
   for (const to of way) {
-    time += 1000 + roll() * 5 * MIN;
+    time = Math.min(now, time + Math.round(1000 + roll() * 5 * MIN));
     const proposed = to === 'proposed';
     const plan = proposed ? planFor(opened.id, user, 1000 + first, kind === 'service', time) : null;
     if (plan) savePlan(store, time, plan);
@@ -202,9 +202,9 @@ function makeIncident(store: Store, n: number, size: Size, now: number, roll: ()
       by: ['root-ann'],
       reason: '',
       entitlement: 'listed',
-      since: Math.round(time),
-      until: n % 7 ? null : Math.round(time + 90 * DAY),
-      ended: n % 5 ? null : Math.round(time + DAY),
+      since: time,
+      until: n % 7 ? null : time + 90 * DAY,
+      ended: n % 5 ? null : time + DAY,
     });
   }
   return { id: opened.id, kind, key, at, first, people: kind === 'user' ? 1 : 40 };
@@ -230,8 +230,8 @@ function decide(store: Store, id: string, at: number): void {
     proof: 'session' as const,
     signature: 'AA==',
   }));
-  for (const vote of votes) saveVote(store, Math.round(at), vote);
-  saveRun(store, Math.round(at), {
+  for (const vote of votes) saveVote(store, at, vote);
+  saveRun(store, at, {
     v: 1,
     kind: 'run',
     run: `${id}.1`,
@@ -247,7 +247,7 @@ function decide(store: Store, id: string, at: number): void {
     digest: plan.digest,
     votes,
   });
-  endRun(store, `${id}.1`, Math.round(at), Math.round(at), { result: 'done', detail: 'group.add', steps: [] });
+  endRun(store, `${id}.1`, at, at, { result: 'done', detail: 'group.add', steps: [] });
 }
 
 /** Fills an empty store. Takes about a minute for a large one. */
