@@ -181,7 +181,6 @@ export async function exportedPlan(id: string, o: Options & { format?: 'shell' |
 export async function maintenance(what: string, o: Options): Promise<void> {
   const config = loadConfig(o.config);
   if (!['start', 'stop', 'status'].includes(what)) throw new Usage(`maintenance ${what}: start, stop or status`);
-  if (what === 'start' && !o.reason) throw new Usage('maintenance start needs --reason');
   const answer = await askServe<{ on: boolean; since?: string; author?: string; reason?: string }>(
     controlSocket(config),
     'maintenance',

@@ -8,7 +8,7 @@ import { MAX_LINE } from '../rules/parser.ts';
 import type { Counter } from './scan-count.ts';
 
 /** A piece is this long, and reads on to the end of its last line. */
-export const PIECE = 1 << 20;
+const PIECE = 1 << 20;
 // One byte before a piece (was it a newline?), and room for a line that begins at its end and is cut.
 const BEYOND = MAX_LINE + 2048;
 
@@ -51,7 +51,7 @@ export function openInput(name: string, now: number): Input {
 export const piecesOf = (file: PlainFile): number => Math.ceil(file.size / PIECE);
 
 /** Counts the lines that start in the n-th piece of a file. */
-export function countPiece(counter: Counter, file: PlainFile, n: number): void {
+function countPiece(counter: Counter, file: PlainFile, n: number): void {
   const { text } = counter.parser.search;
   const at = n * PIECE;
   const before = at > 0 ? 1 : 0;

@@ -12,7 +12,7 @@ import { createGunzip } from 'node:zlib';
 import { type Account, Usage } from '../incident.ts';
 import { compiledPacks, ownRules } from '../rules/cache.ts';
 import { LineParser, literalsOf } from '../rules/parser.ts';
-import { compileSearch } from '../rules/search.ts';
+import { compileSearch } from '../rules/teddy.ts';
 import { Counter, type Counts } from './scan-count.ts';
 import { countShare, countStream, type Input, openInput, type PlainFile, piecesOf } from './scan-input.ts';
 import { replay } from './scan-replay.ts';

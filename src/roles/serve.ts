@@ -336,6 +336,11 @@ function controlVerbs(p: ControlParts): Record<string, Verb> {
     if (!found) throw new Refused(`${name} is not in ${p.config.approvers}`);
     return { name: found.name, uid: found.uid, roles: found.roles, since: now() };
   };
+  /** Whoever opens the control socket runs this host. What only mutes or holds needs no role, and is written down by name. */
+  const operator = (name: string) =>
+    p.approvers().approvers.some(a => a.name === name)
+      ? person(name)
+      : { name: `${name} (operator)`, uid: -1, roles: [], since: now() };
   return {
     vote: body => {
       const vote = VoteSchema.safeParse(body);
@@ -346,7 +351,7 @@ function controlVerbs(p: ControlParts): Record<string, Verb> {
     },
     undo: body => desk.undo(person(text(body.as, 'as')), text(body.id, 'id')),
     silence: body => {
-      const who = person(text(body.as, 'as'));
+      const who = operator(text(body.as, 'as'));
       const until = text(body.until, 'until');
       const reason = text(body.reason, 'reason');
       if (body.id !== undefined) return desk.silence(who, text(body.id, 'id'), until, reason);
@@ -363,7 +368,7 @@ function controlVerbs(p: ControlParts): Record<string, Verb> {
     },
     silences: () => activeSilences(store, now()).map(s => ({ ...s, until: new Date(s.until).toISOString() })),
     'end-silence': body => {
-      const who = person(text(body.as, 'as'));
+      const who = operator(text(body.as, 'as'));
       return store.tx(() => {
         if (!endSilence(store, now(), text(body.silence, 'silence'))) throw new NotFound('no such silence');
         record(store, now(), { actor: who.name, what: `ended silence ${String(body.silence)}` });
@@ -374,7 +379,7 @@ function controlVerbs(p: ControlParts): Record<string, Verb> {
       const what = text(body.what, 'what');
       store.tx(() => {
         if (what === 'status') return;
-        const who = person(text(body.as, 'as'));
+        const who = operator(text(body.as, 'as'));
         if (what === 'start' && !maintenance(store)) {
           startMaintenance(store, now(), who.name, text(body.reason, 'reason'));
           record(store, now(), { actor: who.name, what: `maintenance started: ${String(body.reason)}` });

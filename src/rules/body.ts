@@ -85,7 +85,7 @@ function parse(bytes: Uint8Array): Json | undefined {
 }
 
 /** A pattern as it was written. */
-export const written = (pattern: Pattern): string =>
+const written = (pattern: Pattern): string =>
   pattern.steps
     .map(({ part }) =>
       'literal' in part ? part.literal : part.field === part.type ? `{${part.field}}` : `{${part.field}:${part.type}}`,

@@ -23,7 +23,7 @@ const of = (pattern: RegExp): Uint8Array => bytes(code => code < 128 && pattern.
 
 const NAME = /^[a-z_][a-z0-9_.-]{0,31}$/;
 /** The grammar of a user name; what is outside it is nobody, and is never acted on. */
-export const isUserName = (text: string): boolean => NAME.test(text);
+const isUserName = (text: string): boolean => NAME.test(text);
 
 const DOMAIN = /^(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})(?:\.[A-Za-z0-9][A-Za-z0-9-]{0,62})*$/;
 // What mail-address protection makes of an address on its way through a web page (the article shows one).

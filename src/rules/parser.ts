@@ -7,7 +7,8 @@ import type { ChunkCount, ParseChunk, SourceKind } from '../incident.ts';
 import { Body } from './body.ts';
 import { Pattern, Vocabulary } from './pattern.ts';
 import type { Rule } from './rule.ts';
-import { bucketsOf, compileSearch, Search } from './search.ts';
+import { Search } from './search.ts';
+import { bucketsOf, compileSearch } from './teddy.ts';
 import { longestLiteral, parseTemplate } from './template.ts';
 
 /** Lines longer than this were cut, or will be: they match nothing. */

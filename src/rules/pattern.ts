@@ -184,7 +184,7 @@ export function matchText(pattern: Pattern, text: string, vocabulary: Vocabulary
 }
 
 /** The fields of the last match, canonical where the type has a canonical form. */
-export function fieldsOf(pattern: Pattern, bytes: Buffer, vocabulary: Vocabulary): Record<string, string> {
+function fieldsOf(pattern: Pattern, bytes: Buffer, vocabulary: Vocabulary): Record<string, string> {
   const fields: Record<string, string> = {};
   pattern.steps.forEach((step, i) => {
     if (!('field' in step.part)) return;

@@ -5,7 +5,7 @@
 import type { EventName, SourceKind } from '../incident.ts';
 
 /** A field of the JSON body, and the template its text must be. */
-export interface Condition {
+interface Condition {
   /** The json field of the line, then keys: `['body', 'error']`. */
   path: string[];
   template: string;

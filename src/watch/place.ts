@@ -34,8 +34,8 @@ export interface Place {
   disk: Disk;
   /** A cheap look at the live path; only a hint, it is never trusted. `null`: nothing there. */
   hint(): Promise<Stats | null> | Stats | null;
-  /** Opens a file of the live file's directory by its base name. */
-  open(name: string): Promise<Opened | Refusal>;
+  /** Opens a file of the live file's directory by its base name. `hint`: what a look at it has just shown. */
+  open(name: string, hint?: Stats | null): Promise<Opened | Refusal>;
   /** The names beside the live file. */
   names(): Promise<string[]>;
 }
@@ -96,9 +96,15 @@ function opened(fd: number, stat: BigIntStats): Opened {
 }
 
 /** Opens, looks at what was opened, and closes again what must not be read. */
-async function openChecked(disk: Disk, path: string, flags: number, homeOwner: number | null): Promise<Opened | Refusal> {
+async function openChecked(
+  disk: Disk,
+  path: string,
+  flags: number,
+  homeOwner: number | null,
+  hint?: Stats | null,
+): Promise<Opened | Refusal> {
   // A look before: opening a device can have effects of its own (a tape rewinds).
-  const before = await disk.look(path, flags === READ_FOLLOWING ? 'follow' : 'stay');
+  const before = hint ?? await disk.look(path, flags === READ_FOLLOWING ? 'follow' : 'stay');
   if (!before) return { state: 'missing', why: 'there is no such file' };
   const first = objection(before, homeOwner);
   if (first) return { state: 'refused', why: first };
@@ -125,7 +131,7 @@ export function serverPlace(path: string, disk: Disk): Place {
     owner: null,
     disk,
     hint: () => disk.look(path, 'follow'),
-    open: name => openChecked(disk, join(dir, name), READ_FOLLOWING, null).catch(refusal),
+    open: (name, hint) => openChecked(disk, join(dir, name), READ_FOLLOWING, null, hint).catch(refusal),
     names: async () => await disk.list(dir),
   };
 }
@@ -159,8 +165,8 @@ export function homePlace(home: string, clientLog: string, owner: string, disk: 
     owner,
     disk,
     hint: () => disk.look(path, 'stay'),
-    open: name =>
-      inside((dir, homeOwner) => openChecked(disk, `${dir}/${name}`, READ_SAFELY, homeOwner)).catch(refusal),
+    open: (name, hint) =>
+      inside((dir, homeOwner) => openChecked(disk, `${dir}/${name}`, READ_SAFELY, homeOwner, hint)).catch(refusal),
     names: () => inside(async dir => await disk.list(dir)),
   };
 }

@@ -362,7 +362,7 @@ export class Tail {
   async #settle(hint: Stats | null): Promise<void> {
     const { place } = this;
     const { disk } = place;
-    const opened = await place.open(place.base);
+    const opened = await place.open(place.base, hint);
     this.refusal = isRefusal(opened) ? opened : null;
     this.#refused = isRefusal(opened) && hint ? { ino: hint.ino, ctime: hint.ctimeMs, at: this.#shared.steady() } : null;
     // It may well be there and be the same: nothing is concluded from not being let in.

@@ -220,6 +220,8 @@ export class Waker {
   async #watchSome(): Promise<void> {
     while (this.#toWatch.length > 0 && this.#stopped === 'no') {
       await yieldNow();
+      // Reading comes first: what changes before it is watched is found by the sweep.
+      if (this.#lanes.local.woken.size > 0) continue;
       this.#watcher?.add(this.#toWatch.splice(0, 200));
     }
   }
