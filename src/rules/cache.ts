@@ -40,7 +40,7 @@ export function ownRules(): string {
   return fileURLToPath(new URL('../../rules/', import.meta.url));
 }
 
-const defaultCache = (): string => join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'readmit');
+const defaultCache = (): string => join(homedir(), '.cache', 'readmit');
 
 /**
  * The packs below these directories, checked; from the cache when their text is the same as last time.

@@ -221,7 +221,10 @@ export class Waker {
     while (this.#toWatch.length > 0 && this.#stopped === 'no') {
       await yieldNow();
       // Reading comes first: what changes before it is watched is found by the sweep.
-      if (this.#lanes.local.woken.size > 0) continue;
+      if (this.#lanes.local.woken.size > 0) {
+        await pause(20);
+        continue;
+      }
       this.#watcher?.add(this.#toWatch.splice(0, 200));
     }
   }
