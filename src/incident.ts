@@ -1,7 +1,7 @@
 /**
  * The nouns of Readmit and the one table of states and transitions.
  * Everything here is plain data: stages share these words and nothing else. What crosses a process boundary is
- * parsed again on arrival (`queue/messages.ts`, `execute/order.ts`).
+ * parsed again on arrival (`messages.ts`, `execute/order.ts`).
  */
 
 // ---------------------------------------------------------------- observation

@@ -37,7 +37,7 @@ import {
   wakeWaiting,
 } from '../store/incidents.ts';
 import { journalOf, record } from '../store/journal.ts';
-import { denialsSince, knownUsersOf, lastSuccess } from '../store/observations.ts';
+import { denialsSince, handOver, knownUsersOf, lastSuccess } from '../store/observations.ts';
 import type { Store } from '../store/open.ts';
 import { enqueue } from '../store/outbox.ts';
 import { RESEND_MS, sendOrder } from './approvals.ts';
@@ -311,7 +311,19 @@ export class Conductor {
       diagnosis,
       note: 'the people concerned share no cause; each has an incident of their own',
     });
+    this.#release(i);
     return true;
+  }
+
+  /** Whoever was only counted in an incident of many gets one of their own. */
+  #release(i: IncidentRecord): void {
+    const { store, now } = this.#p;
+    for (const key of knownUsersOf(store, i.id)) {
+      if (liveIncident(store, 'user', key, i.host)) continue;
+      const because = 'a person with an account was refused, among others with other causes';
+      const own = openIncident(store, now(), { kind: 'user', key, host: i.host, event: i.event, because, held: i.held });
+      handOver(store, now(), i.id, own.id, key);
+    }
   }
 
   #recheckMs(i: IncidentRecord): number {

@@ -85,6 +85,7 @@ export class Intake {
   #incidentFor(host: string, tally: Tally, verdicts: Verdict[]): IncidentRecord | null {
     const { store } = this.#p;
     for (const v of verdicts) if (v.kind === 'open') this.#open(host, tally, v);
+    this.#ownInstead(host, tally, verdicts);
     const keys = verdicts.flatMap(v => (v.kind === 'open' ? [v.incident] : v.kind === 'counted' ? v.into : []));
     const live = keys.map(k => liveIncident(store, k.kind, k.key, host)).filter(i => i !== undefined);
     const order = ['service', 'address', 'user'];
@@ -93,6 +94,15 @@ export class Intake {
     if (!explains) return null;
     for (const other of others) this.#explain(explains, other);
     return explains;
+  }
+
+  /** A storm that was looked at and was none does not keep anybody from an incident of their own. */
+  #ownInstead(host: string, tally: Tally, verdicts: Verdict[]): void {
+    const storm = verdicts.find(v => v.kind === 'open' && v.because === 'many-users-denied');
+    if (storm?.kind !== 'open' || tally.user === null) return;
+    const { kind, key } = storm.incident;
+    if (liveIncident(this.#p.store, kind, key, host)) return;
+    this.#open(host, tally, { ...storm, incident: { kind: 'user', key: tally.user }, because: 'known-user-denied' });
   }
 
   /** The greater incident takes over what the smaller one counted; the smaller one waits for it. */

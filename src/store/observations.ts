@@ -161,6 +161,26 @@ export function adopt(store: Store, now: number, from: string, into: string): vo
   );
 }
 
+/** `into`, a new incident of this person alone, counts what `from` had counted of them. */
+export function handOver(store: Store, now: number, from: string, into: string, user: string): void {
+  store.run(
+    `INSERT INTO pair (incident, user, ip, endpoint, self_reported, account, count, first, last)
+     SELECT ?, user, ip, endpoint, self_reported, account, count, first, last FROM pair WHERE incident = ? AND user = ?`,
+    Number(into),
+    Number(from),
+    user,
+  );
+  for (const table of ['observation', 'hour'])
+    store.run(`UPDATE ${table} SET incident = ? WHERE incident = ? AND user = ?`, Number(into), Number(from), user);
+  store.run(
+    `UPDATE incident SET count = (SELECT max(1, coalesce(sum(count), 0)) FROM hour WHERE incident = ? AND user = ?), users = 1, updated = ? WHERE id = ?`,
+    Number(into),
+    user,
+    now,
+    Number(into),
+  );
+}
+
 export const pairsOf = (store: Store, incident: string, limit = 200): Row[] =>
   store.all('SELECT * FROM pair WHERE incident = ? ORDER BY count DESC, user, ip LIMIT ?', Number(incident), limit);
 

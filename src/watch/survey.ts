@@ -61,11 +61,12 @@ export async function compareFile(disk: Disk, file: Surveyed, source: Candidate)
   if (!newest) return file.size >= source.read && (file.packed || source.keys.includes(file.key)) ? 'same' : 'other';
   if (newest.at <= file.size || file.packed) {
     const bytes = await bytesOf(disk, file, newest);
-    if (agrees(newest, bytes)) return repeats(bytes) ? 'again' : 'same';
-    if (bytes.length === newest.length) return 'other';
+    // Serve may have committed more than our last mark covers: then a file that ends before that has lost something.
+    if (agrees(newest, bytes) && file.size >= source.read) return repeats(bytes) ? 'again' : 'same';
+    if (bytes.length === newest.length && !agrees(newest, bytes)) return 'other';
   }
   for (const mark of source.marks.toReversed()) {
-    if (mark.at > file.size || mark === newest) continue;
+    if (mark.at > file.size) continue;
     const bytes = await bytesOf(disk, file, mark);
     // The first line alone proves nothing: many daemons begin every log with the same one.
     return agrees(mark, bytes) && bytes.indexOf(10) < bytes.length - 1 ? 'shorter' : 'other';

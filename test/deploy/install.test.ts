@@ -99,6 +99,7 @@ describe.skipIf(!isRoot)(needsRoot('who may enter what'), () => {
     const redis = here.start([...here.become(here.identity('readmit-redis')), here.at('usr/share/readmit/deploy/redis'), here.at('etc/readmit/redis.conf'), ...place]);
     await new Promise<void>((ready, fail) => {
       let said = '';
+      redis.stderr!.on('data', chunk => (said += chunk));
       createInterface({ input: redis.stdout! }).on('line', line => ((said += `${line}\n`), line.includes('ready to accept connections') && ready()));
       redis.once('exit', () => fail(new Error(`Redis ended: ${said}`)));
     });

@@ -3,7 +3,7 @@
  * snippets there. Programs are started as those users by their numbers, as systemd would.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -106,8 +106,8 @@ export class Installed {
   /** The units where `systemd-analyze verify --root` looks, with the ones they lean on. */
   withSystemUnits(): void {
     const own = this.at('usr/lib/systemd/system');
-    for (const file of readdirSync('/usr/lib/systemd/system').filter(f => /^[\w-]+\.(target|slice)$/.test(f)))
-      cpSync(join('/usr/lib/systemd/system', file), join(own, file), { dereference: true });
+    for (const entry of readdirSync('/usr/lib/systemd/system', { withFileTypes: true }))
+      if (entry.isFile() && /\.(target|slice)$/.test(entry.name)) copyFileSync(join(entry.parentPath, entry.name), join(own, entry.name));
   }
 
   async end(): Promise<void> {

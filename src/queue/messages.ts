@@ -1,2 +1,0 @@
-/** Moved to src/messages.ts. */
-export * from '../messages.ts';
