@@ -31,8 +31,10 @@ import {
   type IncidentRecord,
   incident,
   inhibitedBy,
+  liveIncident,
   move,
   nextDue,
+  openIncident,
   update,
   wakeWaiting,
 } from '../store/incidents.ts';
@@ -450,7 +452,7 @@ export class Conductor {
             i.id,
             i.state,
             'verifying',
-            { ...by, what: result === 'done' ? `done: ${detail}` : `nothing to do: ${detail}` },
+            { ...by, what: result === 'done' ? detail : `nothing to do: ${detail}` },
             { changed: at, due: at },
           );
           wakeWaiting(store, at, i.host);
@@ -500,7 +502,7 @@ export class Conductor {
       endGrants(store, at, i.id);
       move(store, at, i.id, i.state, 'undone', {
         actor: `executor on ${i.host}`,
-        what: `taken back: ${detail}`,
+        what: detail,
         plan: digest,
       });
     } else

@@ -57,8 +57,11 @@ export function closeSurveyed(disk: Disk, file: Surveyed): void {
 export async function compareFile(disk: Disk, file: Surveyed, source: Candidate): Promise<Comparison> {
   if (source.fp === null) return 'same';
   const newest = source.marks.at(-1);
-  // Only serve remembers it: the inode must do, or, of a packed file, the first line.
-  if (!newest) return file.size >= source.read && (file.packed || source.keys.includes(file.key)) ? 'same' : 'other';
+  // Only serve remembers it: the inode must do, of a packed file the first line, of a copy its exact length too.
+  if (!newest) {
+    const told = source.keys.includes(file.key) || file.packed ? file.size >= source.read : file.size === source.read;
+    return told ? 'same' : 'other';
+  }
   if (newest.at <= file.size || file.packed) {
     const bytes = await bytesOf(disk, file, newest);
     // Serve may have committed more than our last mark covers: then a file that ends before that has lost something.

@@ -115,7 +115,7 @@ export class Tail {
   glance(hint: Stats | null): 'same' | 'look' {
     const { live } = this;
     if (this.sources.length > (live ? 1 : 0)) return 'look';
-    const settled = this.#first === 'no' && this.#shared.steady() - this.#settledAt <= RETRY_MS;
+    const settled = this.#first === 'no' && (this.#seen === 0 || this.#sinceSettled <= this.#retryMs);
     if (!live) return hint === null && settled && this.refusal?.state === 'missing' ? 'same' : 'look';
     return hint !== null && this.#unchanged(live, hint) ? 'same' : 'look';
   }
@@ -124,6 +124,13 @@ export class Tail {
     const { size, mtime } = live.looked;
     const same = hint.size === size && hint.mtimeMs === mtime && this.#sameInode(live, hint);
     return same && live.more === 'no' && live.pausedAt === null;
+  }
+  get #sinceSettled(): number {
+    return this.#shared.steady() - this.#settledAt;
+  }
+  /** A missing log may come and be rotated away between two looks: its directory is looked at for that. */
+  get #retryMs(): number {
+    return this.place.kind === 'server' ? 900 : RETRY_MS;
   }
   #sameInode(source: Source, hint: Stats): boolean {
     const key = source.keys.at(-1)!;
@@ -153,9 +160,9 @@ export class Tail {
   async #look(hint: Stats | null): Promise<Turn> {
     const { live } = this;
     const usual = live ? hint && this.#sameInode(live, hint) && hint.size >= live.read : hint === null && this.#first === 'no';
-    const due = this.#astray === 'yes' || (!live && this.#seen > 0 && this.#shared.steady() - this.#settledAt > RETRY_MS);
-    // An empty file that has content now may have been filled, copied and emptied in between: the copy lies beside it.
-    const filled = live?.id === null && live.size <= 0 && hint !== null && hint.size > 0;
+    const due = this.#astray === 'yes' || (!live && this.#seen > 0 && this.#sinceSettled > this.#retryMs);
+    // A file that had no line yet and has content now may have been filled, copied and emptied in between: the copy lies beside it.
+    const filled = live?.id === null && hint !== null && hint.size > 0 && hint.size !== live.size;
     if (due || filled || (!usual && !this.#refusedBefore(hint))) await this.#settle(hint);
     let turn: Turn = 'idle';
     for (const source of [...this.sources]) {

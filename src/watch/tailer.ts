@@ -218,12 +218,12 @@ export class Tailer {
     this.#generations.set(at, Math.max(this.#generations.get(at) ?? 0, part.generation + 1));
   }
 
-  /** What serve knows of these files: by inode and first line; a packed one, which has a new inode, by its first line. */
-  #claim(files: readonly { key: string; fp: string | null; packed: unknown }[], path: string): Known[] {
+  /** What serve knows of these files: by inode and first line; a rotation, which may have a new inode, by its first line. */
+  #claim(files: readonly { key: string; fp: string | null; sibling: unknown }[], path: string): Known[] {
     const mine = this.#strangers.filter(({ id, path: at }) => {
       const part = parseId(id);
       if (!part) return false;
-      return at === path || files.some(f => f.fp === part.fp && (f.key === part.key || f.packed !== null));
+      return at === path || files.some(f => f.fp === part.fp && (f.key === part.key || f.sibling !== null));
     });
     this.#strangers = this.#strangers.filter(stranger => !mine.includes(stranger));
     const byLife = (a: Committed, b: Committed): number => (parseId(a.id)?.generation ?? 0) - (parseId(b.id)?.generation ?? 0);

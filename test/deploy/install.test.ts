@@ -95,8 +95,10 @@ describe.skipIf(!isRoot)(needsRoot('who may enter what'), () => {
 
   it('E13 nobody reaches Redis; its users do, and may not do it harm', async () => {
     const socket = here.at('run/readmit/redis/redis.sock');
-    const place = ['--unixsocket', socket, '--dir', here.at('var/lib/readmit/redis')];
-    const redis = here.start([...here.become(here.identity('readmit-redis')), here.at('usr/share/readmit/deploy/redis'), here.at('etc/readmit/redis.conf'), ...place]);
+    const conf = here.at('etc/readmit/redis-below.conf');
+    // The same file, with its two places below our directory.
+    writeFileSync(conf, readFileSync(here.at('etc/readmit/redis.conf'), 'utf8').replaceAll(/ (?=\/(run|var)\/)/g, ` ${here.root}`));
+    const redis = here.start([...here.become(here.identity('readmit-redis')), here.at('usr/share/readmit/deploy/redis'), conf]);
     await new Promise<void>((ready, fail) => {
       let said = '';
       redis.stderr!.on('data', chunk => (said += chunk));
