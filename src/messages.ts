@@ -110,6 +110,16 @@ const named = {
   gid: z.number().int(),
   argv: z.array(text).max(16),
 };
+const directory = {
+  user: z.string().max(64),
+  uid: z.number().int(),
+  group: z.string().max(64),
+  gid: z.number().int(),
+  dn: z.string().max(1000),
+  attribute: z.enum(['memberUid', 'member', 'uniqueMember']),
+  value: z.string().min(1).max(1000),
+  diff: z.string().max(8192),
+};
 const splice = {
   file: text,
   group: z.string().max(64),
@@ -122,6 +132,8 @@ const splice = {
 export const StepSchema = z.discriminatedUnion('action', [
   z.strictObject({ action: z.literal('group.add'), ...named, until: iso.nullable() }),
   z.strictObject({ action: z.literal('group.remove'), ...named }),
+  z.strictObject({ action: z.literal('directory.group-add'), ...directory, until: iso.nullable() }),
+  z.strictObject({ action: z.literal('directory.group-remove'), ...directory }),
   z.strictObject({ action: z.literal('config.authorize-group'), ...splice }),
   z.strictObject({ action: z.literal('config.restore'), ...splice }),
   z.strictObject({ action: z.literal('service.restart'), unit: z.string().max(128), argv: z.array(text).max(16) }),

@@ -27,7 +27,14 @@ export interface Options {
 }
 
 export const print = (text: string): void => void process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
-export const printJson = (value: unknown): void => print(JSON.stringify(value));
+/** JSON leaves C1 and direction controls as they are; a terminal obeys them all the same. */
+export const printJson = (value: unknown): void =>
+  print(
+    JSON.stringify(value).replace(
+      /[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+      c => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    ),
+  );
 
 const readStore = (config: Config): Store => openStoreToRead(inState(config, 'serve', 'readmit.db'));
 
@@ -171,11 +178,12 @@ export async function silence(
 }
 
 export async function exportedPlan(id: string, o: Options & { format?: 'shell' | 'ldif' | 'ansible' }): Promise<void> {
-  const i = reading(loadConfig(o.config), (_, store) => incident(store, id));
+  const config = loadConfig(o.config);
+  const i = reading(config, (_, store) => incident(store, id));
   if (!i.plan) throw new Refused(`incident ${id} is ${i.state}: it has no plan`);
-  if (o.format) return print(exportPlan(i.plan, o.format));
+  if (o.format) return print(exportPlan(i.plan, o.format, config.directory.ldap));
   if (o.json) return printJson(i.plan);
-  print(exportPlan(i.plan, 'shell'));
+  print(exportPlan(i.plan, 'shell', config.directory.ldap));
 }
 
 export async function maintenance(what: string, o: Options): Promise<void> {

@@ -3,14 +3,17 @@
  * refusal or null. None trusts what came in: everything is compared with the root-owned configuration, or computed again.
  */
 import { findCommand } from '../command.ts';
-import type { Config } from '../config.ts';
+import { type Config, groupBaseOf, userBaseOf } from '../config.ts';
 import { planDigest } from '../digest.ts';
+import { isBelow } from '../dn.ts';
 import type { Tier } from '../incident.ts';
+import { modifyRecord } from '../ldif.ts';
 import type { Order } from '../messages.ts';
 import { GROUP_NAME, type Group, NAME, type Person } from './accounts.ts';
 
 export type OrderStep = Order['steps'][number];
 export type GroupStep = Extract<OrderStep, { action: 'group.add' | 'group.remove' }>;
+export type DirectoryStep = Extract<OrderStep, { action: 'directory.group-add' | 'directory.group-remove' }>;
 export type ConfigStep = Extract<OrderStep, { action: 'config.authorize-group' | 'config.restore' }>;
 export type ServiceStep = Extract<OrderStep, { action: 'service.restart' | 'service.start' }>;
 
@@ -23,6 +26,10 @@ export type OrderRule =
   | 'verb-not-allowed'
   | 'undo-not-inverse'
   | 'argv-differs'
+  | 'ldif-differs'
+  | 'no-directory'
+  | 'dn-not-allowed'
+  | 'value-differs'
   | 'bad-name'
   | 'bad-time'
   | 'group-not-allowed'
@@ -115,9 +122,16 @@ function checkDigest(order: Order): Refusal | null {
     : refused('digest-mismatch', 'the digest is not that of the plan in the order');
 }
 
+const TIER_1: readonly OrderStep['action'][] = [
+  'group.add',
+  'group.remove',
+  'directory.group-add',
+  'directory.group-remove',
+];
+
 /** The tier is what the verbs ask for, at least: a restart can't be ordered as a small thing. */
 function checkTier(order: Order): Refusal | null {
-  const least: Tier = order.steps.every(s => s.action === 'group.add' || s.action === 'group.remove') ? 1 : 2;
+  const least: Tier = order.steps.every(s => TIER_1.includes(s.action)) ? 1 : 2;
   return order.tier >= least
     ? null
     : refused('tier-too-low', `these steps are tier ${least}, the order says ${order.tier}`);
@@ -139,6 +153,8 @@ function checkUndo(order: Order): Refusal | null {
 export function isInverse(undo: OrderStep, step: OrderStep): boolean {
   if (undo.action === 'group.remove' && step.action === 'group.add')
     return undo.user === step.user && undo.uid === step.uid && undo.group === step.group && undo.gid === step.gid;
+  if (undo.action === 'directory.group-remove' && step.action === 'directory.group-add')
+    return (['user', 'uid', 'group', 'gid', 'dn', 'attribute', 'value'] as const).every(k => undo[k] === step[k]);
   if (undo.action === 'config.restore' && step.action === 'config.authorize-group') {
     const hashes = [step.before, step.after];
     const same =
@@ -157,6 +173,9 @@ function checkStep(step: OrderStep, order: Order, config: Config): Refusal | nul
     case 'group.add':
     case 'group.remove':
       return checkGroupStep(step, order, config) ?? checkArgv(step, config);
+    case 'directory.group-add':
+    case 'directory.group-remove':
+      return checkGroupStep(step, order, config) ?? checkDirectoryStep(step, config);
     case 'config.authorize-group':
     case 'config.restore':
       return checkConfigStep(step, config);
@@ -179,16 +198,32 @@ function checkGroupName(group: string, config: Config): Refusal | null {
   return null;
 }
 
-function checkGroupStep(step: GroupStep, order: Order, config: Config): Refusal | null {
+function checkGroupStep(step: GroupStep | DirectoryStep, order: Order, config: Config): Refusal | null {
   if (!NAME.test(step.user)) return refused('bad-name', `${JSON.stringify(step.user)} is no user name`);
   const group = checkGroupName(step.group, config);
   if (group) return group;
   // Without a subject nobody could be kept from voting on their own access.
   if (order.subject?.user !== step.user || order.subject.uid !== step.uid)
     return refused('subject-differs', `the plan is not about ${step.user}`);
-  if (step.action === 'group.add' && step.until !== null && !Number.isFinite(Date.parse(step.until)))
+  if ('until' in step && step.until !== null && !Number.isFinite(Date.parse(step.until)))
     return refused('bad-time', `${JSON.stringify(step.until)} is no end date`);
   return null;
+}
+
+/** The place and the value are ours to say; what the order names is only compared, and looked up again before the act. */
+function checkDirectoryStep(step: DirectoryStep, config: Config): Refusal | null {
+  const { ldap } = config.directory;
+  if (ldap === null || ldap.bindDn === null)
+    return refused('no-directory', 'no account that may change the directory is configured (directory.ldap.bindDn)');
+  if (!isBelow(step.dn, groupBaseOf(ldap)))
+    return refused('dn-not-allowed', `${JSON.stringify(step.dn)} is not below ${groupBaseOf(ldap)}`);
+  if (step.attribute !== ldap.memberAttribute)
+    return refused('value-differs', `members are in ${ldap.memberAttribute} here, the order says ${step.attribute}`);
+  const own = ldap.memberAttribute === 'memberUid' ? step.value === step.user : isBelow(step.value, userBaseOf(ldap));
+  if (!own) return refused('value-differs', `${JSON.stringify(step.value)} is not ${step.user}`);
+  return step.diff === modifyRecord(step.action === 'directory.group-add' ? 'add' : 'delete', step)
+    ? null
+    : refused('ldif-differs', 'the LDIF that was shown is not the change that would be made');
 }
 
 function checkConfigStep(step: ConfigStep, config: Config): Refusal | null {
@@ -224,7 +259,7 @@ function checkArgv(step: GroupStep | ServiceStep, config: Config): Refusal | nul
  * on someone who came onto a deny list since.
  */
 export function checkPerson(
-  step: GroupStep,
+  step: GroupStep | DirectoryStep,
   person: Person | null,
   groups: ReadonlySet<string>,
   config: Config,
@@ -246,7 +281,7 @@ export function checkPerson(
     : null;
 }
 
-export function checkGroup(step: GroupStep, group: Group | null): Refusal | null {
+export function checkGroup(step: GroupStep | DirectoryStep, group: Group | null): Refusal | null {
   if (!group) return refused('no-such-group', `the group ${step.group} does not exist on this host`);
   if (group.gid === 0) return refused('elevated-group', `${step.group} has gid 0`);
   return group.gid === step.gid

@@ -237,6 +237,8 @@ function targetOf(step: OrderStep): string {
   switch (step.action) {
     case 'group.add':
     case 'group.remove':
+    case 'directory.group-add':
+    case 'directory.group-remove':
       return step.group;
     case 'config.authorize-group':
     case 'config.restore':

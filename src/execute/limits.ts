@@ -6,7 +6,7 @@ import type { Order } from '../messages.ts';
 import { type Looked, NotRun, type Room } from './room.ts';
 
 const HOUR_MS = 3_600_000;
-const GRANTS = ['group.add', 'config.authorize-group'] as const;
+const GRANTS = ['group.add', 'directory.group-add', 'config.authorize-group'] as const;
 
 /** Taking back is never held up by a limit. @throws NotRun */
 export function checkLimits(order: Order, looked: Looked[], { config, ledger, now }: Room): void {

@@ -14,9 +14,9 @@ export type Look =
   | { kind: 'todo' | 'already'; state: string }
   | { kind: 'stale' | 'refused'; rule: string; why: string; state: string };
 
-/** What a step came to. */
+/** What a step came to. `already`: somebody else did just the same in between, so it is not ours to take back. */
 export interface Deed {
-  result: 'done' | 'failed';
+  result: 'done' | 'already' | 'failed';
   note: string;
 }
 

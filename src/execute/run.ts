@@ -164,7 +164,7 @@ async function carryOut(order: Order, looked: Looked[], room: Room): Promise<Out
         after: (await look(step, room, 'taking-back')).state,
       });
       if (deed.note) notes.push(deed.note);
-      if (deed.result === 'done') {
+      if (deed.result !== 'failed') {
         if (order.what === 'undo') ledger.takenBack(order, planStep => isInverse(step, planStep));
         continue;
       }
@@ -172,7 +172,8 @@ async function carryOut(order: Order, looked: Looked[], room: Room): Promise<Out
     if (order.what === 'plan') await putConfigBack(order, looked.slice(0, n), step, room, reports, notes);
     return end(order, { result: 'failed', detail: notes.join('; '), steps: reports }, room);
   }
-  return end(order, { result: 'done', detail: notes.join('; ') || summaryOf(order, looked), steps: reports }, room);
+  const result = reports.every(r => r.result === 'already') ? 'already' : 'done';
+  return end(order, { result, detail: notes.join('; ') || summaryOf(order, looked), steps: reports }, room);
 }
 
 /** The service did not come up with the changed file: the file as it was, at once, and the service again. */

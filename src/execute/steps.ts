@@ -6,6 +6,7 @@
 import { sha256 } from '../digest.ts';
 import { Refused } from '../incident.ts';
 import type { ConfigStep, OrderStep } from './checks.ts';
+import { changeDirectory, directoryHas, lookAtDirectory } from './directory.ts';
 import type { LedgerStep, Progress } from './ledger.ts';
 import { changeMembership, type Deed, type Ground, isEffective, type Look, lookAtMembership } from './membership.ts';
 import { patched, readPatchable, replaceFile } from './patch.ts';
@@ -19,6 +20,9 @@ export async function look(step: OrderStep, ground: Ground, purpose: Purpose): P
     case 'group.add':
     case 'group.remove':
       return await lookAtMembership(step, ground, purpose);
+    case 'directory.group-add':
+    case 'directory.group-remove':
+      return await lookAtDirectory(step, ground, purpose);
     case 'config.authorize-group':
     case 'config.restore':
       return lookAtConfig(step, ground);
@@ -36,6 +40,9 @@ export async function act(step: OrderStep, ground: Ground, files: { backups: str
     case 'group.add':
     case 'group.remove':
       return await changeMembership(step, ground);
+    case 'directory.group-add':
+    case 'directory.group-remove':
+      return await changeDirectory(step, ground);
     case 'config.authorize-group':
     case 'config.restore':
       return await changeConfig(step, ground, files);
@@ -57,6 +64,9 @@ export async function happened(
       case 'group.add':
       case 'group.remove':
         return (await isEffective(step, ground)) ? 'done' : 'not-done';
+      case 'directory.group-add':
+      case 'directory.group-remove':
+        return (await directoryHas(step, ground)) === (step.action === 'directory.group-add') ? 'done' : 'not-done';
       case 'config.authorize-group':
       case 'config.restore': {
         const { hash } = readPatchable(step.file);

@@ -7,6 +7,8 @@ import { type ConfigStep, isInverse, type OrderStep } from './checks.ts';
 import { hashOf } from './record.ts';
 import { NotRun, type Room } from './room.ts';
 
+const TAKES_BACK: readonly OrderStep['action'][] = ['group.remove', 'directory.group-remove', 'config.restore'];
+
 /** @throws NotRun when nothing of it is ours, or the votes are others */
 export function ownChanges(order: Order, { ledger }: Room): OrderStep[] {
   const ran = ledger
@@ -33,7 +35,7 @@ export function ownChanges(order: Order, { ledger }: Room): OrderStep[] {
       : [undo];
   });
   // A restart takes nothing back by itself; it only follows what does.
-  if (!steps.some(s => s.action === 'group.remove' || s.action === 'config.restore'))
+  if (!steps.some(s => TAKES_BACK.includes(s.action)))
     throw new NotRun('refused', 'not-our-change', 'what this would take back was not changed by this plan');
   return steps;
 }

@@ -119,7 +119,10 @@ function afterLogin(state: AccessState, through: string[]): Entry {
   return { verdict: 'in', because: `through ${through.join(', ')}` };
 }
 
-/** The state as it would be once these steps are done. Local group changes don't reach a directory that is asked. */
+/**
+ * The state as it would be once these steps are done. Local group changes don't reach a directory that is asked; changes
+ * of the directory reach both, in time.
+ */
 export function withSteps(state: AccessState, steps: readonly Step[], user: string | null): AccessState {
   return steps.reduce((now, step) => withStep(now, step, user), state);
 }
@@ -132,6 +135,13 @@ function withStep(state: AccessState, step: Step, user: string | null): AccessSt
       return step.user === user ? { ...state, login: plus(state.login, step.group) } : state;
     case 'group.remove':
       return step.user === user ? { ...state, login: without(state.login, step.group) } : state;
+    case 'directory.group-add':
+    case 'directory.group-remove': {
+      if (step.user !== user) return state;
+      const member = step.action === 'directory.group-add';
+      const directory = state.directory?.group === step.group ? { ...state.directory, member } : state.directory;
+      return { ...state, directory, login: (member ? plus : without)(state.login, step.group) };
+    }
     case 'config.authorize-group':
       return { ...state, onDisk: plus(state.onDisk, step.group) };
     case 'config.restore':

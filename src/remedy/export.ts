@@ -3,18 +3,24 @@
  * came from outside is quoted for where it stands, whatever it holds.
  */
 import { Scalar, stringify } from 'yaml';
-import { type Plan, type Step, Usage } from '../incident.ts';
+import { groupBaseOf, type LdapConfig } from '../config.ts';
+import { dnValue } from '../dn.ts';
+import { type DirectoryChange, type Plan, type Step, Usage } from '../incident.ts';
+import { modifyRecord } from '../ldif.ts';
 
 export const FORMATS = ['shell', 'ldif', 'ansible'] as const;
 export type Format = (typeof FORMATS)[number];
 
-/** @throws Usage for a format there is none of */
-export function exportPlan(plan: Plan, format: string): string {
+/**
+ * @param directory the site's own, where one is configured: real names instead of places to fill in
+ * @throws Usage for a format there is none of
+ */
+export function exportPlan(plan: Plan, format: string, directory: LdapConfig | null = null): string {
   switch (format as Format) {
     case 'shell':
-      return shell(plan);
+      return shell(plan, directory);
     case 'ldif':
-      return ldif(plan);
+      return ldif(plan, directory);
     case 'ansible':
       return ansible(plan);
     default:
@@ -36,9 +42,12 @@ const head = (plan: Plan): string[] => [
   ...plan.notes.map(comment),
 ];
 
-function shell(plan: Plan): string {
+function shell(plan: Plan, directory: LdapConfig | null): string {
   const lines = plan.steps.flatMap(step => {
     switch (step.action) {
+      case 'directory.group-add':
+      case 'directory.group-remove':
+        return [`printf %s ${quoted(step.diff)} | ${ldapmodify(directory)}`];
       case 'group.add':
       case 'group.remove':
       case 'service.restart':
@@ -58,28 +67,31 @@ function shell(plan: Plan): string {
   return `${['#!/bin/sh', ...head(plan), 'set -eu', ...lines].join('\n')}\n`;
 }
 
-/** RFC 2849: a value that is not plain is given in base64. */
-const ldifValue = (key: string, value: string): string =>
-  /^[!-9;=-~][ -~]*$/.test(value) && !value.endsWith(' ')
-    ? `${key}: ${value}`
-    : `${key}:: ${Buffer.from(value).toString('base64')}`;
-/** RFC 4514: what would end a name inside a DN is escaped. */
-const dnValue = (value: string): string =>
-  value.replace(/[,+"\\<>;=#\x00-\x1f]/g, c => `\\${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+/** Asks for the password of whoever runs it; without a directory of ours, ldap.conf says which server. */
+const ldapmodify = (directory: LdapConfig | null): string =>
+  [
+    'ldapmodify -x -W',
+    ...(directory ? ['-H', quoted(directory.url), ...(directory.startTls ? ['-ZZ'] : [])] : []),
+    ...(directory?.bindDn ? ['-D', quoted(directory.bindDn)] : []),
+  ].join(' ');
 
-function ldif(plan: Plan): string {
+/** A group of NSS alone is changed where it lives; which entry that is only the site knows, unless it told us. */
+const guessed = (step: { user: string; group: string }, directory: LdapConfig | null) => ({
+  dn: `cn=${dnValue(step.group)},${directory ? groupBaseOf(directory) : 'ou=groups,BASE'}`,
+  attribute: 'memberUid',
+  value: step.user,
+});
+
+function ldif(plan: Plan, directory: LdapConfig | null): string {
   const records = plan.steps.map(step => {
     switch (step.action) {
       case 'group.add':
+        return modifyRecord('add', guessed(step, directory));
       case 'group.remove':
-        return [
-          ldifValue('dn', `cn=${dnValue(step.group)},ou=groups,BASE`),
-          'changetype: modify',
-          `${step.action === 'group.add' ? 'add' : 'delete'}: memberUid`,
-          ldifValue('memberUid', step.user),
-          '-',
-          '',
-        ].join('\n');
+        return modifyRecord('delete', guessed(step, directory));
+      case 'directory.group-add':
+      case 'directory.group-remove':
+        return step.diff;
       case 'config.authorize-group':
       case 'config.restore':
         return `${comment(`not a matter of the directory: ${step.action} ${step.group} in ${step.file}`)}\n`;
@@ -90,7 +102,9 @@ function ldif(plan: Plan): string {
         return step satisfies never;
     }
   });
-  return `${[...head(plan), comment('Put your base DN in the place of BASE.')].join('\n')}\n\n${records.join('\n')}`;
+  const blank = records.some(record => record.includes(',BASE\n'));
+  const hint = blank ? [comment('Put your base DN in the place of BASE.')] : [];
+  return `${[...head(plan), ...hint].join('\n')}\n\n${records.join('\n')}`;
 }
 
 /** Ansible evaluates {{ … }} in every string; the tag keeps a value as it is written. */
@@ -125,6 +139,10 @@ function tasksOf(step: Step): Task[] {
           'ansible.builtin.command': { argv: step.argv.map(literal) },
         },
       ];
+    case 'directory.group-add':
+      return [ldapTask(step, 'present')];
+    case 'directory.group-remove':
+      return [ldapTask(step, 'absent')];
     case 'config.authorize-group':
     case 'config.restore':
       return patchTasks(step);
@@ -142,6 +160,12 @@ function tasksOf(step: Step): Task[] {
       return step satisfies never;
   }
 }
+
+/** The connection is the playbook's own matter: the module takes it from its defaults. */
+const ldapTask = ({ user, group, dn, attribute, value }: DirectoryChange, state: 'present' | 'absent'): Task => ({
+  name: literal(`${user} is ${state === 'present' ? '' : 'not '}in ${group}`),
+  'community.general.ldap_attrs': { dn: literal(dn), attributes: { [attribute]: literal(value) }, state },
+});
 
 /** The very diff that is shown, and only onto the file it was made for. */
 function patchTasks(step: Extract<Step, { action: 'config.authorize-group' | 'config.restore' }>): Task[] {

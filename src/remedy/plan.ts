@@ -30,12 +30,17 @@ export type PlanResult = Plan | { refused: string };
 /** The order steps run in: people first, then the file, then one restart for all of it. */
 const ORDER: Step['action'][] = [
   'group.add',
+  'directory.group-add',
   'config.authorize-group',
   'service.start',
   'service.restart',
   'group.remove',
+  'directory.group-remove',
   'config.restore',
 ];
+
+/** Steps by which somebody gets a right that they did not have. */
+const GIVES: readonly Step['action'][] = ['group.add', 'directory.group-add', 'config.authorize-group'];
 
 /** @returns the plan, or the rule that says no */
 export function makePlan(input: PlanInput): PlanResult {
@@ -102,7 +107,7 @@ function assemble(input: PlanInput, user: string | null, parts: Made[], steps: S
     assumes: Object.assign({}, ...parts.map(p => p.assumes)) as Record<string, FactValue>,
   };
   const deed = parts.map((p, n) => (n === 0 ? p.deed : p.deed[0]!.toLowerCase() + p.deed.slice(1))).join(' and ');
-  const needs = parts.filter(p => p.steps.some(s => s.action === 'group.add' || s.action === 'config.authorize-group'));
+  const needs = parts.filter(p => p.steps.some(s => GIVES.includes(s.action)));
   return {
     serial: input.serial,
     incident: input.incident,
@@ -127,7 +132,7 @@ function entitlementOf(parts: Made[]): string | null {
 }
 
 /** The order in which it is taken back: the file, the restart that loads it, then the people. */
-const UNDO_ORDER: Step['action'][] = ['config.restore', 'service.restart', 'group.remove'];
+const UNDO_ORDER: Step['action'][] = ['config.restore', 'service.restart', 'group.remove', 'directory.group-remove'];
 
 function undoOf(parts: Made[], steps: Step[]): Step[] {
   const undo = parts.flatMap(p => p.undo);

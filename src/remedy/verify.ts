@@ -94,6 +94,10 @@ function stateFault(input: VerifyInput, user: string, facts: readonly Fact[]): J
       const fault = membership(input, step.group, user, f);
       if (fault) return fault;
     }
+    if (step.action === 'directory.group-add' && step.user === user) {
+      const fault = directoryMembership(input, step.group, user, f);
+      if (fault) return fault;
+    }
     if (step.action === 'config.authorize-group') {
       const authorized = f.list('access.authorized-groups');
       if (!authorized) return wait(input, 'verifying', `${step.file} could not be read`);
@@ -119,6 +123,24 @@ function membership(input: VerifyInput, group: string, user: string, f: Facts): 
     state: 'not-effective',
     because: `${user} is not in ${group}: the change is not there, or somebody else took it back`,
   };
+}
+
+/** A copy of the directory that is asked may be behind the one that was changed. */
+const REPLICA_LIMIT = 60_000;
+
+/** The directory has it at once; lookups on the host show it when their caches are refreshed, which takes its time. */
+function directoryMembership(input: VerifyInput, group: string, user: string, f: Facts): Judgement | null {
+  const [nss, there] = [f.list('groups.nss'), f.list('groups.directory')];
+  if (nss?.includes(group) && there?.includes(group) !== false) return null;
+  if (!there) return wait(input, 'verifying', `the directory can't be asked: ${f.source('groups.directory')}`);
+  if (there.includes(group))
+    return nss
+      ? wait(input, 'propagating', `${user} is in ${group} in the directory, and NSS does not show it yet`)
+      : wait(input, 'verifying', `the groups of ${user} could not be asked`);
+  const because = `${user} is not in ${group} in the directory: a copy of it lags, or somebody else took it back`;
+  return input.now - input.since < REPLICA_LIMIT
+    ? { state: 'propagating', because }
+    : { state: 'not-effective', because };
 }
 
 /**

@@ -175,7 +175,7 @@ function grantsOf(period: Period): WeekReport['grants'] {
     .map(g => {
       const incident = incidents.get(g.incident);
       const roles = new Map(incident?.votes.map(v => [v.by, v.roles]));
-      const step = incident?.outcome?.steps.find(s => s.action === 'group.add');
+      const step = incident?.outcome?.steps.find(s => s.action === 'group.add' || s.action === 'directory.group-add');
       return {
         ...g,
         cause: incident?.cause ?? null,

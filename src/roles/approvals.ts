@@ -159,30 +159,41 @@ export class Approvals {
   }
 
   #send(plan: Plan, what: 'plan' | 'undo', votes: Vote[], i: IncidentRecord): void {
-    const now = this.#now();
-    const order: Order = {
-      v: 1,
-      kind: 'run',
-      // Named after the vote that made it enough, so that no lost or restored database can make the same name again.
-      run:
-        what === 'plan'
-          ? `${plan.incident}.${plan.serial}.${votes.at(-1)!.id}`.slice(0, 80)
-          : `${plan.incident}.${plan.serial}.undo.${randomUUID()}`,
-      what,
-      incident: plan.incident,
-      serial: plan.serial,
-      host: plan.host,
-      subject: plan.subject,
-      tier: plan.tier,
-      steps: plan.steps,
-      undo: plan.undo,
-      assumes: plan.assumes,
-      digest: plan.digest,
-      votes,
-    };
-    saveRun(this.#store, now, order);
-    sendOrder(this.#store, now, order, i.id, 0);
+    makeOrder(this.#store, this.#now(), plan, what, votes, i.id);
   }
+}
+
+/** Makes the order of a plan, or of taking it back under the votes it ran with, and puts it in the outbox. */
+export function makeOrder(
+  store: Store,
+  now: number,
+  plan: Plan,
+  what: 'plan' | 'undo',
+  votes: Vote[],
+  incidentId: string,
+): void {
+  const order: Order = {
+    v: 1,
+    kind: 'run',
+    // Named after the vote that made it enough, so that no lost or restored database can make the same name again.
+    run:
+      what === 'plan'
+        ? `${plan.incident}.${plan.serial}.${votes.at(-1)!.id}`.slice(0, 80)
+        : `${plan.incident}.${plan.serial}.undo.${randomUUID()}`,
+    what,
+    incident: plan.incident,
+    serial: plan.serial,
+    host: plan.host,
+    subject: plan.subject,
+    tier: plan.tier,
+    steps: plan.steps,
+    undo: plan.undo,
+    assumes: plan.assumes,
+    digest: plan.digest,
+    votes,
+  };
+  saveRun(store, now, order);
+  sendOrder(store, now, order, incidentId, 0);
 }
 
 /** Puts the order in the outbox; each attempt has a key of its own, the run id stays. */

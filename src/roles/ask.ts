@@ -113,7 +113,7 @@ const shown = ({
   steps: steps.map(inShort),
   gains,
   loses,
-  undo: undo.map(step => ('argv' in step ? step.argv.join(' ') : `${step.action} ${step.file}`)).join('; '),
+  undo: undo.map(step => ('argv' in step ? step.argv.join(' ') : `${step.action} ${'file' in step ? step.file : step.dn}`)).join('; '),
   expires,
   entitlement,
   notes,

@@ -42,7 +42,7 @@ import { journalOf, record } from '../store/journal.ts';
 import { denialsSince, handOver, knownUsersOf, lastSuccess } from '../store/observations.ts';
 import type { Store } from '../store/open.ts';
 import { enqueue } from '../store/outbox.ts';
-import { RESEND_MS, sendOrder } from './approvals.ts';
+import { makeOrder, RESEND_MS, sendOrder } from './approvals.ts';
 import { denialFacts } from './given-facts.ts';
 
 type Message<N extends ServeMessage['name']> = Extract<ServeMessage, { name: N }>['data'];
@@ -392,7 +392,7 @@ export class Conductor {
     const { store, now } = this.#p;
     const at = now();
     const byRun = (group: string, user: string, change: 'added' | 'removed'): string | null => {
-      const wanted = change === 'added' ? 'group.add' : 'group.remove';
+      const wanted = change === 'added' ? ['group.add', 'directory.group-add'] : ['group.remove', 'directory.group-remove'];
       const row = store
         .all<{ id: string; order_json: string }>(
           'SELECT id, order_json FROM run WHERE host = ? ORDER BY created DESC LIMIT 50',
@@ -405,7 +405,7 @@ export class Conductor {
             undo: { action: string; user?: string; group?: string }[];
           };
           return (order.what === 'plan' ? order.steps : order.undo).some(
-            s => s.action === wanted && s.user === user && s.group === group,
+            s => wanted.includes(s.action) && s.user === user && s.group === group,
           );
         });
       return row?.id ?? null;
@@ -518,7 +518,7 @@ export class Conductor {
     const { store } = this.#p;
     const votes = votesOf(store, i.id, i.serial);
     for (const step of i.plan?.steps ?? [])
-      if (step.action === 'group.add')
+      if (step.action === 'group.add' || step.action === 'directory.group-add')
         saveGrant(store, {
           id: `${run}.${step.group}`,
           user: step.user,
@@ -595,6 +595,7 @@ export class Conductor {
             incident: i.id,
             payload: { letter: 'failed', incident: i.id },
           });
+          if (verdict.state === 'failed') this.#putConfigBack(i, at);
           return;
         default:
           verdict.state satisfies never;
@@ -612,6 +613,20 @@ export class Conductor {
           actor: 'readmit',
           what: `resolved with incident ${i.id}, which explained it`,
         });
+  }
+
+  /** A service that stays unwell with a file we changed gets the file back at once, under the votes it was changed with. */
+  #putConfigBack(i: IncidentRecord, at: number): void {
+    const { store } = this.#p;
+    const run = lastRun(store, i.id, 'plan');
+    if (!run || !i.plan?.undo.some(s => s.action === 'config.restore')) return;
+    record(store, at, {
+      actor: 'readmit',
+      what: 'the service is not well with the changed configuration: it is put back',
+      incident: i.id,
+      plan: i.plan.digest,
+    });
+    makeOrder(store, at, i.plan, 'undo', run.order.votes, i.id);
   }
 
   #restored(i: IncidentRecord, at: number): void {

@@ -305,7 +305,7 @@ interface AgentHealth {
 
 /** A step as a person reads it. */
 export const stepText = (step: Step): string =>
-  'argv' in step ? step.argv.join(' ') : `${step.action} ${step.group} in ${step.file}`;
+  'argv' in step ? step.argv.join(' ') : `${step.action} ${step.group} in ${'file' in step ? step.file : step.dn}`;
 
 interface Around {
   /** Denials per hour of the last 24, by incident. */

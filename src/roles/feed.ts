@@ -274,7 +274,11 @@ export class Feed {
       for (const tally of batch.tallies) if (tally.user !== null) names.add(tally.user);
       const known = this.#accounts.of(names);
       const accounts = known instanceof Map ? known : await known;
-      for (const tally of batch.tallies) tally.account = (tally.user !== null && accounts.get(tally.user)) || 'unknown';
+      for (const tally of batch.tallies) {
+        tally.account = (tally.user !== null && accounts.get(tally.user)) || 'unknown';
+        // A path can carry a token behind its question mark; it never leaves this host.
+        if (tally.endpoint !== null) tally.endpoint = redact(tally.endpoint);
+      }
       await this.#p.send(batch);
     } catch (error) {
       this.#p.log.debug({ reason: (error as Error).message }, 'batch not sent');

@@ -82,7 +82,8 @@ export async function match<F extends Found, C extends Candidate>(
   // By inode: the latest life that this inode is known for.
   for (const file of all) {
     const source = known.findLast(s => s.keys.includes(file.key) && !placed.has(s));
-    if (!source || (source.fp === null && file.sibling?.packed === 'gz')) continue;
+    // Nothing was ever read from a packed file's inode before it was packed: without marks it means another file.
+    if (!source || (source.marks.length === 0 && file.sibling?.packed === 'gz')) continue;
     const born = source.birth > 0 && file.birth > 0 && source.birth !== file.birth;
     const how = born || (source.fp !== file.fp && source.fp !== null) ? 'other' : await compare(file, source);
     if (how === 'same' || how === 'again') pair(file, source, how);

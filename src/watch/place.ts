@@ -4,7 +4,7 @@
  * nothing is followed, and what was opened is looked at again before a byte of it is read.
  */
 import type { BigIntStats, Stats } from 'node:fs';
-import { constants } from 'node:fs';
+import { constants, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { SourceKind } from '../incident.ts';
 import { type Disk, PASS_THROUGH, READ_FOLLOWING, READ_SAFELY } from './disk.ts';
@@ -81,9 +81,23 @@ const refusal = (error: unknown): Refusal => {
 
 export const isRefusal = (found: Opened | Refusal): found is Refusal => 'why' in found;
 
-/** When the inode was made. Where the kernel does not know, libuv answers 0, or the change time, which moves. */
-export const birthOf = (stat: BigIntStats): number =>
-  stat.birthtimeNs > 0n && stat.birthtimeNs !== stat.ctimeNs ? Number(stat.birthtimeMs) : 0;
+/** When the inode was made, milliseconds; 0 where nobody knows. */
+export const birthOf = (stat: BigIntStats): number => (birthsTold() ? Number(stat.birthtimeNs / 1000n) / 1000 : 0);
+
+let told: 'yes' | 'no' | null = null;
+/**
+ * Whether this kernel tells birth times (statx). Where it does not, libuv repeats the change time, which moves with every
+ * write: then it is the same for every file, also for directories that are older than their last change.
+ */
+function birthsTold(): boolean {
+  told ??= ['/', '/etc', process.execPath].some(path => {
+    const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+    return stat !== undefined && stat.birthtimeNs > 0n && stat.birthtimeNs !== stat.ctimeNs;
+  })
+    ? 'yes'
+    : 'no';
+  return told === 'yes';
+}
 
 function opened(fd: number, stat: BigIntStats): Opened {
   return {

@@ -90,11 +90,13 @@ export class Source {
 
   /** Reads one chunk into `buffer`, checks that it continues what was read, and hands its complete lines over. */
   async step(disk: Disk, buffer: Buffer, maxLine: number, now: number): Promise<Reading> {
-    const mark = this.marks.find(m => m.at === this.read);
-    const before = mark?.length ?? Math.min(this.read, TAIL);
+    const newest = this.marks.at(-1);
+    // The read begins early enough to see again the bytes that are remembered, a half line that is held among them.
+    const seen = newest ? newest.at - newest.length : this.read - TAIL;
+    const before = this.read - Math.max(0, Math.min(seen, this.read - 1));
     const room = buffer.length - 1;
     const got = await this.bytes(disk, buffer, room, this.read - before);
-    if (got < before || (mark && !agrees(mark, buffer.subarray(0, before)))) return 'changed';
+    if (got < before || !this.#continues(buffer, got, this.read - before, got === room)) return 'changed';
     this.more = got === room ? 'yes' : 'no';
     if (got === before) return 'end';
     if (this.inside === 'unknown') this.inside = isLineStart(buffer, before) ? 'start' : 'line';
@@ -107,6 +109,7 @@ export class Source {
     this.outbox!.advance(claim, cut, when);
     this.inside = cut.inside;
     if (cut.cursor > before) this.#moved(buffer, cut.cursor, base, now);
+    if (this.more === 'no' && got > cut.cursor) this.#remember(markOf(buffer, 0, got, base + got, now));
     return this.more === 'yes' ? 'more' : 'end';
   }
 
@@ -123,9 +126,23 @@ export class Source {
     this.#moved(buffer, got, this.read, now);
   }
 
+  /** Are the remembered bytes still what they were? `full`: the file goes on behind what was read. */
+  #continues(buffer: Buffer, got: number, base: number, full: boolean): boolean {
+    const newest = this.marks.at(-1);
+    if (!newest) return true;
+    const end = newest.at - base;
+    if (end > got) return full;
+    return end < newest.length || agrees(newest, buffer.subarray(end - newest.length, end));
+  }
+
   #moved(buffer: Buffer, to: number, base: number, now: number): void {
     this.read = base + to;
-    this.marks = withMark(this.marks, markOf(buffer, 0, to, this.read, now));
+    this.#remember(markOf(buffer, 0, to, this.read, now));
+  }
+
+  #remember(mark: Mark): void {
+    const last = this.marks.at(-1);
+    if (last?.at !== mark.at || last.hash !== mark.hash) this.marks = withMark(this.marks, mark);
   }
 
   #when(): When {

@@ -71,11 +71,14 @@ export async function compareFile(disk: Disk, file: Surveyed, source: Candidate)
   for (const mark of source.marks.toReversed()) {
     if (mark.at > file.size) continue;
     const bytes = await bytesOf(disk, file, mark);
-    // The first line alone proves nothing: many daemons begin every log with the same one.
-    return agrees(mark, bytes) && bytes.indexOf(10) < bytes.length - 1 ? 'shorter' : 'other';
+    return agrees(mark, bytes) && distinguishes(mark, bytes) ? 'shorter' : 'other';
   }
   return 'other';
 }
+
+/** The first line alone proves nothing: many daemons begin every log with the same one. */
+const distinguishes = (mark: Mark, bytes: Buffer): boolean =>
+  mark.at > mark.length || bytes.indexOf(10, bytes.indexOf(10) + 1) > 0;
 
 /** The bytes a mark speaks of, as this file has them. */
 export async function bytesOf(disk: Disk, file: Surveyed, mark: Mark): Promise<Buffer> {

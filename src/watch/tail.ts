@@ -162,13 +162,16 @@ export class Tail {
     const usual = live ? hint && this.#sameInode(live, hint) && hint.size >= live.read : hint === null && this.#first === 'no';
     const due = this.#astray === 'yes' || (!live && this.#seen > 0 && this.#sinceSettled > this.#retryMs);
     // A file that had no line yet and has content now may have been filled, copied and emptied in between: the copy lies beside it.
-    const filled = live?.id === null && hint !== null && hint.size > 0 && hint.size !== live.size;
+    const filled = live?.id === null && hint !== null && live.more === 'no' && !this.#unchanged(live, hint);
     if (due || filled || (!usual && !this.#refusedBefore(hint))) await this.#settle(hint);
     let turn: Turn = 'idle';
+    const reading = this.live;
+    if (reading && hint && this.#unchanged(reading, hint) && this.sources.length === 1) return turn;
     for (const source of [...this.sources]) {
-      if (source.standing === 'live' && hint && source === live && this.#unchanged(source, hint)) continue;
+      if (source === reading && hint && this.#unchanged(source, hint)) continue;
       const step = await this.#step(source, hint);
-      if (source === live && hint) source.looked = { size: hint.size, mtime: hint.mtimeMs };
+      // Taken before the read: whatever came in between shows at the next look.
+      if (source === reading && hint && source.fd !== null) source.looked = { size: hint.size, mtime: hint.mtimeMs };
       if (step === 'idle') continue;
       turn = step;
       // The next life of the file has to wait for the end of this one.
@@ -392,7 +395,7 @@ export class Tail {
       await this.#nameDrafts(files);
       const pool = [...this.past, ...this.sources];
       const found = await match(files, pool, this.#seen, (file, source) => compareFile(disk, file, source));
-      if (process.env.DBG) console.log('MATCH', files.map(f=>f.name+':'+f.key.slice(-4)+':'+f.size+':'+f.mtime).join(' '), 'seen', this.#seen, found.matches.map(m=>m.file.name+'='+m.source.id?.slice(-8)+m.source.keys.map(k=>k.slice(-4))+m.how), 'unread', found.unread.map(f=>f.name));
+      if (process.env.DBG) console.log('MATCH', files.map(f=>f.name+':'+f.key.slice(-4)+':'+f.size+':'+f.mtime).join(' '), 'seen', this.#seen, found.matches.map(m=>m.file.name+'='+m.source.id?.slice(-8)+m.source.keys.map(k=>k.slice(-4))+m.how).join(' '), 'unread', found.unread.map(f=>f.name));
       // A name of which no file is left serves to number the next life of its inode, and for nothing else.
       this.sources = this.sources.filter(s => !adopted.includes(s) || found.matches.some(m => m.source === s));
       await this.#apply(found, first);

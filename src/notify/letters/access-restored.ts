@@ -17,7 +17,9 @@ export function accessRestored(restored: Restored, paper: Paper, mail: { userDom
   const to = userAddress(restored.user, mail);
   if (to === null) return null;
   const { user, host } = restored;
-  const joined = restored.steps.filter(s => s.action === 'group.add').filter(s => s.user === user);
+  const joined = restored.steps
+    .filter(s => s.action === 'group.add' || s.action === 'directory.group-add')
+    .filter(s => s.user === user);
   const blocks: Block[] = [
     { kind: 'headline', text: `${user}, you can submit jobs on ${host} again` },
     {

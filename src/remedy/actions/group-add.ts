@@ -2,6 +2,7 @@
 import type { Step } from '../../incident.ts';
 import type { Action, ActionContext } from '../action.ts';
 import { mayChangeUser, mayGiveGroup } from '../policy.ts';
+import { entriesOf, inDirectory, type Target } from './directory-group.ts';
 
 export const groupAdd: Action = {
   name: 'group.add',
@@ -16,22 +17,46 @@ export const groupAdd: Action = {
     const gid = Number(ids.find(id => id.startsWith(`${group}:`))?.slice(group.length + 1) ?? Number.NaN);
     if (!Number.isInteger(gid)) return { refused: `the group ${group} does not exist on ${config.host}` };
     const target = { user, uid, group, gid };
-    const add: Step = { action: 'group.add', ...target, until, argv: ['usermod', '-aG', group, user] };
-    const remove: Step = { action: 'group.remove', ...target, argv: ['usermod', '-rG', group, user] };
+    // The local file is asked first, so a group that is in it is changed there, whatever the directory says.
     const local = facts.list('access.local-groups')?.includes(group) ?? true;
+    const way = local || config.directory.ldap === null ? throughUsermod(target, until) : inDirectory(target, context);
+    if ('refused' in way) return way;
+    const { entitlement, notes } = entitlementOf(user, group, context);
     return {
       tier: 1,
       deed: `Add ${user} to ${group}`,
-      steps: [add],
-      undo: [remove],
+      steps: [way.add],
+      undo: [way.remove],
       gains: [user],
       loses: [],
       assumes: { 'account.uid': uid },
-      ...entitlementOf(user, group, context),
-      elsewhere: !local,
+      entitlement,
+      notes: [...notes, ...whereNotes(group, local, context)],
+      elsewhere: !local && (config.directory.ldap?.bindDn ?? null) === null,
     };
   },
 };
+
+const throughUsermod = (target: Target, until: string | null): { add: Step; remove: Step } => ({
+  add: { action: 'group.add', ...target, until, argv: ['usermod', '-aG', target.group, target.user] },
+  remove: { action: 'group.remove', ...target, argv: ['usermod', '-rG', target.group, target.user] },
+});
+
+/** What an approver should know of where the group lives. */
+function whereNotes(group: string, local: boolean, { facts, config }: ActionContext): string[] {
+  const { ldap } = config.directory;
+  const there = entriesOf(facts, group).map(entry => entry.dn);
+  if (local)
+    return there.length > 0
+      ? [`${group} is in the local group file and in the directory too (${there.join('; ')}): the local file wins, so it is changed there.`]
+      : [];
+  if (ldap === null)
+    return [`${group} lives in the directory: usermod would change nothing here, so the plan is for whoever keeps the directory`];
+  const lag = `${group} lives in the directory (${ldap.url}): until lookups on ${config.host} show the change, some minutes may pass.`;
+  return ldap.bindDn === null
+    ? [`${group} lives in the directory, and no account that may change it is configured: the plan is for whoever keeps it`]
+    : [lag];
+}
 
 /** What shows that this person should be in the group; where nothing does, the approver is told to say why. */
 function entitlementOf(
@@ -41,16 +66,10 @@ function entitlementOf(
 ): { entitlement: string | null; notes: string[] } {
   const listed = facts.list('entitlement.groups');
   const file = config.entitlement.file ?? '';
-  const local = facts.list('access.local-groups')?.includes(group) ?? true;
-  const where = local
-    ? []
-    : [
-        `${group} lives in the directory: usermod would change nothing here, so the plan is for whoever keeps the directory`,
-      ];
-  if (listed?.includes(group)) return { entitlement: `${file} lists ${user} in ${group}`, notes: where };
+  if (listed?.includes(group)) return { entitlement: `${file} lists ${user} in ${group}`, notes: [] };
   const why = listed ? `${file} does not list ${user} in ${group}` : facts.source('entitlement.groups');
   return {
     entitlement: null,
-    notes: [`Nothing shows that ${user} should have access (${why}): give a reason.`, ...where],
+    notes: [`Nothing shows that ${user} should have access (${why}): give a reason.`],
   };
 }

@@ -42,7 +42,6 @@ CREATE TABLE observation (
 ) STRICT;
 CREATE INDEX observation_last ON observation (last);
 CREATE INDEX observation_user ON observation (user, last);
-CREATE INDEX observation_ip ON observation (ip, last);
 CREATE INDEX observation_incident ON observation (incident, last);
 
 -- The same by the hour, each denial once, for pages and reports; kept when the event store is thinned out.
@@ -59,6 +58,53 @@ CREATE TABLE hour (
   PRIMARY KEY (hour, host, event, user, ip, self_reported, incident)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX hour_user ON hour (user, hour);
+
+-- Who was refused, from where and how often: folded from the event store up to the observation that `meta.folded` names.
+-- Lists and pictures are made of these, so that no page ever counts a million rows.
+INSERT INTO meta VALUES ('folded', 0);
+CREATE TABLE person (
+  name    TEXT PRIMARY KEY,
+  account TEXT NOT NULL,
+  count   INTEGER NOT NULL,
+  first   INTEGER NOT NULL,
+  last    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX person_last ON person (account, last, name);
+CREATE INDEX person_count ON person (count);
+CREATE TABLE address (
+  ip      TEXT PRIMARY KEY,
+  count   INTEGER NOT NULL,
+  first   INTEGER NOT NULL,
+  last    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX address_last ON address (last, ip);
+CREATE INDEX address_count ON address (count);
+-- Denials the server told of: a user's own log knows no address.
+CREATE TABLE place (
+  user    TEXT NOT NULL,
+  hour    INTEGER NOT NULL,
+  ip      TEXT NOT NULL,
+  count   INTEGER NOT NULL,
+  PRIMARY KEY (user, hour, ip)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX place_ip ON place (ip, hour);
+-- Per incident (0: none) by the hour; what both logs told of is one.
+CREATE TABLE incident_hour (
+  hour     INTEGER NOT NULL,
+  incident INTEGER NOT NULL,
+  event    TEXT NOT NULL,
+  count    INTEGER NOT NULL,
+  PRIMARY KEY (hour, incident, event)
+) STRICT, WITHOUT ROWID;
+-- Lines by what they said and who wrote them.
+CREATE TABLE line_hour (
+  hour          INTEGER NOT NULL,
+  event         TEXT NOT NULL,
+  self_reported INTEGER NOT NULL,
+  count         INTEGER NOT NULL,
+  last          INTEGER NOT NULL,
+  PRIMARY KEY (hour, event, self_reported)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE incident (
   id             INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -77,19 +123,25 @@ CREATE TABLE incident (
   serial         INTEGER NOT NULL DEFAULT 0,
   inhibited_by   INTEGER,
   held           INTEGER NOT NULL DEFAULT 0,
-  diagnosis_json TEXT,
-  plan_json      TEXT,
   -- When the conductor looks again; null: only when something happens.
   due            INTEGER,
   attempts       INTEGER NOT NULL DEFAULT 0,
   -- When the change took effect, for verification and for "time to access".
   changed        INTEGER,
-  note           TEXT NOT NULL DEFAULT ''
+  note           TEXT NOT NULL DEFAULT '',
+  -- What a list says of the diagnosis and the plan. The two themselves are long and stand last: a list never reads them.
+  title          TEXT GENERATED ALWAYS AS (json_extract(diagnosis_json, '$.title')) STORED,
+  deed           TEXT GENERATED ALWAYS AS (json_extract(plan_json, '$.deed')) STORED,
+  diagnosis_json TEXT,
+  plan_json      TEXT
 ) STRICT;
 CREATE INDEX incident_live ON incident (kind, key, host) WHERE state NOT IN ('resolved', 'expired', 'undone');
 CREATE INDEX incident_key ON incident (kind, key, host, id);
 CREATE INDEX incident_due ON incident (due) WHERE due IS NOT NULL;
 CREATE INDEX incident_state ON incident (state);
+CREATE INDEX incident_inhibited ON incident (inhibited_by) WHERE inhibited_by IS NOT NULL;
+CREATE INDEX incident_updated ON incident (updated);
+CREATE INDEX incident_cause ON incident (cause, id);
 
 -- Who and where inside an incident.
 CREATE TABLE pair (
@@ -213,6 +265,7 @@ CREATE TABLE membership (
   initial INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX membership_key ON membership (host, "group", user);
+CREATE INDEX membership_user ON membership (user, since);
 CREATE TABLE group_seen (host TEXT NOT NULL, "group" TEXT NOT NULL, first INTEGER NOT NULL, PRIMARY KEY (host, "group")) STRICT;
 
 CREATE TABLE access_grant (
@@ -230,6 +283,9 @@ CREATE TABLE access_grant (
   until    INTEGER,
   ended    INTEGER
 ) STRICT;
+CREATE INDEX access_grant_user ON access_grant (user, since);
+CREATE INDEX access_grant_since ON access_grant (ended IS NOT NULL, since);
+CREATE INDEX access_grant_incident ON access_grant (incident);
 
 CREATE TABLE told (user TEXT NOT NULL, cause TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
 CREATE INDEX told_user ON told (user, at);
@@ -250,3 +306,16 @@ CREATE TABLE blind (id INTEGER PRIMARY KEY, host TEXT NOT NULL, path TEXT NOT NU
 
 -- Signed-in people and unused sign-in links, by the hash of their secret.
 CREATE TABLE session (id TEXT PRIMARY KEY, name TEXT NOT NULL, row_json TEXT NOT NULL, expires INTEGER NOT NULL) STRICT;
+
+-- Tokens for programs, by the hash of their secret. With a person they act for that person, never for anybody else.
+CREATE TABLE token (
+  id      INTEGER PRIMARY KEY AUTOINCREMENT,
+  hash    TEXT NOT NULL UNIQUE,
+  name    TEXT NOT NULL,
+  role    TEXT NOT NULL,
+  person  TEXT,
+  created INTEGER NOT NULL,
+  expires INTEGER NOT NULL,
+  used    INTEGER,
+  revoked INTEGER
+) STRICT;

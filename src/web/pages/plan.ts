@@ -43,6 +43,12 @@ function targets(all: Step[]): [string, string][] {
         return [['Group', `${step.group}, gid ${step.gid}${step.until ? `, until ${step.until}` : ''}`]];
       case 'group.remove':
         return [['Group', `${step.group}, gid ${step.gid}`]];
+      case 'directory.group-add':
+      case 'directory.group-remove':
+        return [
+          ['Group', `${step.group}, gid ${step.gid}${'until' in step && step.until ? `, until ${step.until}` : ''}`],
+          ['Directory entry', step.dn],
+        ];
       case 'config.authorize-group':
       case 'config.restore':
         return [['File', step.file]];
