@@ -22,8 +22,7 @@ const Tier = z.strictObject({
 });
 
 /** Plain LDAP carries a password as it is: it stays on this machine, or TLS goes around it. */
-const onLoopback = (url: string): boolean =>
-  /^ldap:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?\/?$/.test(url);
+const onLoopback = (url: string): boolean => /^ldap:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?\/?$/.test(url);
 const distinguishedName = z
   .string()
   .refine(text => dnParts(text) !== null, 'a distinguished name, e.g. ou=groups,dc=site,dc=example');
@@ -33,19 +32,30 @@ const Ldap = z
   .strictObject({
     url: z
       .string()
-      .regex(/^ldaps?:\/\/(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?\/?$/, 'ldap://HOST[:PORT] or ldaps://HOST[:PORT]')
+      .regex(
+        /^ldaps?:\/\/(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?\/?$/,
+        'ldap://HOST[:PORT] or ldaps://HOST[:PORT]',
+      )
       .describe('the directory server; changes go to it and to no other'),
     startTls: z.boolean().default(false).describe('speak TLS on the port of plain LDAP'),
-    caFile: absolute.nullable().default(null).describe("certificates that the server's must be signed by; null: those of the system"),
+    caFile: absolute
+      .nullable()
+      .default(null)
+      .describe("certificates that the server's must be signed by; null: those of the system"),
     bindDn: distinguishedName
       .nullable()
       .default(null)
-      .describe('the service account that may write the member attribute below groupBase; null: changes are exported as LDIF'),
+      .describe(
+        'the service account that may write the member attribute below groupBase; null: changes are exported as LDIF',
+      ),
     passwordFile: absolute.nullable().default(null).describe('its password; readable by the executor only'),
     readDn: distinguishedName.nullable().default(null).describe('the account the agent reads with; null: anonymous'),
     readPasswordFile: absolute.nullable().default(null).describe('its password; readable by the agent'),
     base: distinguishedName.describe('the top of the directory, e.g. dc=site,dc=example'),
-    groupBase: distinguishedName.nullable().default(null).describe('groups lie below this entry, and no other is ever changed; null: base'),
+    groupBase: distinguishedName
+      .nullable()
+      .default(null)
+      .describe('groups lie below this entry, and no other is ever changed; null: base'),
     userBase: distinguishedName.nullable().default(null).describe('people lie below this entry; null: base'),
     memberAttribute: z
       .enum(['memberUid', 'member', 'uniqueMember'])
@@ -80,7 +90,8 @@ const Ldap = z
       ['bindDn', 'passwordFile'],
       ['readDn', 'readPasswordFile'],
     ] as const)
-      if ((ldap[dn] === null) !== (ldap[file] === null)) fault(ldap[dn] === null ? dn : file, `${dn} and ${file} go together`);
+      if ((ldap[dn] === null) !== (ldap[file] === null))
+        fault(ldap[dn] === null ? dn : file, `${dn} and ${file} go together`);
     for (const key of ['groupBase', 'userBase'] as const)
       if (ldap[key] !== null && !sameDn(ldap[key], ldap.base) && !isBelow(ldap[key], ldap.base))
         fault(key, `lies below base (${ldap.base})`);
@@ -367,9 +378,6 @@ export type Config = z.infer<typeof Config> & {
 
 /** How a site's directory is reached over LDAP. */
 export type LdapConfig = NonNullable<Config['directory']['ldap']>;
-
-export const groupBaseOf = (ldap: LdapConfig): string => ldap.groupBase ?? ldap.base;
-export const userBaseOf = (ldap: LdapConfig): string => ldap.userBase ?? ldap.base;
 
 /** The environment, for the few that speak a protocol of its (LISTEN_FDS, PATH). Everything else is configuration. */
 export const environment = (): NodeJS.ProcessEnv => process.env;

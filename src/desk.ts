@@ -3,7 +3,7 @@
  * `roles/desk.ts` implements it over the store; `web/` shows it; the control socket carries it to the command line.
  * The JSON shapes of `readmit incidents|show|report --json` are these.
  */
-import type { Advice, Decision, Diagnosis, IncidentKind, State, Step, Vote } from './incident.ts';
+import type { Advice, Decision, Diagnosis, EventName, IncidentKind, State, Step, Vote } from './incident.ts';
 
 /** Who is asking: a signed-in person, or the operator of the host at the command line. */
 export interface Person {
@@ -34,6 +34,12 @@ export interface IncidentRow {
   marks: ('inhibited' | 'silenced' | 'held')[];
   /** Denials per hour over the last 24 hours, oldest first. */
   spark: number[];
+  /** What was seen: `denied`, or another trouble. */
+  event: EventName;
+  /** What the plan would do, in words; two incidents of one host with the same deed are mended by one change. */
+  deed: string | null;
+  /** The person who took it over: nothing is offered while they have it. */
+  takenBy: string | null;
 }
 
 export interface IncidentDetail extends IncidentRow {
@@ -93,8 +99,106 @@ export interface Health {
   queue: { up: boolean; detail: string };
   mail: { up: boolean; pending: number; detail: string };
   executor: string;
-  agents: { host: string; seen: string; files: number; spooled: number }[];
+  /** `refused`: logs that are not read, and the agent's own log says why. */
+  agents: { host: string; seen: string; files: number; spooled: number; refused: number }[];
   version: string;
+  /** What else runs here, by name. */
+  versions: Record<string, string>;
+  /** Orders and mails that wait to be sent. */
+  waiting: { jobs: number; mails: number };
+}
+
+/** Denials by hour and cause, for a time line. */
+export type Timeline = { hour: string; cause: string; count: number }[];
+
+/** A list that is read in pages. `next` goes on where this page ends; null at the end. */
+export interface Page<Row> {
+  rows: Row[];
+  next: string | null;
+}
+
+export interface PersonRow {
+  name: string;
+  /** `user`: somebody with an account; the others are names nobody has, and system accounts. */
+  account: string;
+  /** Denials and different addresses in the last 30 days. */
+  denials: number;
+  addresses: number;
+  first: string;
+  last: string;
+  /** Their open incident, when they can't work now. */
+  blocked: string | null;
+  grants: number;
+}
+
+export interface PersonDetail {
+  name: string;
+  /** Null for somebody who was never denied. */
+  account: string | null;
+  denials: number;
+  first: string | null;
+  last: string | null;
+  timeline: Timeline;
+  places: { ip: string; count: number; last: string }[];
+  incidents: IncidentRow[];
+  grants: Grant[];
+  /** Groups that count here, as far back as they were watched. `by`: who changed it; null where nobody saw. */
+  groups: {
+    group: string;
+    host: string;
+    since: string;
+    addedBy: 'readmit' | 'others' | null;
+    until: string | null;
+    removedBy: 'readmit' | 'others' | null;
+  }[];
+  told: { at: string; cause: string }[];
+}
+
+export interface AddressRow {
+  ip: string;
+  denials: number;
+  /** Different names in the last 30 days, counted up to a thousand. */
+  names: number;
+  first: string;
+  last: string;
+  /** A login node or gateway that many honest people share. */
+  shared: boolean;
+}
+
+export interface AddressDetail {
+  ip: string;
+  denials: number;
+  first: string | null;
+  last: string | null;
+  shared: boolean;
+  timeline: Timeline;
+  people: { name: string; account: string; count: number; last: string }[];
+  incidents: IncidentRow[];
+}
+
+/** What the rules took in the last 30 days. */
+export interface Hits {
+  /** Lines by what they say and whose log they stand in. */
+  lines: { event: string; log: 'server' | 'client'; lines: number; last: string }[];
+  causes: { cause: string; incidents: number; open: number; last: string }[];
+}
+
+export interface AuditRow {
+  seq: number;
+  time: string;
+  actor: string;
+  what: string;
+  digest: string;
+  incident: string | null;
+}
+
+/** How far the chain was walked since this process started, and whether it held. */
+export interface ChainState {
+  entries: number;
+  head: string | null;
+  verified: number;
+  at: string | null;
+  bad: { seq: number; why: string } | null;
 }
 
 export interface Grant {
@@ -113,7 +217,8 @@ export interface Grant {
 }
 
 export interface Desk {
-  incidents(filter?: { state?: string; all?: boolean }): IncidentRow[];
+  /** Newest first. `all: false` leaves out what has ended. */
+  incidents(filter?: { state?: string; all?: boolean; kind?: IncidentKind; key?: string; limit?: number }): IncidentRow[];
   show(id: string): IncidentDetail;
   /** Records a vote. @throws Refused naming the rule; NotFound */
   vote(vote: Vote): IncidentRow;
@@ -122,16 +227,33 @@ export interface Desk {
   /** Takes back what a run changed, under the votes it ran with. */
   undo(person: Person, id: string): IncidentRow;
   silence(person: Person, id: string, until: string, reason: string): IncidentRow;
-  grants(): Grant[];
+  /** Leaves it to somebody by name, or (`to: null`) back to Readmit. @throws Refused where the state doesn't allow it */
+  handOver(person: Person, id: string, to: string | null, note: string): IncidentRow;
+  /** People who can't work now, each once; those a waiting plan would help, and how many different changes that takes. */
+  blocked(): { people: number; helped: number; changes: number };
+  /** The newest first; `before` is a time of beginning. */
+  grants(filter?: { ended?: boolean; before?: string; limit?: number }): Grant[];
+  grantCounts(): { people: number; inForce: number; ending: number; ended: number };
   health(): Health;
   /** Denials per hour and cause since `from` (epoch ms), for the time line. */
-  timeline(from: number): { hour: string; cause: string; count: number }[];
+  timeline(from: number): Timeline;
   /** Denials per user and address since `from`. */
   matrix(from: number): { user: string; ip: string; count: number }[];
-  audit(
-    from?: number,
-    limit?: number,
-  ): { seq: number; time: string; actor: string; what: string; digest: string; incident: string | null }[];
+  /** How many were denied since `from`: people with an account, other names, addresses. */
+  seen(from: number): { people: number; names: number; addresses: number };
+  /** The last denied first; `q` takes names that begin so, `after` is a `next`. */
+  people(filter: { account: 'user' | 'other'; q?: string; after?: string | null; limit: number }): Page<PersonRow>;
+  /** @throws NotFound for a name nothing is known of */
+  person(name: string): PersonDetail;
+  addresses(filter: { after?: string | null; limit: number }): Page<AddressRow>;
+  /** @throws NotFound for an address nothing is known of */
+  address(ip: string): AddressDetail;
+  hits(): Hits;
+  /** From the newest on with `from` below zero, else forward from that entry. */
+  audit(from?: number, limit?: number): AuditRow[];
+  /** Entries below `before` (null: all) that hold this text, the newest first. */
+  searchAudit(text: string, before: number | null, limit: number): AuditRow[];
+  chain(): ChainState;
   /** Calls back after every change, with the ids of the incidents that changed. Returns the way to stop it. */
   onChange(listener: (ids: string[]) => void): () => void;
 }

@@ -6,8 +6,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { connect, isIP } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Client, Entry, Filter } from 'ldapts';
-import { groupBaseOf, type LdapConfig, userBaseOf } from './config.ts';
-import { isBelow, sameDn } from './dn.ts';
+import type { LdapConfig } from './config.ts';
+import { groupBaseOf, isBelow, sameDn, userBaseOf } from './dn.ts';
 
 /**
  * `away`: no connection, nothing was sent. `refused`: the server, or we ourselves, said no. `lost`: the connection broke
@@ -57,7 +57,10 @@ export function readCredential(dn: string, file: string, whose: 'own' | 'any' = 
   try {
     // What systemd hands to a unit shows a readable group, which is the unit's own user.
     if (whose === 'own' && statSync(file).mode & 0o027)
-      throw new DirectoryFault('refused', `${file} can be read by everybody, or written by its group: chmod 600 ${file}`);
+      throw new DirectoryFault(
+        'refused',
+        `${file} can be read by everybody, or written by its group: chmod 600 ${file}`,
+      );
     password = readFileSync(file, 'utf8').replace(/\r?\n$/, '');
   } catch (error) {
     if (error instanceof DirectoryFault) throw error;
@@ -178,11 +181,16 @@ function trusted({ caFile }: LdapConfig): { ca?: Buffer } {
   }
 }
 
-/** The first line of what went wrong; the library's messages repeat themselves. */
-const words = (error: unknown): string => {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return (message.split('\n')[0] || code || 'no answer').slice(0, 300);
-};
+/** What went wrong, in one line. A server that gives a code often gives no words with it; the code's own name has some. */
+function words(error: unknown): string {
+  const { message, constructor } = error as Error;
+  const [text = ''] = message.replace(/\s*Code: 0x[0-9a-f]+/i, '').split('\n');
+  const named = constructor.name
+    .replace(/Error$/, '')
+    .replace(/([a-z])([A-Z])/g, '$1 $2')
+    .toLowerCase();
+  return (text.trim() || named || 'no answer').slice(0, 300);
+}
 
 /** What can be asked of a directory, and the one thing that can be done to it. */
 export class Directory {
@@ -200,7 +208,9 @@ export class Directory {
     const { OrFilter } = this.#line.ldapts;
     const wanted = new OrFilter({ filters: names.map(name => this.#equals('cn', name)) });
     const found = await this.#groups(wanted);
-    return found.flatMap(({ names: own, ...group }) => own.filter(name => names.includes(name)).map(name => ({ ...group, name })));
+    return found.flatMap(({ names: own, ...group }) =>
+      own.filter(name => names.includes(name)).map(name => ({ ...group, name })),
+    );
   }
 
   /** The groups that have this value as a member. */
@@ -226,7 +236,10 @@ export class Directory {
     const which = this.#all(this.#ldap.userFilter, this.#equals(this.#ldap.userAttribute, user));
     const entries = (await this.#search(base, which, ['uidNumber'])).filter(e => isBelow(e.dn, base));
     if (entries.length > 1)
-      throw new DirectoryFault('refused', `${base} has ${entries.length} entries of ${user}: nobody can say which is meant`);
+      throw new DirectoryFault(
+        'refused',
+        `${base} has ${entries.length} entries of ${user}: nobody can say which is meant`,
+      );
     return entries[0] ? { dn: entries[0].dn, uid: numberOf(entries[0], 'uidNumber') } : null;
   }
 

@@ -21,7 +21,7 @@ export async function audit(what: string, o: { config?: string; json?: boolean; 
           print(
             c.ok
               ? `${name}: ${c.entries} entries, unbroken; head ${c.head ?? 'none'}`
-              : `${name}: BROKEN at entry ${c.firstBad}: ${c.why}`,
+              : `${name}: BROKEN at entry ${'seq' in c ? `${c.seq} (${c.file}:${c.line})` : c.firstBad}: ${c.why}`,
           );
       return Object.values(chains).every(c => c.ok) ? 0 : 1;
     }

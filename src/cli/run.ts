@@ -38,6 +38,7 @@ export async function run(argv: string[]): Promise<number> {
   rolesCommands(add, does);
   inboxCommands(add, does, { json, as, reason });
   recordCommands(add, does, json);
+  tokenCommands(program, does, json, config);
   program
     .command('scan')
     .description('count denials in log files: readmit scan FILE… [--json]')
@@ -148,6 +149,33 @@ function recordCommands(add: Add, does: Does, json: Option): void {
     .option('--reference', 'every key with its default, as Markdown')
     .option('--schema', 'JSON Schema for editors')
     .action(does(async o => (await import('./reference.ts')).configCommand(o)));
+}
+
+function tokenCommands(program: Command, does: Does, json: Option, config: Option): void {
+  const token = program.command('token').description('create | list | revoke: tokens for programs that use the API');
+  token
+    .command('create')
+    .description('make one and print it, once')
+    .requiredOption('--name <name>', 'what it is for')
+    .requiredOption('--role <role>', 'viewer, operator or administrator')
+    .option('--as <person>', 'whom it acts for (an operator or administrator token acts for a person)')
+    .option('--expires <duration>', 'how long it works, e.g. 12h, 90d', '90d')
+    .addOption(json)
+    .addOption(config)
+    .action(does(async o => (await import('./token.ts')).createToken(o)));
+  token
+    .command('list')
+    .description('every token, what it may do and when it was last used')
+    .addOption(json)
+    .addOption(config)
+    .action(does(async o => (await import('./token.ts')).listTokens(o)));
+  token
+    .command('revoke')
+    .description('end a token now')
+    .argument('<id>', 'its number or name')
+    .addOption(json)
+    .addOption(config)
+    .action(does(async (id, o) => (await import('./token.ts')).revokeToken(id, o)));
 }
 
 function rulesCommands(program: Command, does: Does, json: Option, config: Option): void {

@@ -8,7 +8,7 @@ import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { type FactValue, Usage } from '../incident.ts';
 import { ConditionSchema, type Conditions, testAll } from './conditions.ts';
-import { FactSet } from './derive.ts';
+import { FactSet } from './fact-set.ts';
 import { FACTS } from './probes.ts';
 
 const word = z.string().regex(/^[a-z][a-z0-9-]*$/, 'small letters, digits and -');

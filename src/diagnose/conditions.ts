@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import type { FactValue } from '../incident.ts';
-import type { FactSet } from './derive.ts';
+import type { FactSet } from './fact-set.ts';
 
 const plain = z.union([z.string(), z.number(), z.boolean()]);
 export const ConditionSchema = z.union([

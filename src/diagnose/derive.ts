@@ -4,6 +4,8 @@
  */
 import type { Config } from '../config.ts';
 import type { Fact, FactValue } from '../incident.ts';
+import { stillCounts } from './evidence.ts';
+import { FactSet } from './fact-set.ts';
 import type { System } from './system.ts';
 
 export const DERIVED = [
@@ -28,43 +30,11 @@ type Derived = (typeof DERIVED)[number];
 
 /** Clocks of two machines that keep time are nearer than this (seconds). */
 const CLOCK_TOLERANCE = 120;
-/** A client's last event older than this is not what somebody means who asks now. */
-const CLIENT_MEMORY = 3_600_000;
-/**
- * SELinux writes a record for each refused request; a denial this much later than the last record had none. The client
- * writes when it was; what the server wrote was seen up to a sweep later.
- */
-const SELINUX_NEAR = { client: 1500, server: 3000 };
-
 export type Settings = Pick<Config, 'scheduler' | 'paths'> & {
   system: Pick<System, 'containerNetworks'>;
   user: string | null;
   now: number;
 };
-
-/** The facts by name, so that a conclusion can name what it was drawn from. */
-export class FactSet {
-  readonly facts: ReadonlyMap<string, Fact>;
-  constructor(facts: readonly Fact[]) {
-    this.facts = new Map(facts.map(f => [f.fact, f]));
-  }
-  value(name: string): FactValue | undefined {
-    const fact = this.facts.get(name);
-    return fact?.known ? fact.value : undefined;
-  }
-  list(name: string): string[] | undefined {
-    const value = this.value(name);
-    return Array.isArray(value) ? value : undefined;
-  }
-  time(name: string): number | undefined {
-    const value = this.value(name);
-    const time = typeof value === 'string' ? Date.parse(value) : Number.NaN;
-    return Number.isNaN(time) ? undefined : time;
-  }
-  source(name: string): string {
-    return this.facts.get(name)?.source ?? 'nobody was asked';
-  }
-}
 
 interface Conclusion {
   value: FactValue | undefined;
@@ -78,7 +48,7 @@ interface Conclusion {
 export function derive(facts: readonly Fact[], settings: Settings): Fact[] {
   const taken = facts
     .filter(f => !(DERIVED as readonly string[]).includes(f.fact))
-    .map(f => forgetOld(f, new FactSet(facts), settings.now));
+    .map((f, _, all) => stillCounts(f, new FactSet(all), settings.now));
   const set = new FactSet(taken);
   const at = new Date(settings.now).toISOString();
   const derived = DERIVED.map((fact): Fact => {
@@ -89,31 +59,6 @@ export function derive(facts: readonly Fact[], settings: Settings): Fact[] {
     return { fact, value: null, known: false, source: missing ? `${missing}: ${set.source(missing)}` : sources, at };
   });
   return [...set.facts.values(), ...derived];
-}
-
-/** What was seen before the user's last success does not explain a denial after it. */
-function forgetOld(fact: Fact, set: FactSet, now: number): Fact {
-  const forget = (because: string): Fact => ({ ...fact, value: null, known: false, source: because });
-  const success = set.time('success.last');
-  if (fact.fact.startsWith('client.')) {
-    const at = set.time('client.at');
-    if (at === undefined) return fact;
-    if (success !== undefined && success > at) return forget("older than the user's last success");
-    if (now - at > CLIENT_MEMORY) return forget('older than an hour');
-  }
-  if (fact.fact === 'selinux.denials' && fact.known && fact.value !== 0) {
-    const last = set.time('selinux.last');
-    const client = set.time('client.at');
-    const server = set.time('denial.last');
-    const later = (time: number | undefined, near: number): boolean =>
-      time !== undefined && last !== undefined && time - last > near;
-    if (last === undefined) return fact;
-    if (success !== undefined && success > last)
-      return { ...fact, value: 0, source: `${fact.source}: none since the user's last success` };
-    if (later(client, SELINUX_NEAR.client) || later(server, SELINUX_NEAR.server))
-      return { ...fact, value: 0, source: `${fact.source}: none at the time of the denial` };
-  }
-  return fact;
 }
 
 const both = (a: readonly string[] | undefined, b: readonly string[] | undefined): string[] | undefined =>
@@ -171,7 +116,12 @@ const RULES: Record<Derived, (facts: FactSet, settings: Settings) => Conclusion>
     const from = ['groups.nss', 'groups.file', 'directory.member'];
     if (!nss || !file) return { value: undefined, from };
     const authorized = facts.list('access.authorized-groups') ?? [];
-    if (file.some(g => (g === group || authorized.includes(g)) && !nss.includes(g))) return { value: 'nss', from };
+    const hidden = (g: string): boolean => (g === group || authorized.includes(g)) && !nss.includes(g);
+    if (file.some(hidden)) return { value: 'nss', from };
+    // A group that the local file has too is the file's: there the directory's members need not show.
+    const local = facts.list('access.local-groups') ?? [];
+    if (facts.list('groups.directory')?.some(g => hidden(g) && !local.includes(g)))
+      return { value: 'nss', from: ['groups.nss', 'groups.directory'] };
     if (facts.value('access.mode') === 'ldap' && nss.includes(group) && member === false)
       return { value: 'directory', from };
     return { value: 'none', from };

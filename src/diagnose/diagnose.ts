@@ -6,7 +6,7 @@ import type { Config } from '../config.ts';
 import type { Advice, Diagnosis, Evidence, Fact, Remedy } from '../incident.ts';
 import type { Cause } from './causes.ts';
 import { type Conditions, test, testAll } from './conditions.ts';
-import { FactSet } from './derive.ts';
+import { FactSet } from './fact-set.ts';
 
 export interface DiagnoseInput {
   /** A user; for a service or an address, its name. */

@@ -2,15 +2,16 @@
  * The real ground: files, commands, HTTP and the clock. Read-only by construction: files are opened for reading, HTTP
  * is GET without redirects and without the proxies of our own environment. Effects: files, network, commands.
  */
-import { open, readdir } from 'node:fs/promises';
+import { open, readdir, stat } from 'node:fs/promises';
 import { get as getHttp, type IncomingMessage } from 'node:http';
 import { get as getHttps } from 'node:https';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { commandRunner } from '../command.ts';
-import type { Config } from '../config.ts';
+import type { Config, LdapConfig } from '../config.ts';
 import { type ParseChunk, Refused } from '../incident.ts';
-import { type Answer, type Ground, NoAnswer, type TextFile } from './ground.ts';
+import { readCredential, withDirectory } from '../ldap.ts';
+import { type Answer, type DirectoryAnswer, type Ground, NoAnswer, type TextFile } from './ground.ts';
 import { readHomeFile } from './home-file.ts';
 import { loadSystem } from './system.ts';
 
@@ -38,15 +39,18 @@ export interface GroundOptions {
 /** The ground of this host as the configuration describes it. @throws Usage when the pack has no system.yaml */
 export function realGround(config: Config, options: GroundOptions = {}): Ground {
   const limitMs = options.limitMs ?? 1000;
+  const { ldap } = config.directory;
   return {
     config,
     system: loadSystem(builtInPack(config.pack)),
     run: commandRunner(config.paths.commands, { timeoutMs: limitMs, maxBytes: 1 << 20 }),
     read: readFileBounded,
+    changed: async path => (await stat(path).catch(nullWhenMissing))?.mtimeMs ?? null,
     list: async path => await readdir(path).catch(nullWhenMissing),
     readHome: readHomeFile,
     http: (url, headers) => request(url, headers ?? {}, Math.min(limitMs, 900)),
     now: options.now ?? Date.now,
+    directory: ldap && (question => askDirectory(ldap, question, Math.min(limitMs, 900))),
     ask:
       options.ask ??
       (async () => {
@@ -54,6 +58,28 @@ export function realGround(config: Config, options: GroundOptions = {}): Ground 
       }),
     parse: options.parse ?? null,
   };
+}
+
+/** One conversation with the directory, with the reading account: this process has no other. */
+async function askDirectory(
+  ldap: LdapConfig,
+  { user, groups }: { user: string | null; groups: string[] },
+  limitMs: number,
+): Promise<DirectoryAnswer> {
+  const credential = ldap.readDn && ldap.readPasswordFile ? readCredential(ldap.readDn, ldap.readPasswordFile) : null;
+  return await withDirectory(
+    ldap,
+    credential,
+    async directory => {
+      const named = await directory.groupsNamed(groups);
+      if (user === null) return { groups: named, person: null };
+      const entry = await directory.person(user);
+      const value = ldap.memberAttribute === 'memberUid' ? user : entry?.dn;
+      const memberOf = value === undefined ? [] : (await directory.groupsWith(value)).map(group => group.name);
+      return { groups: named, person: { entry, memberOf } };
+    },
+    Math.min(limitMs, ldap.timeout * 1000),
+  );
 }
 
 const nullWhenMissing = (error: NodeJS.ErrnoException): null => {

@@ -45,12 +45,23 @@ export interface ShadowAnswer {
   source: string;
 }
 
+/** What the directory itself has of some groups and of one person. */
+export interface DirectoryAnswer {
+  groups: { name: string; dn: string; gid: number | null }[];
+  /** The person's own entry, and the groups that have them as a member; null: no person was asked about. */
+  person: { entry: { dn: string; uid: number | null } | null; memberOf: string[] } | null;
+}
+
 export interface Ground {
   config: Config;
+  /** Asks the site's directory over LDAP; null: none is configured. */
+  directory: ((question: { user: string | null; groups: string[] }) => Promise<DirectoryAnswer>) | null;
   system: System;
   run: RunCommand;
   /** null: no such file. Rejects when it is there and can't be read. */
   read(path: string): Promise<TextFile | null>;
+  /** When a file last changed, epoch ms; null: no such file. Needs no right to read it. */
+  changed(path: string): Promise<number | null>;
   /** Names in a directory; null: no such directory. */
   list(path: string): Promise<string[] | null>;
   /** A file below a home directory, opened without following links. `tail`: only the last 64 KiB. */
@@ -102,6 +113,7 @@ export function sharedGround(ground: Ground): Ground {
     ...ground,
     run: (argv, options) => once(`run\0${argv.join('\0')}`, () => ground.run(argv, options)),
     read: path => once(`read\0${path}`, () => ground.read(path)),
+    changed: path => once(`changed\0${path}`, () => ground.changed(path)),
     list: path => once(`list\0${path}`, () => ground.list(path)),
     readHome: (home, below, tail) =>
       once(`home\0${home.path}\0${below}\0${tail}`, () => ground.readHome(home, below, tail)),

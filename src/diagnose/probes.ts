@@ -10,6 +10,7 @@ import { directory } from './probes/directory.ts';
 import { entitlement } from './probes/entitlement.ts';
 import { firewall } from './probes/firewall.ts';
 import { groups } from './probes/groups.ts';
+import { ldap } from './probes/ldap.ts';
 import { proxy } from './probes/proxy.ts';
 import { scheduler } from './probes/scheduler.ts';
 import { selinux } from './probes/selinux.ts';
@@ -26,6 +27,7 @@ export const PROBES: Record<string, Probe> = {
   entitlement,
   firewall,
   groups,
+  ldap,
   proxy,
   scheduler,
   selinux,

@@ -3,9 +3,9 @@
  * refusal or null. None trusts what came in: everything is compared with the root-owned configuration, or computed again.
  */
 import { findCommand } from '../command.ts';
-import { type Config, groupBaseOf, userBaseOf } from '../config.ts';
+import type { Config } from '../config.ts';
 import { planDigest } from '../digest.ts';
-import { isBelow } from '../dn.ts';
+import { groupBaseOf, isBelow, userBaseOf } from '../dn.ts';
 import type { Tier } from '../incident.ts';
 import { modifyRecord } from '../ldif.ts';
 import type { Order } from '../messages.ts';

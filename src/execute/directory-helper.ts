@@ -45,7 +45,12 @@ async function lookAt(directory: Directory, { group, user, value }: Question): P
   const person = await directory.person(user);
   const [entry] = entries;
   if (!entry) return { kind: 'seen', entry: null, person, member: null };
-  return { kind: 'seen', entry: { dn: entry.dn, gid: entry.gid }, person, member: await directory.holds(entry.dn, value) };
+  return {
+    kind: 'seen',
+    entry: { dn: entry.dn, gid: entry.gid },
+    person,
+    member: await directory.holds(entry.dn, value),
+  };
 }
 
 async function change(

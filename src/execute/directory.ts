@@ -60,10 +60,16 @@ function movedFrom(
   if (!sameDn(entry.dn, step.dn))
     return { rule: 'dn-moved', why: `${step.group} is ${entry.dn} now, the plan was for ${step.dn}` };
   if (entry.gid !== null && entry.gid !== step.gid)
-    return { rule: 'gid-moved', why: `${step.group} has gid ${entry.gid} in the directory, the plan was for ${step.gid}` };
+    return {
+      rule: 'gid-moved',
+      why: `${step.group} has gid ${entry.gid} in the directory, the plan was for ${step.gid}`,
+    };
   if (purpose === 'taking-back') return null;
   if (person?.uid != null && person.uid !== step.uid)
-    return { rule: 'uid-moved', why: `${step.user} has uid ${person.uid} in the directory, the plan was for ${step.uid}` };
+    return {
+      rule: 'uid-moved',
+      why: `${step.user} has uid ${person.uid} in the directory, the plan was for ${step.uid}`,
+    };
   if (step.attribute === 'memberUid') return null;
   if (!person) return { rule: 'no-such-user', why: `the directory has no entry of ${step.user}` };
   return sameDn(person.dn, step.value)
@@ -79,8 +85,14 @@ export async function changeDirectory(step: DirectoryStep, ground: Ground): Prom
     case 'changed':
       if (answer.member === null) throw new Retry(answer.why || 'the directory did not say what is there now');
       if (answer.member !== add)
-        return { result: 'failed', note: answer.why || 'not effective: the directory took it, and it is not there' };
-      if (answer.result === 'already') return { result: 'already', note: `somebody else did it just before: ${answer.why}` };
+        return {
+          result: 'failed',
+          note: answer.why
+            ? `${answer.why}; nothing was changed`
+            : 'not effective: the directory took it and kept nothing',
+        };
+      if (answer.result === 'already')
+        return { result: 'already', note: `somebody else did it just before: ${answer.why}` };
       return { result: 'done', note: answer.why && `${answer.why}, but the change is there` };
     case 'away':
     case 'refused':

@@ -3,8 +3,8 @@
  * came from outside is quoted for where it stands, whatever it holds.
  */
 import { Scalar, stringify } from 'yaml';
-import { groupBaseOf, type LdapConfig } from '../config.ts';
-import { dnValue } from '../dn.ts';
+import type { LdapConfig } from '../config.ts';
+import { dnValue, groupBaseOf, userBaseOf } from '../dn.ts';
 import { type DirectoryChange, type Plan, type Step, Usage } from '../incident.ts';
 import { modifyRecord } from '../ldif.ts';
 
@@ -76,11 +76,12 @@ const ldapmodify = (directory: LdapConfig | null): string =>
   ].join(' ');
 
 /** A group of NSS alone is changed where it lives; which entry that is only the site knows, unless it told us. */
-const guessed = (step: { user: string; group: string }, directory: LdapConfig | null) => ({
-  dn: `cn=${dnValue(step.group)},${directory ? groupBaseOf(directory) : 'ou=groups,BASE'}`,
-  attribute: 'memberUid',
-  value: step.user,
-});
+function guessed({ user, group }: { user: string; group: string }, directory: LdapConfig | null) {
+  const dn = `cn=${dnValue(group)},${directory ? groupBaseOf(directory) : 'ou=groups,BASE'}`;
+  if (!directory || directory.memberAttribute === 'memberUid') return { dn, attribute: 'memberUid', value: user };
+  const value = `${directory.userAttribute}=${dnValue(user)},${userBaseOf(directory)}`;
+  return { dn, attribute: directory.memberAttribute, value };
+}
 
 function ldif(plan: Plan, directory: LdapConfig | null): string {
   const records = plan.steps.map(step => {

@@ -33,9 +33,13 @@ export const votedPlan = (plan: Plan): VotedPlan => ({
 });
 
 /** Votes a plan still needs. */
-export function votesMissing(store: Store, config: Config, i: IncidentRecord): number {
-  if (i.state !== 'proposed' || !i.plan || i.plan.tier === 0) return 0;
-  const tier = config.policy.tiers[i.plan.tier];
+export function votesMissing(
+  store: Store,
+  config: Config,
+  i: Pick<IncidentRecord, 'id' | 'state' | 'serial' | 'tier'>,
+): number {
+  if (i.state !== 'proposed' || i.tier === null || i.tier === 0) return 0;
+  const tier = config.policy.tiers[i.tier];
   const given = votesOf(store, i.id, i.serial).filter(v => v.decision === 'approve').length;
   return Math.max(tier.votes - given, 1);
 }
@@ -55,7 +59,7 @@ export class Approvals {
     this.#sessionKey = sessionKey;
   }
 
-  needs(i: IncidentRecord): number {
+  needs(i: Pick<IncidentRecord, 'id' | 'state' | 'serial' | 'tier'>): number {
     return votesMissing(this.#store, this.#config, i);
   }
 

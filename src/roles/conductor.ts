@@ -212,6 +212,10 @@ export class Conductor {
     const base = { diagnosis, cause: diagnosis.cause };
     if (diagnosis.cause === null) return this.#withoutCause(i, diagnosis, facts, again);
     if (i.kind === 'service' && this.#dissolves(i, diagnosis)) return;
+    if (i.takenBy !== null)
+      return i.state === 'escalated'
+        ? update(store, at, i.id, { ...base, due: again })
+        : this.#to(i, 'escalated', `left to ${i.takenBy}`, { ...base, due: again });
     const { remedy } = diagnosis;
     if (i.state === 'failed' || i.state === 'not-effective') return update(store, at, i.id, { due: again });
     if (remedy.kind === 'plan') {

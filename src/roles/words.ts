@@ -1,9 +1,9 @@
 /** Sentences about an incident, for people: what is the matter, and what happens next. Pure. */
-import type { IncidentRecord } from '../store/incidents.ts';
+import type { IncidentLine, IncidentRecord } from '../store/incidents.ts';
 
-/** `alice can't submit jobs: she is not in claw-users`; before a diagnosis, what was seen. */
-export function headlineOf(i: IncidentRecord): string {
-  if (i.diagnosis?.title) return i.diagnosis.title;
+/** `alice can't submit jobs: not in claw-users`; before a diagnosis, what was seen. */
+export function headlineOf(i: Pick<IncidentLine, 'title' | 'kind' | 'key' | 'count' | 'users'>): string {
+  if (i.title) return i.title;
   const times = i.count === 1 ? 'once' : `${i.count} times`;
   if (i.kind === 'address') return `${i.key} was refused with ${i.users} different names`;
   if (i.kind === 'service')
@@ -12,13 +12,22 @@ export function headlineOf(i: IncidentRecord): string {
 }
 
 const inWords = (ms: number): string => {
-  const s = Math.max(0, Math.round(ms / 1000));
+  const s = Math.round(ms / 1000);
   return s < 90 ? `${s} s` : s < 5400 ? `${Math.round(s / 60)} min` : `${Math.round(s / 3600)} h`;
 };
 
+/** ` It is looked at again in 5 s.`, or now; nothing where only an event wakes it. */
+function lookedAtAgain(due: number | null, now: number): string {
+  if (due === null) return '';
+  return due - now < 1000 ? ' It is being looked at again now.' : ` It is looked at again in ${inWords(due - now)}.`;
+}
+
+/** A note that may or may not be a whole sentence, made the end of one. */
+const ended = (note: string): string => note.replace(/[.\s]+$/, '');
+
 /** What happens next, and when. */
 export function nextOf(i: IncidentRecord, needs: number, now: number): string {
-  const again = i.due === null ? '' : ` It is looked at again in ${inWords(i.due - now)}.`;
+  const again = lookedAtAgain(i.due, now);
   if (i.inhibitedBy) return `Explained by incident ${i.inhibitedBy}; it is looked at again when that one ends.`;
   switch (i.state) {
     case 'open':
@@ -36,19 +45,21 @@ export function nextOf(i: IncidentRecord, needs: number, now: number): string {
     case 'verifying':
       return 'Done; test jobs show whether it helped.';
     case 'resolved':
-      return 'Nothing: the person can work again.';
+      return i.kind === 'user' ? 'Nothing: the person can work again.' : 'Nothing: people can work again.';
     case 'not-effective':
       return 'The change is in place but did not help. It can be undone.';
     case 'failed':
-      return `The change failed${i.note ? `: ${i.note}` : ''}.`;
+      return `The change failed${i.note ? `: ${ended(i.note)}` : ''}.`;
     case 'denied':
       return `Denied. It is not offered again for a day, however often it is asked for.`;
     case 'stale':
       return 'The system moved since the plan was made; a new one is being made.';
     case 'escalated':
-      return `A human must look${i.note ? `: ${i.note}` : ''}.${again}`;
+      return i.takenBy
+        ? `${i.takenBy} has taken it over; nothing is offered meanwhile.${again}`
+        : `A human must look${i.note ? `: ${ended(i.note)}` : ''}.${again}`;
     case 'expired':
-      return i.note ? `Nothing: ${i.note}.` : 'Nothing: the reason is gone.';
+      return i.note ? `Nothing: ${ended(i.note)}.` : 'Nothing: the reason is gone.';
     case 'undone':
       return 'Nothing: the change was taken back.';
     default:

@@ -1,7 +1,7 @@
 /** Plans, votes, runs and grants in the store: what was offered, who said what, what was done. */
 import type { Outcome, Plan, Vote } from '../incident.ts';
 import type { Order } from '../messages.ts';
-import type { Store } from './open.ts';
+import type { Row, Store } from './open.ts';
 
 export function savePlan(store: Store, now: number, plan: Plan): void {
   store.run(
@@ -39,6 +39,26 @@ export const allVotesOf = (store: Store, incident: string): Vote[] =>
   store
     .all<{ vote_json: string }>('SELECT vote_json FROM vote WHERE incident = ? ORDER BY at, rowid', Number(incident))
     .map(r => JSON.parse(r.vote_json) as Vote);
+
+/** Who said what on the plan each of these incidents has now, oldest first; of all incidents without `ids`. */
+export function votesByIncident(
+  store: Store,
+  ids?: readonly string[],
+): Map<string, { by: string; at: string; decision: Vote['decision'] }[]> {
+  const found = new Map<string, { by: string; at: string; decision: Vote['decision'] }[]>();
+  const rows = store.all<{ incident: number; by: string; at: string; decision: Vote['decision'] }>(
+    `SELECT v.incident, v.by, v.decision, json_extract(v.vote_json, '$.issued') AS at FROM vote v
+     JOIN incident i ON i.id = v.incident AND i.serial = v.serial
+     ${ids ? 'WHERE v.incident IN (SELECT value FROM json_each(?))' : ''} ORDER BY v.incident, v.at, v.rowid`,
+    ...(ids ? [JSON.stringify(ids.map(Number))] : []),
+  );
+  for (const { incident, by, at, decision } of rows) {
+    const votes = found.get(String(incident)) ?? [];
+    votes.push({ by, at, decision });
+    found.set(String(incident), votes);
+  }
+  return found;
+}
 
 export const hasVote = (store: Store, id: string): boolean =>
   store.get('SELECT 1 FROM vote WHERE id = ?', id) !== undefined;
@@ -178,19 +198,70 @@ export const endGrants = (store: Store, now: number, incident: string): void => 
   store.run('UPDATE access_grant SET ended = ? WHERE incident = ? AND ended IS NULL', now, Number(incident));
 };
 
-export const grantRows = (store: Store): GrantRow[] =>
-  store.all('SELECT * FROM access_grant ORDER BY since DESC, id').map(row => ({
-    id: String(row.id),
-    user: String(row.user),
-    uid: Number(row.uid),
-    group: String(row.group),
-    host: String(row.host),
-    incident: String(row.incident),
-    run: String(row.run),
-    by: JSON.parse(String(row.by_json)) as string[],
-    reason: String(row.reason),
-    entitlement: row.entitlement as string | null,
-    since: Number(row.since),
-    until: row.until as number | null,
-    ended: row.ended as number | null,
-  }));
+/**
+ * Grants, the newest first: of everybody or of one person, in force or ended or both. `before` goes on below a time of
+ * beginning.
+ */
+export function grantRows(
+  store: Store,
+  of: { user?: string; ended?: boolean; before?: number; limit?: number } = {},
+): GrantRow[] {
+  const where: string[] = [];
+  const values: (string | number)[] = [];
+  if (of.user !== undefined) {
+    where.push('user = ?');
+    values.push(of.user);
+  }
+  if (of.ended !== undefined) {
+    where.push('(ended IS NOT NULL) = ?');
+    values.push(of.ended ? 1 : 0);
+  }
+  if (of.before !== undefined) {
+    where.push('since < ?');
+    values.push(of.before);
+  }
+  return store
+    .all(
+      `SELECT * FROM access_grant ${where.length ? `WHERE ${where.join(' AND ')}` : ''} ORDER BY since DESC, id LIMIT ?`,
+      ...values,
+      of.limit ?? -1,
+    )
+    .map(grantOf);
+}
+
+const grantOf = (row: Row): GrantRow => ({
+  id: String(row.id),
+  user: String(row.user),
+  uid: Number(row.uid),
+  group: String(row.group),
+  host: String(row.host),
+  incident: String(row.incident),
+  run: String(row.run),
+  by: JSON.parse(String(row.by_json)) as string[],
+  reason: String(row.reason),
+  entitlement: row.entitlement as string | null,
+  since: Number(row.since),
+  until: row.until as number | null,
+  ended: row.ended as number | null,
+});
+
+/** How many people hold access through Readmit, and how many grants are in force, end by themselves, or have ended. */
+export function grantCounts(store: Store): { people: number; inForce: number; ending: number; ended: number } {
+  const row = store.get<{ people: number; inForce: number; ending: number; all_: number }>(
+    `SELECT count(DISTINCT CASE WHEN ended IS NULL THEN user END) AS people, sum(ended IS NULL) AS inForce,
+     sum(ended IS NULL AND until IS NOT NULL) AS ending, count(*) AS all_ FROM access_grant`,
+  )!;
+  const inForce = Number(row.inForce ?? 0);
+  return { people: Number(row.people), inForce, ending: Number(row.ending ?? 0), ended: Number(row.all_) - inForce };
+}
+
+/** Grants in force of each of these people. */
+export const grantsInForce = (store: Store, users: readonly string[]): Map<string, number> =>
+  new Map(
+    store
+      .all<{ user: string; n: number }>(
+        'SELECT user, count(*) AS n FROM access_grant WHERE user IN (SELECT value FROM json_each(?)) AND ended IS NULL GROUP BY user',
+        JSON.stringify(users),
+      )
+      .map(r => [r.user, Number(r.n)]),
+  );

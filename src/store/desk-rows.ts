@@ -57,6 +57,10 @@ export const endMaintenance = (store: Store, now: number): boolean =>
 export const tell = (store: Store, now: number, user: string, cause: string): void => {
   store.run('INSERT INTO told (user, cause, at) VALUES (?,?,?)', user, cause, now);
 };
+export const toldOf = (store: Store, user: string): { cause: string; at: number }[] =>
+  store
+    .all<{ cause: string; at: number }>('SELECT cause, at FROM told WHERE user = ? ORDER BY at DESC LIMIT 50', user)
+    .map(r => ({ cause: r.cause, at: Number(r.at) }));
 export const toldAt = (store: Store, user: string, cause: string): number | null =>
   store.get<{ at: number | null }>('SELECT max(at) AS at FROM told WHERE user = ? AND cause = ?', user, cause)?.at ??
   null;

@@ -170,8 +170,11 @@ export interface MembershipRow {
   initial: boolean;
 }
 
-export const membershipRows = (store: Store): MembershipRow[] =>
-  store.all('SELECT * FROM membership ORDER BY host, "group", user, since').map(r => ({
+export const membershipRows = (store: Store, user?: string): MembershipRow[] =>
+  (user === undefined
+    ? store.all('SELECT * FROM membership ORDER BY host, "group", user, since')
+    : store.all('SELECT * FROM membership WHERE user = ? ORDER BY since DESC LIMIT 200', user)
+  ).map(r => ({
     host: String(r.host),
     group: String(r.group),
     user: String(r.user),

@@ -27,6 +27,8 @@ export interface IncidentRecord extends Incident {
   attempts: number;
   changed: number | null;
   note: string;
+  /** Who took it over; while somebody has, nothing is offered. */
+  takenBy: string | null;
 }
 
 const iso = (ms: number): string => new Date(ms).toISOString();
@@ -56,6 +58,7 @@ const recordOf = (row: Row): IncidentRecord => ({
   attempts: Number(row.attempts),
   changed: row.changed === null ? null : Number(row.changed),
   note: String(row.note),
+  takenBy: row.taken_by as string | null,
 });
 
 const LIVE = "state NOT IN ('resolved', 'expired', 'undone')";
@@ -105,6 +108,106 @@ export const liveIncidents = (store: Store): IncidentRecord[] =>
 export const incidents = (store: Store, limit = 1000): IncidentRecord[] =>
   store.all('SELECT * FROM incident ORDER BY id DESC LIMIT ?', limit).map(recordOf);
 
+/** What a list shows of an incident: all but the diagnosis and the plan, which are long. */
+export interface IncidentLine {
+  id: string;
+  kind: IncidentKind;
+  key: string;
+  host: string;
+  event: EventName;
+  state: State;
+  cause: string | null;
+  count: number;
+  users: number;
+  opened: string;
+  updated: string;
+  tier: Tier | null;
+  serial: number;
+  inhibitedBy: string | null;
+  held: boolean;
+  takenBy: string | null;
+  /** The diagnosis in a sentence, and the deed of the last plan; null where there was none. */
+  title: string | null;
+  deed: string | null;
+}
+
+const LINE =
+  'id, kind, key, host, event, state, cause, count, users, opened, updated, tier, serial, inhibited_by, held, taken_by, title, deed';
+
+/** Newest first. What is not asked for does not narrow; `before` goes on below an id. */
+export function incidentLines(
+  store: Store,
+  of: {
+    state?: string;
+    live?: true;
+    kind?: IncidentKind;
+    key?: string;
+    ids?: readonly string[];
+    before?: number;
+    limit?: number;
+  } = {},
+): IncidentLine[] {
+  const where: string[] = [];
+  const values: (string | number)[] = [];
+  const narrow = (sql: string, value: string | number | undefined): void => {
+    if (value === undefined) return;
+    where.push(sql);
+    values.push(value);
+  };
+  narrow('state = ?', of.state);
+  if (of.live) where.push(LIVE);
+  narrow('kind = ?', of.kind);
+  narrow('key = ?', of.key);
+  narrow('id IN (SELECT value FROM json_each(?))', of.ids && JSON.stringify(of.ids.map(Number)));
+  narrow('id < ?', of.before);
+  const limit = of.limit ?? -1;
+  return store
+    .all(
+      `SELECT ${LINE} FROM incident ${where.length ? `WHERE ${where.join(' AND ')}` : ''} ORDER BY id DESC LIMIT ?`,
+      ...values,
+      limit,
+    )
+    .map(lineOf);
+}
+
+const lineOf = (row: Row): IncidentLine => ({
+  id: String(row.id),
+  kind: row.kind as IncidentKind,
+  key: String(row.key),
+  host: String(row.host),
+  event: row.event as EventName,
+  state: row.state as State,
+  cause: row.cause as string | null,
+  count: Number(row.count),
+  users: Number(row.users),
+  opened: iso(Number(row.opened)),
+  updated: iso(Number(row.updated)),
+  tier: row.tier === null ? null : (Number(row.tier) as Tier),
+  serial: Number(row.serial),
+  inhibitedBy: row.inhibited_by === null ? null : String(row.inhibited_by),
+  held: row.held === 1,
+  takenBy: row.taken_by as string | null,
+  title: row.title as string | null,
+  deed: row.deed as string | null,
+});
+
+/**
+ * People who can't work now, each counted once however many incidents they are in, and those of them whom a plan that
+ * waits for votes would help.
+ */
+export function blockedPeople(store: Store): { people: number; helped: number } {
+  const people = (more: string): number =>
+    Number(
+      store.get<{ n: number }>(
+        `SELECT count(*) AS n FROM (
+           SELECT key AS user FROM incident WHERE ${LIVE} AND kind = 'user' AND inhibited_by IS NULL ${more}
+           UNION SELECT p.user FROM incident i JOIN pair p ON p.incident = i.id
+           WHERE i.${LIVE} AND i.kind = 'service' AND i.inhibited_by IS NULL AND p.account = 'user' AND p.user <> '' ${more})`,
+      )!.n,
+    );
+  return { people: people(''), helped: people("AND state = 'proposed'") };
+}
+
 export const dueIncidents = (store: Store, now: number): IncidentRecord[] =>
   store.all('SELECT * FROM incident WHERE due IS NOT NULL AND due <= ? ORDER BY due LIMIT 200', now).map(recordOf);
 
@@ -153,6 +256,7 @@ export interface Change {
   inhibitedBy?: string | null;
   note?: string;
   held?: boolean;
+  takenBy?: string | null;
 }
 
 const COLUMNS: { [K in keyof Change]-?: [string, (value: NonNullable<Change[K]>) => string | number] } = {
@@ -166,6 +270,7 @@ const COLUMNS: { [K in keyof Change]-?: [string, (value: NonNullable<Change[K]>)
   inhibitedBy: ['inhibited_by', v => Number(v)],
   note: ['note', v => v],
   held: ['held', v => (v ? 1 : 0)],
+  takenBy: ['taken_by', v => v],
 };
 
 /** Changes what is known of an incident; never its state. */

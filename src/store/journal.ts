@@ -80,24 +80,53 @@ export const journal = (store: Store, from = 0, limit = 200): JournalEntry[] =>
     ? store.all('SELECT * FROM journal ORDER BY seq DESC LIMIT ?', limit).map(entryOf)
     : store.all('SELECT * FROM journal WHERE seq >= ? ORDER BY seq LIMIT ?', from, limit).map(entryOf);
 
+/** Entries below `before` that hold this text in who, what or incident, or whose digest begins so; the newest first. */
+export function searchJournal(store: Store, text: string, before: number | null, limit: number): JournalEntry[] {
+  const plain = text.replace(/[\\%_]/g, '\\$&');
+  return store
+    .all(
+      `SELECT * FROM journal WHERE seq < ? AND (what LIKE ? ESCAPE '\\' OR actor LIKE ? ESCAPE '\\' OR digest LIKE ? ESCAPE '\\'
+       OR incident = ?) ORDER BY seq DESC LIMIT ?`,
+      before ?? Number.MAX_SAFE_INTEGER,
+      `%${plain}%`,
+      `%${plain}%`,
+      `${plain}%`,
+      /^\d{1,15}$/.test(text) ? Number(text) : -1,
+      limit,
+    )
+    .map(entryOf);
+}
+
 export type ChainVerdict = { ok: true; entries: number; head: string } | { ok: false; firstBad: number; why: string };
 
-/** Walks the chain from its start. Names the first entry that was changed, moved or left out. */
+/** How far the chain was walked: entries 1 to `entries` fit together, and the last of them has this digest. */
+export interface ChainMark {
+  entries: number;
+  head: string;
+}
+export const CHAIN_START: ChainMark = { entries: 0, head: GENESIS };
+
+/** Walks up to `limit` entries on from a mark. Names the first entry that was changed, moved or left out. */
+export function walkChain(store: Store, mark: ChainMark, limit: number): ChainVerdict {
+  let { entries, head } = mark;
+  for (const entry of journal(store, entries + 1, limit)) {
+    const expected = entries + 1;
+    if (entry.seq !== expected) return { ok: false, firstBad: expected, why: `entry ${expected} is missing` };
+    if (entry.previous !== head) return { ok: false, firstBad: entry.seq, why: 'it does not follow the entry before it' };
+    if (chainDigest(entry) !== entry.digest)
+      return { ok: false, firstBad: entry.seq, why: 'its content was changed' };
+    head = entry.digest;
+    entries = expected;
+  }
+  return { ok: true, entries, head };
+}
+
+/** Walks the whole chain from its start. */
 export function verifyJournal(store: Store): ChainVerdict {
-  let previous = GENESIS;
-  let expected = 1;
-  for (let from = 1; ; ) {
-    const entries = journal(store, from, 1000);
-    if (!entries.length) return { ok: true, entries: expected - 1, head: previous };
-    for (const entry of entries) {
-      if (entry.seq !== expected) return { ok: false, firstBad: expected, why: `entry ${expected} is missing` };
-      if (entry.previous !== previous)
-        return { ok: false, firstBad: entry.seq, why: 'it does not follow the entry before it' };
-      if (chainDigest(entry) !== entry.digest)
-        return { ok: false, firstBad: entry.seq, why: 'its content was changed' };
-      previous = entry.digest;
-      expected++;
-    }
-    from = expected;
+  let mark = CHAIN_START;
+  for (;;) {
+    const verdict = walkChain(store, mark, 1000);
+    if (!verdict.ok || verdict.entries === mark.entries) return verdict;
+    mark = verdict;
   }
 }

@@ -273,19 +273,13 @@ export function lastSuccess(store: Store, user: string): number | null {
   return last > 0 ? last : null;
 }
 
+/** Lines read and not understood, per file: all its generations together. */
+export const linesByPath = (store: Store): { host: string; path: string; lines: number; unparsed: number }[] =>
+  store
+    .all<{ host: string; path: string; lines: number; unparsed: number }>(
+      'SELECT host, path, sum(lines) AS lines, sum(unparsed) AS unparsed FROM source GROUP BY host, path',
+    )
+    .map(r => ({ ...r, lines: Number(r.lines), unparsed: Number(r.unparsed) }));
+
 export const sources = (store: Store): Row[] =>
   store.all('SELECT * FROM source ORDER BY kind DESC, path, updated DESC LIMIT 500');
-
-/** Denials per hour since `from`, of one incident or of all. */
-export const hoursByIncident = (
-  store: Store,
-  from: number,
-  id?: string,
-): { incident: string; hour: number; count: number }[] =>
-  store
-    .all<{ incident: number; hour: number; count: number }>(
-      `SELECT incident, hour, sum(count) AS count FROM hour WHERE hour >= ? AND event = 'denied' AND incident ${id === undefined ? '> 0' : '= ?'} GROUP BY incident, hour`,
-      from,
-      ...(id === undefined ? [] : [Number(id)]),
-    )
-    .map(r => ({ incident: String(r.incident), hour: Number(r.hour), count: Number(r.count) }));

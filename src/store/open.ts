@@ -13,6 +13,8 @@ export class Store {
   readonly db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   #depth = 0;
+  /** Counts up with every write by this process: what was read at the same number is still so. */
+  writes = 0;
   /** Called after every outermost commit. */
   onCommit: () => void = () => {};
 
@@ -30,6 +32,7 @@ export class Store {
   }
 
   run(sql: string, ...values: SQLInputValue[]): { changes: number; id: number } {
+    this.writes++;
     const { changes, lastInsertRowid } = this.#prepare(sql).run(...values);
     return { changes: Number(changes), id: Number(lastInsertRowid) };
   }

@@ -85,6 +85,10 @@ export const sentSince = (store: Store, channel: Channel, since: number, keyPref
     )
     .map(r => Number(r.done));
 
+/** How many wait, tried already or not. */
+export const waitingRows = (store: Store, channel: Channel): number =>
+  Number(store.get<{ n: number }>('SELECT count(*) AS n FROM outbox WHERE done IS NULL AND channel = ?', channel)!.n);
+
 export const pending = (store: Store, channel: Channel): { count: number; oldest: number | null; error: string } => {
   const row = store.get(
     'SELECT count(*) AS n, min(created) AS oldest, max(result) AS error FROM outbox WHERE done IS NULL AND channel = ? AND attempts > 0',

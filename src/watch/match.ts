@@ -5,7 +5,7 @@
  * By inode first, then by content: a rotation that was copied or packed has another inode. Files younger than the
  * youngest one we know are unread; older ones were there before us, and are not ours to count.
  */
-import { inodeOf, type Mark } from './identity.ts';
+import { inodeOf, type Mark, parseId } from './identity.ts';
 import { oldestFirst, type Sibling } from './siblings.ts';
 
 /** The part of a file on disk that decides. `sibling: null` is the live file. */
@@ -84,8 +84,7 @@ export async function match<F extends Found, C extends Candidate>(
     const source = known.findLast(s => s.keys.includes(file.key) && !placed.has(s));
     // Nothing was ever read from a packed file's inode before it was packed: without marks it means another file.
     if (!source || (source.marks.length === 0 && file.sibling?.packed === 'gz')) continue;
-    const born = source.birth > 0 && file.birth > 0 && source.birth !== file.birth;
-    const how = born || (source.fp !== file.fp && source.fp !== null) ? 'other' : await compare(file, source);
+    const how = reborn(file, source) || (source.fp !== file.fp && source.fp !== null) ? 'other' : await compare(file, source);
     if (how === 'same' || how === 'again') pair(file, source, how);
     else {
       if (source.end === 'open') out.displaced.push(source);
@@ -118,6 +117,12 @@ export async function match<F extends Found, C extends Candidate>(
 
   out.unread = neverRead(out, rotated, taken, known, seen);
   return out;
+}
+
+/** The inode was given out again since. What is known is the birth of the source's own inode, not of a copy's. */
+export function reborn(file: Found, source: Candidate): boolean {
+  const own = (source.id === null ? source.keys[0] : parseId(source.id)?.key) === file.key;
+  return own && source.birth > 0 && file.birth > 0 && source.birth !== file.birth;
 }
 
 function fits(way: 'exact' | 'longer' | 'shorter', file: Found, source: Candidate): boolean {

@@ -30,6 +30,8 @@ const PathRecord = z.strictObject({
   path: z.string(),
   /** Modification time of the youngest rotation that was there before our first look. */
   seen: z.number(),
+  /** Files that had no complete line yet: known by inode and time of birth alone. */
+  drafts: z.array(z.strictObject({ key: z.string(), birth: z.number() })).max(16),
   sources: z.array(Known),
 });
 export type Known = z.infer<typeof Known>;

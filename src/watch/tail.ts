@@ -7,7 +7,7 @@ import type { SourceRef } from '../messages.ts';
 import type { OutboxOptions } from './batch.ts';
 import type { Descriptors } from './descriptors.ts';
 import { agrees, fingerprint, HEAD, markOf, repeats, sourceId, TAIL } from './identity.ts';
-import { match, type Matching } from './match.ts';
+import { match, type Matching, reborn } from './match.ts';
 import { Packed } from './packed.ts';
 import { birthOf, isRefusal, type Place, type Refusal } from './place.ts';
 import type { Checkpoint, Known, PathRecord } from './position.ts';
@@ -91,6 +91,12 @@ export class Tail {
     this.#seen = record.seen;
     this.#recorded = 'yes';
     for (const known of record.sources) this.#adopt(known);
+    for (const { key, birth } of record.drafts) {
+      const draft = new Source(key, null);
+      draft.standing = 'rotated';
+      draft.birth = birth;
+      this.sources.push(draft);
+    }
   }
 
   #adopt(known: Known): Source {
@@ -104,7 +110,8 @@ export class Tail {
   record = (): PathRecord | null => {
     const now = this.#shared.now();
     const sources = [...this.past, ...this.sources].map(s => s.known(now)).filter(k => k !== null);
-    return sources.length === 0 && this.#seen === 0 ? null : { path: this.place.path, seen: this.#seen, sources };
+    const drafts = this.sources.filter(s => s.id === null && s.birth > 0).map(s => ({ key: s.keys[0]!, birth: s.birth }));
+    return sources.length === 0 && this.#seen === 0 ? null : { path: this.place.path, seen: this.#seen, drafts, sources };
   };
 
   #changed(): void {
@@ -315,8 +322,10 @@ export class Tail {
   /** The bytes before the position are not those that were read: another file wears its inode. */
   async #rewritten(source: Source): Promise<Turn> {
     if (source.standing === 'live') {
-      await this.#settle(await this.place.hint());
-      return 'more';
+      const hint = await this.place.hint();
+      await this.#settle(hint);
+      const { live } = this;
+      return live && live !== source ? await this.#step(live, hint) : 'more';
     }
     this.#vanish(source);
     return 'idle';
@@ -392,6 +401,7 @@ export class Tail {
       const strangers = asking ? this.#shared.strangers.of(files, place.path) : [];
       const adopted = strangers.map(stranger => this.#adopt(stranger));
       const before = files.filter(f => f.sibling).map(f => f.mtime);
+      await this.#letGoOfEmptied();
       await this.#nameDrafts(files);
       const pool = [...this.past, ...this.sources];
       const found = await match(files, pool, this.#seen, (file, source) => compareFile(disk, file, source));
@@ -405,6 +415,15 @@ export class Tail {
       for (const file of files) if (!this.#kept(file)) closeSurveyed(disk, file);
     }
     this.#changed();
+  }
+
+  /** A file that is held open may have been emptied before it was taken away: then its copy is what is left. */
+  async #letGoOfEmptied(): Promise<void> {
+    for (const source of this.sources) {
+      if (source.fd === null || source.packed) continue;
+      const { size } = await this.place.disk.fstat(source.fd);
+      if (size < BigInt(source.marks.at(-1)?.at ?? 0)) this.#shared.descriptors.release(source);
+    }
   }
 
   /** A file that is held open and lies elsewhere now may have a copy here: it must be known by its content first. */
@@ -423,7 +442,7 @@ export class Tail {
   async #onlyLive(file: Surveyed | null): Promise<boolean> {
     const [source, other] = this.sources;
     if (!file || !source || other || source.fp === null || source.fp !== file.fp || !source.keys.includes(file.key)) return false;
-    if (source.birth > 0 && file.birth > 0 && source.birth !== file.birth) return false;
+    if (reborn(file, source)) return false;
     const how = await compareFile(this.place.disk, file, source);
     return how === 'same' || how === 'again';
   }

@@ -6,6 +6,7 @@ import { Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { getCookie } from 'hono/cookie';
 import { NotFound, Refused, Retry } from '../incident.ts';
+import { mountApi } from './api/api.ts';
 import { type Ask, bareOf, type Env, frameOf, type Web, type WebParts } from './ask.ts';
 import { loadAssets } from './assets.ts';
 import { deeds } from './deeds.ts';
@@ -36,6 +37,7 @@ export function makeApp(parts: WebParts): Hono<Env> {
   app.get('/healthz', c => c.text('ok\n'));
   app.get('/readyz', c => ((web.extra.notReady?.() ?? []).length ? c.text('not ready\n', 503) : c.text('ready\n')));
   app.get('/public/*', c => asset(web, c));
+  mountApi(app, web);
 
   app.use(ourHost(web));
   app.use(ourPost(web));

@@ -8,6 +8,7 @@ import { getCookie } from 'hono/cookie';
 import type { Config } from '../config.ts';
 import type { Desk, IncidentDetail } from '../desk.ts';
 import { NotFound } from '../incident.ts';
+import type { ApiParts } from './api/parts.ts';
 import type { Assets } from './assets.ts';
 import type { Live } from './live.ts';
 import type { Bare, Frame } from './pages/frame.ts';
@@ -23,6 +24,8 @@ export interface WebLog {
 
 /** What only some installations have. */
 export interface Extra {
+  /** Tokens, reports and numbers for programs. */
+  api?: ApiParts;
   /** The report of a week (`2026-W47`; null: the last whole one), or null when there is none. */
   report?: (week: string | null) => WeekReport | null;
   /** What keeps us from being ready; empty when nothing does. Shown to nobody without a sign-in. */

@@ -17,7 +17,13 @@ describe('what install.sh puts there', () => {
     expect(await here.readmit('--version')).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
     const counted = await run(here.at('usr/bin/readmit'), ['scan', '--json', '/dev/null']);
     expect(JSON.parse(counted.out)).toMatchObject({ lines: 0 });
-    for (const left of ['test', 'deploy/practice', 'node_modules/vitest', 'node_modules/playwright-core', 'node_modules/typescript'])
+    for (const left of [
+      'test',
+      'deploy/practice',
+      'node_modules/vitest',
+      'node_modules/playwright-core',
+      'node_modules/typescript',
+    ])
       expect(existsSync(here.at('usr/share/readmit', left))).toBe(false);
   });
 
@@ -45,7 +51,9 @@ describe('what install.sh puts there', () => {
     const config = loadConfig(file);
     expect(config.redis.socket).toBe('/run/readmit/redis/redis.sock');
     expect(readFileSync(here.at('etc/readmit/redis.conf'), 'utf8')).toContain(`unixsocket ${config.redis.socket}\n`);
-    expect(readFileSync(here.at('usr/lib/systemd/system/readmit-exec.socket'), 'utf8')).toContain(`ListenStream=${config.executor.socket}\n`);
+    expect(readFileSync(here.at('usr/lib/systemd/system/readmit-exec.socket'), 'utf8')).toContain(
+      `ListenStream=${config.executor.socket}\n`,
+    );
     expect(config.verify.through).toBe('systemd-run');
   });
 
@@ -68,7 +76,10 @@ describe('what install.sh puts there', () => {
 describe.skipIf(!isRoot)(needsRoot('who may enter what'), () => {
   const owner = (path: string): string => {
     const { uid, gid, mode } = lstatSync(here.at(path));
-    const names = new Map([[0, 'root'], ...['readmit', 'readmit-agent', 'readmit-redis'].map(n => [here.identity(n).uid, n] as [number, string])]);
+    const names = new Map([
+      [0, 'root'],
+      ...['readmit', 'readmit-agent', 'readmit-redis'].map(n => [here.identity(n).uid, n] as [number, string]),
+    ]);
     return `${names.get(uid)}:${gid === 0 ? 'root' : names.get(gid)} ${(mode & 0o7777).toString(8)}`;
   };
 
@@ -97,18 +108,41 @@ describe.skipIf(!isRoot)(needsRoot('who may enter what'), () => {
     const socket = here.at('run/readmit/redis/redis.sock');
     const conf = here.at('etc/readmit/redis-below.conf');
     // The same file, with its two places below our directory.
-    writeFileSync(conf, readFileSync(here.at('etc/readmit/redis.conf'), 'utf8').replaceAll(/ (?=\/(run|var)\/)/g, ` ${here.root}`));
-    const redis = here.start([...here.become(here.identity('readmit-redis')), here.at('usr/share/readmit/deploy/redis'), conf]);
+    writeFileSync(
+      conf,
+      readFileSync(here.at('etc/readmit/redis.conf'), 'utf8').replaceAll(/ (?=\/(run|var)\/)/g, ` ${here.root}`),
+    );
+    const redis = here.start([
+      ...here.become(here.identity('readmit-redis')),
+      here.at('usr/share/readmit/deploy/redis'),
+      conf,
+    ]);
     await new Promise<void>((ready, fail) => {
       let said = '';
-      redis.stderr!.on('data', chunk => (said += chunk));
-      createInterface({ input: redis.stdout! }).on('line', line => ((said += `${line}\n`), line.includes('ready to accept connections') && ready()));
+      redis.stderr!.on('data', chunk => {
+        said += chunk;
+      });
+      createInterface({ input: redis.stdout! }).on('line', line => {
+        said += `${line}\n`;
+        if (line.includes('ready to accept connections')) ready();
+      });
       redis.once('exit', () => fail(new Error(`Redis ended: ${said}`)));
     });
     expect(await knock(NOBODY, socket)).toBe('EACCES');
-    for (const user of ['readmit', 'readmit-agent']) expect(await knock(here.identity(user), socket, 'PING')).toBe('+PONG');
-    for (const harm of ['FLUSHALL', 'CONFIG SET dir /tmp', 'SHUTDOWN', 'REPLICAOF 192.0.2.1 6379', 'GET somebody-elses', 'ACL SETUSER x on'])
-      expect([harm, await knock(here.identity('readmit'), socket, harm)]).toEqual([harm, expect.stringMatching(/^-NOPERM/)]);
+    for (const user of ['readmit', 'readmit-agent'])
+      expect(await knock(here.identity(user), socket, 'PING')).toBe('+PONG');
+    for (const harm of [
+      'FLUSHALL',
+      'CONFIG SET dir /tmp',
+      'SHUTDOWN',
+      'REPLICAOF 192.0.2.1 6379',
+      'GET somebody-elses',
+      'ACL SETUSER x on',
+    ])
+      expect([harm, await knock(here.identity('readmit'), socket, harm)]).toEqual([
+        harm,
+        expect.stringMatching(/^-NOPERM/),
+      ]);
     expect(await knock(here.identity('readmit'), socket, 'CONFIG GET maxmemory-policy')).toBe('*2');
   });
 
@@ -116,7 +150,10 @@ describe.skipIf(!isRoot)(needsRoot('who may enter what'), () => {
     const socket = here.at('run/readmit/exec/exec.sock');
     const file = here.at('etc/readmit/exec-test.yaml');
     writeFileSync(here.at('etc/readmit/approvers.yaml'), 'approvers: []\n', { mode: 0o644 });
-    writeFileSync(file, `state: ${here.at('var/lib/readmit')}\napprovers: ${here.at('etc/readmit/approvers.yaml')}\nexecutor: {socket: ${socket}}\n`);
+    writeFileSync(
+      file,
+      `state: ${here.at('var/lib/readmit')}\napprovers: ${here.at('etc/readmit/approvers.yaml')}\nexecutor: {socket: ${socket}}\n`,
+    );
     const exec = here.start([here.at('usr/bin/readmit'), 'exec', '--config', file]);
     await new Promise<void>((ready, fail) => {
       exec.stdout!.once('data', () => ready());

@@ -3,7 +3,16 @@
  * snippets there. Programs are started as those users by their numbers, as systemd would.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -23,7 +32,11 @@ export interface Said {
 export const run = (file: string, args: string[], env?: NodeJS.ProcessEnv): Promise<Said> =>
   new Promise(done => {
     execFile(file, args, { env: env ?? process.env, maxBuffer: 1 << 24, timeout: 30_000 }, (error, out, err) =>
-      done({ code: error ? (typeof error.code === 'number' ? error.code : 1) : 0, out, err: `${err}${error && !error.code ? error.message : ''}` }),
+      done({
+        code: error ? (typeof error.code === 'number' ? error.code : 1) : 0,
+        out,
+        err: `${err}${error && !error.code ? error.message : ''}`,
+      }),
     );
   });
 
@@ -34,7 +47,8 @@ export function settings(unit: string): [string, string][] {
     .filter(line => /^[A-Z]\w*=/.test(line))
     .map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]);
 }
-export const setting = (unit: string, key: string): string[] => settings(unit).flatMap(([k, v]) => (k === key ? [v] : []));
+export const setting = (unit: string, key: string): string[] =>
+  settings(unit).flatMap(([k, v]) => (k === key ? [v] : []));
 
 export const unitFiles = (): string[] => readdirSync(UNITS).filter(f => /\.(service|socket)$/.test(f));
 export const services = (): string[] => unitFiles().filter(f => f.endsWith('.service'));
@@ -107,7 +121,8 @@ export class Installed {
   withSystemUnits(): void {
     const own = this.at('usr/lib/systemd/system');
     for (const entry of readdirSync('/usr/lib/systemd/system', { withFileTypes: true }))
-      if (entry.isFile() && /\.(target|slice)$/.test(entry.name)) copyFileSync(join(entry.parentPath, entry.name), join(own, entry.name));
+      if (entry.isFile() && /\.(target|slice)$/.test(entry.name))
+        copyFileSync(join(entry.parentPath, entry.name), join(own, entry.name));
   }
 
   async end(): Promise<void> {

@@ -20,7 +20,8 @@ describe('C21 each unit is closed as far as it can be', () => {
 });
 
 describe('each part gets what it needs and nothing else', () => {
-  const capabilities = (unit: string): string[] => setting(unit, 'CapabilityBoundingSet').join(' ').split(' ').filter(Boolean);
+  const capabilities = (unit: string): string[] =>
+    setting(unit, 'CapabilityBoundingSet').join(' ').split(' ').filter(Boolean);
 
   it('capabilities: none for serve and Redis, reading homes for the agent, chown and audit for the executor', () => {
     expect(Object.fromEntries(services().map(unit => [unit, capabilities(unit)]))).toEqual({
@@ -50,23 +51,36 @@ describe('each part gets what it needs and nothing else', () => {
 
   it('what reads homes can neither read keys of approvers and password hashes, nor reach past mounts to them', () => {
     const closed = setting('readmit-agent.service', 'InaccessiblePaths').join(' ');
-    for (const path of ['/etc/readmit/keys', '/etc/shadow', '/etc/gshadow', '/var/lib/readmit/serve', '/var/lib/readmit/exec'])
+    for (const path of [
+      '/etc/readmit/keys',
+      '/etc/shadow',
+      '/etc/gshadow',
+      '/var/lib/readmit/serve',
+      '/var/lib/readmit/exec',
+    ])
       expect(closed).toContain(path);
     expect(setting('readmit-agent.service', 'SystemCallFilter').join(' ')).toMatch(/~.*open_by_handle_at/);
   });
 
   it('C22 no secret stands in a unit: they come through LoadCredential only', () => {
     for (const unit of services())
-      expect(settings(unit).filter(([key]) => ['Environment', 'EnvironmentFile', 'PassEnvironment', 'SetCredential'].includes(key))).toEqual([]);
+      expect(
+        settings(unit).filter(([key]) =>
+          ['Environment', 'EnvironmentFile', 'PassEnvironment', 'SetCredential'].includes(key),
+        ),
+      ).toEqual([]);
     expect(setting('readmit-serve.service', 'LoadCredential')).toEqual(['site:/etc/readmit/credentials']);
   });
 
   it('MemoryDenyWriteExecute, which crashes Node, stands only where no Node runs', () => {
-    expect(services().filter(unit => setting(unit, 'MemoryDenyWriteExecute')[0] === 'yes')).toEqual(['readmit-redis.service']);
+    expect(services().filter(unit => setting(unit, 'MemoryDenyWriteExecute')[0] === 'yes')).toEqual([
+      'readmit-redis.service',
+    ]);
   });
 
   it('a wrong configuration is not started over and over', () => {
-    for (const unit of ['readmit-agent.service', 'readmit-serve.service']) expect(setting(unit, 'RestartPreventExitStatus')).toEqual(['2']);
+    for (const unit of ['readmit-agent.service', 'readmit-serve.service'])
+      expect(setting(unit, 'RestartPreventExitStatus')).toEqual(['2']);
   });
 });
 
@@ -77,7 +91,9 @@ describe('the logrotate file', () => {
     const said = await run('logrotate', ['--debug', '--state', '/dev/null', file]);
     expect(`${said.out}${said.err}`).not.toMatch(/error/i);
     expect(said.code).toBe(0);
-    const lines = readFileSync(file, 'utf8').split('\n').map(line => line.trim());
+    const lines = readFileSync(file, 'utf8')
+      .split('\n')
+      .map(line => line.trim());
     expect(lines).toContain('create');
     expect(lines).toContain('nocopytruncate');
     expect(lines).not.toContain('copytruncate');
@@ -85,7 +101,9 @@ describe('the logrotate file', () => {
 });
 
 it('every file that the scripts name is there', () => {
-  const named = [...readFileSync(join(REPO, 'deploy/install.sh'), 'utf8').matchAll(/^(?:put|keep) (\S+) /gm)].map(m => m[1]!).filter(name => !name.startsWith('"'));
+  const named = [...readFileSync(join(REPO, 'deploy/install.sh'), 'utf8').matchAll(/^(?:put|keep) (\S+) /gm)]
+    .map(m => m[1]!)
+    .filter(name => !name.startsWith('"'));
   expect(named.length).toBeGreaterThan(4);
   expect(named.filter(name => !existsSync(join(UNITS, name)))).toEqual([]);
 });

@@ -9,13 +9,45 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const REPO = resolve(import.meta.dirname, '../..');
-const NAMESPACES = ['--mount', '--pid', '--fork', '--kill-child', '--ipc', '--uts', '--net', '--cgroup', '--propagation', 'private'];
+const NAMESPACES = [
+  '--mount',
+  '--pid',
+  '--fork',
+  '--kill-child',
+  '--ipc',
+  '--uts',
+  '--net',
+  '--cgroup',
+  '--propagation',
+  'private',
+];
 
 /** Units that speak to the kernel of the whole machine, or to hardware. */
 const MASKED = [
-  ...['systemd-sysctl', 'systemd-remount-fs', 'systemd-modules-load', 'systemd-udevd', 'systemd-udev-trigger', 'systemd-random-seed'].map(u => `${u}.service`),
-  ...['systemd-timesyncd', 'systemd-logind', 'systemd-binfmt', 'systemd-hwdb-update', 'kmod-static-nodes', 'modprobe@'].map(u => `${u}.service`),
-  ...['sys-kernel-debug', 'sys-kernel-tracing', 'sys-kernel-config', 'sys-fs-fuse-connections', 'dev-hugepages', 'dev-mqueue'].map(u => `${u}.mount`),
+  ...[
+    'systemd-sysctl',
+    'systemd-remount-fs',
+    'systemd-modules-load',
+    'systemd-udevd',
+    'systemd-udev-trigger',
+    'systemd-random-seed',
+  ].map(u => `${u}.service`),
+  ...[
+    'systemd-timesyncd',
+    'systemd-logind',
+    'systemd-binfmt',
+    'systemd-hwdb-update',
+    'kmod-static-nodes',
+    'modprobe@',
+  ].map(u => `${u}.service`),
+  ...[
+    'sys-kernel-debug',
+    'sys-kernel-tracing',
+    'sys-kernel-config',
+    'sys-fs-fuse-connections',
+    'dev-hugepages',
+    'dev-mqueue',
+  ].map(u => `${u}.mount`),
   ...['systemd-udevd-kernel.socket', 'systemd-udevd-control.socket', 'proc-sys-fs-binfmt_misc.automount'],
 ];
 
@@ -62,7 +94,7 @@ const cgroups = (): string => (existsSync('/sys/fs/cgroup/unified') ? '/sys/fs/c
 export function whyNoMachine(): string | null {
   if (process.getuid?.() !== 0) return 'it needs root';
   if (!existsSync('/lib/systemd/systemd')) return 'systemd is not installed here';
-  for (const tool of ['ip', 'dbus-daemon', 'unshare', 'nsenter', 'openssl'])
+  for (const tool of ['ip', 'dbus-daemon', 'unshare', 'setpriv', 'nsenter', 'openssl'])
     try {
       execFileSync('sh', ['-c', `command -v ${tool}`], { stdio: 'ignore' });
     } catch {
@@ -70,7 +102,10 @@ export function whyNoMachine(): string | null {
     }
   const dir = mkdtempSync(join(tmpdir(), 'rdb-'));
   try {
-    execFileSync('unshare', [...NAMESPACES, 'sh', '-c', VIEW, 'sh', dir], { stdio: ['ignore', 'ignore', 'pipe'], timeout: 10_000 });
+    execFileSync('unshare', [...NAMESPACES, 'sh', '-c', VIEW, 'sh', dir], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      timeout: 10_000,
+    });
     const group = join(cgroups(), `rdb-${process.pid}`);
     mkdirSync(group);
     rmdirSync(group);
@@ -97,14 +132,33 @@ export class Machine {
 
   async boot(): Promise<void> {
     mkdirSync(this.#group);
-    const join_ = `echo $$ >"$1/cgroup.procs"; shift; exec "$@"`;
-    const argv = ['sh', '-c', join_, 'sh', this.#group, 'unshare', ...NAMESPACES, 'sh', '-c', BOOT, 'sh', this.#dir, REPO, ...MASKED];
+    // When the test itself is killed, the kernel ends the machine.
+    const join_ = `echo $$ >"$1/cgroup.procs"; shift; exec setpriv --pdeathsig KILL "$@"`;
+    const argv = [
+      'sh',
+      '-c',
+      join_,
+      'sh',
+      this.#group,
+      'unshare',
+      ...NAMESPACES,
+      'sh',
+      '-c',
+      BOOT,
+      'sh',
+      this.#dir,
+      REPO,
+      ...MASKED,
+    ];
     const shell = spawn(argv[0]!, argv.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#shell = shell;
-    for (const stream of [shell.stdout!, shell.stderr!]) stream.on('data', chunk => (this.#said = `${this.#said}${chunk}`.slice(-4000)));
+    for (const stream of [shell.stdout!, shell.stderr!])
+      stream.on('data', chunk => (this.#said = `${this.#said}${chunk}`.slice(-4000)));
     await this.until('systemd has started', async () => {
       if (shell.exitCode !== null) throw new Error(`the machine ended with ${shell.exitCode}: ${this.#said}`);
-      this.#init ||= Number(readFileSync(`/proc/${shell.pid}/task/${shell.pid}/children`, 'utf8').trim().split(' ')[0] ?? 0);
+      this.#init ||= Number(
+        readFileSync(`/proc/${shell.pid}/task/${shell.pid}/children`, 'utf8').trim().split(' ')[0] ?? 0,
+      );
       if (!this.#init || readFileSync(`/proc/${this.#init}/comm`, 'utf8').trim() !== 'systemd') return false;
       return /running|degraded/.test((await this.run('systemctl', 'is-system-running')).out);
     });
@@ -114,8 +168,12 @@ export class Machine {
   run = (...argv: string[]): Promise<Said> =>
     new Promise(done => {
       const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
-      execFile('nsenter', ['--target', String(this.#init), '--all', '--', ...argv], { env, maxBuffer: 1 << 24, timeout: 60_000 }, (error, out, err) =>
-        done({ code: error ? (typeof error.code === 'number' ? error.code : 1) : 0, out: `${out}${err}` }),
+      execFile(
+        'nsenter',
+        ['--target', String(this.#init), '--all', '--', ...argv],
+        { env, maxBuffer: 1 << 24, timeout: 60_000 },
+        (error, out, err) =>
+          done({ code: error ? (typeof error.code === 'number' ? error.code : 1) : 0, out: `${out}${err}` }),
       );
     });
 
@@ -128,13 +186,7 @@ export class Machine {
 
   /** Writes a file there. */
   async put(path: string, text: string, mode = 0o644): Promise<void> {
-    const own = join(tmpdir(), `rdb-put-${process.pid}`);
-    writeFileSync(own, text);
-    try {
-      writeFileSync(`/proc/${this.#init}/root${path}`, text, { mode });
-    } finally {
-      rmSync(own, { force: true });
-    }
+    writeFileSync(`/proc/${this.#init}/root${path}`, text, { mode });
     await this.sh(`chmod ${mode.toString(8)} ${path}`);
   }
 

@@ -270,7 +270,7 @@ export function order(
     vote?: (vote: Parameters<typeof makeVote>[0]) => Vote;
   } = {},
 ): Order {
-  const tier = steps.every(s => s.action === 'group.add' || s.action === 'group.remove') ? 1 : 2;
+  const tier = steps.every(s => /^(directory\.)?group[.-]/.test(s.action)) ? 1 : 2;
   const aboutAlice = steps.some(s => 'user' in s);
   const core = {
     host: 'head-01',

@@ -121,8 +121,8 @@ export interface AuditLine {
 /** The executor's own audit file. */
 export const executorAudit = (c: Cluster): AuditLine[] =>
   readFileSync(join(c.dir, 'state/exec/audit.jsonl'), 'utf8')
-    .trim()
     .split('\n')
+    .filter(Boolean)
     .map(l => JSON.parse(l) as AuditLine);
 
 export interface Receiver {

@@ -107,7 +107,6 @@ describe('with the usual settings', () => {
     expect((await c.show(seen.id)).plan).toBeNull();
     expect((await c.readmit('approve', seen.id, '--as', 'root-ann', '--json')).code).toBe(1);
     await c.practice('heal', 'selinux');
-    await c.incidentOf('carol works again', i => i.id === seen.id && i.state === 'resolved', 60_000);
     expect(asked(c).join('\n')).not.toContain('setenforce');
   }, 90_000);
 
@@ -217,7 +216,7 @@ describe('with the usual settings', () => {
     const seq = (JSON.parse(lines[2]!) as { seq: number }).seq;
     const said = await c.readmit('audit', 'verify');
     expect(said.code).toBe(1);
-    expect(said.out).toMatch(new RegExp(`executor: BROKEN at entry ${seq}\\b`));
+    expect(said.out.split('\n').find(l => l.startsWith('executor'))).toMatch(new RegExp(`^executor: BROKEN at entry ${seq}\\b`));
     writeFileSync(file, bytes);
     expect((await c.readmit('audit', 'verify')).code).toBe(0);
 

@@ -55,15 +55,61 @@ const members = async (): Promise<string> => (await there('getent', 'group', 'cl
 
 let runs = 0;
 function order(over: Partial<Order> = {}): Order {
-  const add = { action: 'group.add', user: 'alice', uid: ALICE.uid, group: 'claw-users', gid: GROUP_GID, until: null, argv: ['usermod', '-aG', 'claw-users', 'alice'] };
-  const remove = { action: 'group.remove', user: 'alice', uid: ALICE.uid, group: 'claw-users', gid: GROUP_GID, argv: ['usermod', '-rG', 'claw-users', 'alice'] };
-  const core = { host: 'whole-machine', subject: { user: 'alice', uid: ALICE.uid }, steps: [add], undo: [remove], tier: 1, assumes: {}, ...over } as Pick<
-    Order,
-    'host' | 'subject' | 'steps' | 'undo' | 'tier' | 'assumes'
-  >;
-  const plan = { incident: `inc-${++runs}`, serial: 1, digest: planDigest(core), host: core.host, expires: new Date(Date.now() + 3_000_000).toISOString() };
-  const vote = signVote(makeVote({ plan, by: { name: 'root-ann', uid: 50001 }, decision: 'approve', reason: 'onboarding', proof: 'key', now: Date.now() }), key);
-  return { v: 1, kind: 'run', run: `run-${runs}`, what: 'plan', incident: plan.incident, serial: 1, digest: plan.digest, votes: [vote], ...core } as Order;
+  const add = {
+    action: 'group.add',
+    user: 'alice',
+    uid: ALICE.uid,
+    group: 'claw-users',
+    gid: GROUP_GID,
+    until: null,
+    argv: ['usermod', '-aG', 'claw-users', 'alice'],
+  };
+  const remove = {
+    action: 'group.remove',
+    user: 'alice',
+    uid: ALICE.uid,
+    group: 'claw-users',
+    gid: GROUP_GID,
+    argv: ['usermod', '-rG', 'claw-users', 'alice'],
+  };
+  const core = {
+    host: 'whole-machine',
+    subject: { user: 'alice', uid: ALICE.uid },
+    steps: [add],
+    undo: [remove],
+    tier: 1,
+    assumes: {},
+    ...over,
+  } as Pick<Order, 'host' | 'subject' | 'steps' | 'undo' | 'tier' | 'assumes'>;
+  const plan = {
+    incident: `inc-${++runs}`,
+    serial: 1,
+    digest: planDigest(core),
+    host: core.host,
+    expires: new Date(Date.now() + 3_000_000).toISOString(),
+  };
+  const vote = signVote(
+    makeVote({
+      plan,
+      by: { name: 'root-ann', uid: 50001 },
+      decision: 'approve',
+      reason: 'onboarding',
+      proof: 'key',
+      now: Date.now(),
+    }),
+    key,
+  );
+  return {
+    v: 1,
+    kind: 'run',
+    run: `run-${runs}`,
+    what: 'plan',
+    incident: plan.incident,
+    serial: 1,
+    digest: plan.digest,
+    votes: [vote],
+    ...core,
+  } as Order;
 }
 const socket = (): string => join(dir, 'run/exec.sock');
 const send = (o: Order) => orderExecutor(socket(), o, { timeoutMs: 50_000 });
@@ -84,8 +130,19 @@ async function start(): Promise<void> {
   writeFileSync(join(dir, 'approvers.yaml'), JSON.stringify({ approvers: [person] }));
   const capabilities = setting('readmit-exec.service', 'CapabilityBoundingSet')[0]!.split(' ');
   const only = `-all,${capabilities.map(c => `+${c.replace(/^CAP_/, '').toLowerCase()}`).join(',')}`;
-  const role = ['setpriv', `--bounding-set=${only}`, `--inh-caps=-all`, '--no-new-privs', '--', process.execPath, join(REPO, 'src/main.ts'), 'exec'];
-  exec = spawn('unshare', ['-m', '--propagation', 'private', 'sh', '-c', SET_UP, 'sh', dir, ...role], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const role = [
+    'setpriv',
+    `--bounding-set=${only}`,
+    `--inh-caps=-all`,
+    '--no-new-privs',
+    '--',
+    process.execPath,
+    join(REPO, 'src/main.ts'),
+    'exec',
+  ];
+  exec = spawn('unshare', ['-m', '--propagation', 'private', 'sh', '-c', SET_UP, 'sh', dir, ...role], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   exec.stderr!.on('data', chunk => {
     said += chunk;
   });
@@ -140,7 +197,12 @@ describe.skipIf(!isRoot)(isRoot ? title : `${title} — NOT TRIED: it needs root
   });
 
   it('C18 a group that is not on the list is refused, though the vote is good and usermod could do it', async () => {
-    const step = { ...order().steps[0]!, group: 'sudo', gid: 27, argv: ['usermod', '-aG', 'sudo', 'alice'] } as Order['steps'][number];
+    const step = {
+      ...order().steps[0]!,
+      group: 'sudo',
+      gid: 27,
+      argv: ['usermod', '-aG', 'sudo', 'alice'],
+    } as Order['steps'][number];
     expect(await send(order({ steps: [step], undo: [] }))).toMatchObject({ result: 'refused' });
     expect((await there('id', '-nG', 'alice')).out).not.toContain('sudo');
   });
@@ -151,7 +213,9 @@ describe.skipIf(!isRoot)(isRoot ? title : `${title} — NOT TRIED: it needs root
     const outcome = send(order());
     const asked = performance.now();
     expect(await orderExecutor(socket(), { v: 1, kind: 'status' }, { timeoutMs: 5000 })).toMatchObject({ ok: true });
-    expect(await orderExecutor(socket(), { v: 1, kind: 'shadow', user: 'alice' }, { timeoutMs: 5000 })).toMatchObject({ entry: 'there' });
+    expect(await orderExecutor(socket(), { v: 1, kind: 'shadow', user: 'alice' }, { timeoutMs: 5000 })).toMatchObject({
+      entry: 'there',
+    });
     expect(performance.now() - asked).toBeLessThan(2000);
     expect(await outcome).toMatchObject({ result: 'failed', detail: expect.stringMatching(/lock|killed/) });
     expect((await there('cat', '/etc/group.lock')).out.trim()).toBe('1');

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ParseChunk } from '../../src/incident.ts';
 import type { Batch } from '../../src/messages.ts';
 import { localDisk } from '../../src/watch/disk.ts';
@@ -183,5 +184,14 @@ export class Lab {
       still = sent === 0 && before === 0 && !behind ? still + 1 : 0;
       this.tick(passing);
     }
+  }
+}
+
+/** Waits until something is true, looking every few milliseconds; fails with what it waited for. */
+export async function until(what: string, is: () => boolean, ms = 10_000): Promise<void> {
+  const end = performance.now() + ms;
+  while (!is()) {
+    if (performance.now() > end) throw new Error(`waited ${ms} ms in vain: ${what}`);
+    await pause(5);
   }
 }

@@ -29,6 +29,8 @@ const ACTIONS = {
 } as const;
 type Action = keyof typeof ACTIONS;
 
+const BANNER = 'scheduler started\n';
+
 interface World {
   lab: Lab;
   random: () => number;
@@ -118,7 +120,7 @@ const line = (world: World): string => {
 /** Appends to the live file, which is made (with its banner) where it is missing. */
 function append(world: World, text: string): void {
   if (!existsSync(world.log) || statSync(world.log).size === 0) {
-    const banner = world.banner === 'same' ? 'scheduler started\n' : '';
+    const banner = world.banner === 'same' ? BANNER : '';
     writeFileSync(world.log, banner + text, { flag: 'a' });
   } else appendFileSync(world.log, text);
 }
@@ -129,12 +131,12 @@ function finishHalf(world: World): void {
   world.half = null;
 }
 
-/** What was begun stays as it is: complete without its newline, or broken for good. */
+/**
+ * What was begun stays as it is: complete without its newline, or broken for good. Where it is all there is in the file,
+ * nothing but the inode speaks for the file, and that is gone when the file is packed while we are down.
+ */
 function abandonHalf(world: World): void {
-  if (world.half && world.half.rest !== '') {
-    world.expected.delete(world.half.name);
-    world.maybe.add(world.half.name);
-  }
+  if (world.half && (world.half.rest !== '' || !readFileSync(world.log, 'latin1').includes('\n'))) doubt(world, world.half.name);
   world.half = null;
 }
 
@@ -157,8 +159,9 @@ function doubt(world: World, name: string): void {
 }
 
 /**
- * The one case that nobody could tell: we were killed before the position file was written (0.2 s), and while we are
- * down the same inode gets other content that begins with the same line.
+ * The one case that nobody could tell: the first line is all that is on record (nothing else was read, or we were killed
+ * within the 0.2 s before the position file is written), and while we are down the same inode gets other content that
+ * begins with the same line.
  */
 const indistinct = (world: World): boolean => world.running === 'no' && world.unsaved === 'yes' && world.banner === 'same';
 
@@ -273,7 +276,8 @@ const act: Record<Action, (world: World) => Promise<void> | void> = {
   },
   crash: async world => {
     if (world.running === 'yes') {
-      world.unsaved = world.lab.tailer.shared.checkpoint.pending > 0 ? 'yes' : 'no';
+      const known = [...world.lab.tailer.tails.values()][0]?.live?.read ?? 0;
+      world.unsaved = world.lab.tailer.shared.checkpoint.pending > 0 || known <= BANNER.length ? 'yes' : 'no';
       world.lab.crash();
       world.running = 'no';
       return;

@@ -2,8 +2,7 @@
  * `group.add` where the group lives in the directory: one value of the group's own entry, shown as LDIF. The person, the
  * numbers and the entry must be the same ones on both sides; where they are not, nothing is proposed. Pure.
  */
-import { groupBaseOf, userBaseOf } from '../../config.ts';
-import { isBelow } from '../../dn.ts';
+import { groupBaseOf, isBelow, userBaseOf } from '../../dn.ts';
 import type { Step } from '../../incident.ts';
 import { modifyRecord } from '../../ldif.ts';
 import type { ActionContext } from '../action.ts';
@@ -59,8 +58,7 @@ function valueOf(
 ): string | { refused: string } {
   const person = facts.list('directory.person');
   if (!person) return { refused: `the entry of ${user} can't be asked: ${facts.source('directory.person')}` };
-  const [number, ...rest] = person;
-  const dn = rest.join(' ');
+  const [number, dn] = person;
   if (number !== undefined && number !== '-' && Number(number) !== uid)
     return { refused: `${user} has uid ${number} in the directory and ${uid} here: they may be two people` };
   if (ldap.memberAttribute === 'memberUid') return user;

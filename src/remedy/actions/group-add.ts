@@ -48,13 +48,19 @@ function whereNotes(group: string, local: boolean, { facts, config }: ActionCont
   const there = entriesOf(facts, group).map(entry => entry.dn);
   if (local)
     return there.length > 0
-      ? [`${group} is in the local group file and in the directory too (${there.join('; ')}): the local file wins, so it is changed there.`]
+      ? [
+          `${group} is in the local group file and in the directory too (${there.join('; ')}): the local file wins, so it is changed there.`,
+        ]
       : [];
   if (ldap === null)
-    return [`${group} lives in the directory: usermod would change nothing here, so the plan is for whoever keeps the directory`];
+    return [
+      `${group} lives in the directory: usermod would change nothing here, so the plan is for whoever keeps the directory`,
+    ];
   const lag = `${group} lives in the directory (${ldap.url}): until lookups on ${config.host} show the change, some minutes may pass.`;
   return ldap.bindDn === null
-    ? [`${group} lives in the directory, and no account that may change it is configured: the plan is for whoever keeps it`]
+    ? [
+        `${group} lives in the directory, and no account that may change it is configured: the plan is for whoever keeps it`,
+      ]
     : [lag];
 }
 

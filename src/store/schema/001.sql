@@ -123,6 +123,8 @@ CREATE TABLE incident (
   serial         INTEGER NOT NULL DEFAULT 0,
   inhibited_by   INTEGER,
   held           INTEGER NOT NULL DEFAULT 0,
+  -- Who took it over: while somebody has, nothing is offered.
+  taken_by       TEXT,
   -- When the conductor looks again; null: only when something happens.
   due            INTEGER,
   attempts       INTEGER NOT NULL DEFAULT 0,

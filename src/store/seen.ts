@@ -1,0 +1,346 @@
+/**
+ * Who was refused, from where and how often. Folded from the event store a moment after it was written, many
+ * observations into one row, so that pages read sums and the counting itself pays nothing for them.
+ */
+import type { Row, Store } from './open.ts';
+
+const HOUR = 3_600_000;
+
+/** At most so many observations in one go: about a tenth of a second. */
+const STEP = 20_000;
+
+/**
+ * Takes up to `STEP` observations into the sums, in one transaction with the mark of how far it came.
+ * @returns `behind` when there are more
+ */
+export function fold(store: Store): 'level' | 'behind' {
+  const mark = Number(store.get<{ value: number }>("SELECT value FROM meta WHERE key = 'folded'")!.value);
+  const newest = Number(store.get<{ id: number | null }>('SELECT max(id) AS id FROM observation')?.id ?? 0);
+  if (newest <= mark) return 'level';
+  const to = Math.min(newest, mark + STEP);
+  store.tx(() => {
+    store.run(
+      `INSERT INTO person (name, account, count, first, last)
+       SELECT user, max(account), sum(fresh), min(first), max(last) FROM observation
+       WHERE id > ? AND id <= ? AND event = 'denied' AND user IS NOT NULL GROUP BY user
+       ON CONFLICT DO UPDATE SET account = excluded.account, count = count + excluded.count,
+         first = min(first, excluded.first), last = max(last, excluded.last)`,
+      mark,
+      to,
+    );
+    store.run(
+      `INSERT INTO address (ip, count, first, last)
+       SELECT ip, sum(count), min(first), max(last) FROM observation
+       WHERE id > ? AND id <= ? AND event = 'denied' AND self_reported = 0 AND ip IS NOT NULL GROUP BY ip
+       ON CONFLICT DO UPDATE SET count = count + excluded.count, first = min(first, excluded.first), last = max(last, excluded.last)`,
+      mark,
+      to,
+    );
+    store.run(
+      `INSERT INTO place (user, hour, ip, count)
+       SELECT user, last / ${HOUR} * ${HOUR}, ip, sum(count) FROM observation
+       WHERE id > ? AND id <= ? AND event = 'denied' AND self_reported = 0 AND user IS NOT NULL AND ip IS NOT NULL
+       GROUP BY 1, 2, 3 ON CONFLICT DO UPDATE SET count = count + excluded.count`,
+      mark,
+      to,
+    );
+    store.run(
+      `INSERT INTO incident_hour (hour, incident, event, count)
+       SELECT last / ${HOUR} * ${HOUR}, ifnull(incident, 0), event, sum(fresh) FROM observation
+       WHERE id > ? AND id <= ? AND fresh > 0 AND (event = 'denied' OR incident IS NOT NULL)
+       GROUP BY 1, 2, 3 ON CONFLICT DO UPDATE SET count = count + excluded.count`,
+      mark,
+      to,
+    );
+    store.run(
+      `INSERT INTO line_hour (hour, event, self_reported, count, last)
+       SELECT last / ${HOUR} * ${HOUR}, event, self_reported, sum(count), max(last) FROM observation
+       WHERE id > ? AND id <= ? GROUP BY 1, 2, 3
+       ON CONFLICT DO UPDATE SET count = count + excluded.count, last = max(last, excluded.last)`,
+      mark,
+      to,
+    );
+    store.run("UPDATE meta SET value = ? WHERE key = 'folded'", to);
+  });
+  return to < newest ? 'behind' : 'level';
+}
+
+/** Denials by hour and cause since `from`, epoch ms: of everything, of one person, or of one address. */
+export function denialsByHour(
+  store: Store,
+  from: number,
+  of: { user?: string; ip?: string } = {},
+): { hour: number; cause: string | null; count: number }[] {
+  if (of.ip !== undefined)
+    return store.all(
+      `SELECT hour, NULL AS cause, sum(count) AS count FROM (SELECT hour, user FROM place WHERE ip = ? AND hour >= ? ORDER BY hour DESC LIMIT ${MOST}) AS near
+       JOIN place USING (user, hour) WHERE place.ip = ? GROUP BY hour ORDER BY hour`,
+      of.ip,
+      from,
+      of.ip,
+    );
+  if (of.user !== undefined)
+    return store.all(
+      `SELECT h.hour, i.cause, sum(h.count) AS count FROM hour h LEFT JOIN incident i ON i.id = h.incident
+       WHERE h.user = ? AND h.hour >= ? AND h.event = 'denied' GROUP BY h.hour, i.cause ORDER BY h.hour`,
+      of.user,
+      from,
+    );
+  return store.all(
+    `SELECT h.hour, i.cause, sum(h.count) AS count FROM incident_hour h LEFT JOIN incident i ON i.id = h.incident
+     WHERE h.hour >= ? AND h.event = 'denied' GROUP BY h.hour, i.cause ORDER BY h.hour`,
+    from,
+  );
+}
+
+/** What counted into incidents by the hour since `from`: of these incidents, or of all. */
+export const hoursByIncident = (
+  store: Store,
+  from: number,
+  ids?: readonly string[],
+): { incident: string; hour: number; count: number }[] =>
+  store
+    .all<{ incident: number; hour: number; count: number }>(
+      `SELECT incident, hour, sum(count) AS count FROM incident_hour WHERE hour >= ?
+       AND incident ${ids ? 'IN (SELECT value FROM json_each(?))' : '> 0'} GROUP BY incident, hour`,
+      from,
+      ...(ids ? [JSON.stringify(ids.map(Number))] : []),
+    )
+    .map(r => ({ incident: String(r.incident), hour: Number(r.hour), count: Number(r.count) }));
+
+export interface Cell {
+  user: string;
+  ip: string;
+  count: number;
+}
+
+/** How many of each kind are looked at when the largest are wanted: with fewer than these nothing is left out. */
+const RECENT = 40;
+const LARGE = 40;
+/** Rows of one address that are looked at: enough for any picture, and a bound for a scanner with a million names. */
+const MOST = 20_000;
+
+/**
+ * Who was denied from where since `from`: the people and addresses with the latest and with the most denials, with all
+ * their counts; complete where fewer were denied.
+ */
+export function places(store: Store, from: number): Cell[] {
+  const names = new Set<string>();
+  const take = (rows: { name: string }[]): void => {
+    for (const { name } of rows) names.add(name);
+  };
+  for (const account of ['user', 'unknown', 'system'])
+    take(store.all(`SELECT name FROM person WHERE account = ? AND last >= ? ORDER BY last DESC LIMIT ${RECENT}`, account, from));
+  take(store.all(`SELECT name FROM (SELECT name, last FROM person ORDER BY count DESC LIMIT ${LARGE}) WHERE last >= ?`, from));
+  const ips = store.all<{ ip: string }>(
+    `SELECT ip FROM (SELECT ip FROM address WHERE last >= ? ORDER BY last DESC LIMIT ${RECENT / 2})
+     UNION SELECT ip FROM (SELECT ip, last FROM address ORDER BY count DESC LIMIT ${LARGE / 2}) WHERE last >= ?`,
+    from,
+    from,
+  );
+  // What makes a scanner visible: one address, many names.
+  for (const { ip } of ips)
+    take(store.all('SELECT DISTINCT user AS name FROM place WHERE ip = ? AND hour >= ? LIMIT 8', ip, from - (from % HOUR)));
+  return store
+    .all<Cell>(
+      `SELECT user, ip, sum(count) AS count FROM place WHERE user IN (SELECT value FROM json_each(?)) AND hour >= ?
+       GROUP BY user, ip ORDER BY count DESC, user, ip`,
+      JSON.stringify([...names]),
+      from - (from % HOUR),
+    )
+    .map(c => ({ ...c }));
+}
+
+/** How many people with an account, other names, and addresses were denied since `from`. */
+export const seenSince = (store: Store, from: number): { people: number; names: number; addresses: number } => {
+  const count = (sql: string, ...values: (string | number)[]): number => Number(store.get<{ n: number }>(sql, ...values)!.n);
+  return {
+    people: count("SELECT count(*) AS n FROM person WHERE account = 'user' AND last >= ?", from),
+    names: count("SELECT count(*) AS n FROM person WHERE account IN ('unknown', 'system') AND last >= ?", from),
+    addresses: count('SELECT count(*) AS n FROM address WHERE last >= ?', from),
+  };
+};
+
+export interface PersonRow {
+  name: string;
+  account: string;
+  count: number;
+  first: number;
+  last: number;
+}
+
+/** Where the next page of a list goes on: below this time, or at it and below this name. */
+export interface Mark {
+  last: number;
+  name: string;
+}
+
+/** People with an account, or names without one; who was denied last comes first. `q` takes names that begin so. */
+export function personRows(
+  store: Store,
+  of: { account: 'user' | 'other'; q?: string; after?: Mark | null; limit: number },
+): PersonRow[] {
+  const { last, name } = of.after ?? { last: Number.MAX_SAFE_INTEGER, name: '' };
+  const rows = (of.account === 'user' ? ['user'] : ['unknown', 'system']).flatMap(kind =>
+    of.q
+      ? store.all<Row>(
+          'SELECT * FROM person WHERE name >= ? AND name < ? AND account = ? AND (last, name) < (?, ?) ORDER BY last DESC, name DESC LIMIT ?',
+          of.q,
+          `${of.q}\u{10ffff}`,
+          kind,
+          last,
+          name,
+          of.limit,
+        )
+      : store.all<Row>(
+          'SELECT * FROM person WHERE account = ? AND (last, name) < (?, ?) ORDER BY last DESC, name DESC LIMIT ?',
+          kind,
+          last,
+          name,
+          of.limit,
+        ),
+  );
+  return rows
+    .map(personOf)
+    .sort((a, b) => b.last - a.last || (a.name < b.name ? 1 : -1))
+    .slice(0, of.limit);
+}
+
+const personOf = (r: Row): PersonRow => ({
+  name: String(r.name),
+  account: String(r.account),
+  count: Number(r.count),
+  first: Number(r.first),
+  last: Number(r.last),
+});
+
+export const personRow = (store: Store, name: string): PersonRow | null => {
+  const row = store.get('SELECT * FROM person WHERE name = ?', name);
+  return row ? personOf(row) : null;
+};
+
+/** Denials and different addresses of these people since `from`. */
+export const sumsOf = (store: Store, names: readonly string[], from: number): Map<string, { count: number; addresses: number }> =>
+  new Map(
+    store
+      .all<{ user: string; count: number; addresses: number }>(
+        `SELECT user, sum(count) AS count, count(DISTINCT ip) AS addresses FROM place
+         WHERE user IN (SELECT value FROM json_each(?)) AND hour >= ? GROUP BY user`,
+        JSON.stringify(names),
+        from,
+      )
+      .map(r => [r.user, { count: Number(r.count), addresses: Number(r.addresses) }]),
+  );
+
+export interface AddressRow {
+  ip: string;
+  count: number;
+  first: number;
+  last: number;
+  /** Different names since `from`, counted up to a thousand. */
+  names: number;
+}
+
+const NAMES_COUNTED = 1000;
+
+/** Addresses that denials came from, the latest first. */
+export const addressRows = (store: Store, from: number, of: { after?: Mark | null; limit: number }): AddressRow[] =>
+  store
+    .all(
+      `SELECT *, (SELECT count(*) FROM (SELECT DISTINCT user FROM place WHERE ip = a.ip AND hour >= ? LIMIT ${NAMES_COUNTED})) AS names
+       FROM address a WHERE last >= ? AND (last, ip) < (?, ?) ORDER BY last DESC, ip DESC LIMIT ?`,
+      from,
+      from,
+      of.after?.last ?? Number.MAX_SAFE_INTEGER,
+      of.after?.name ?? '',
+      of.limit,
+    )
+    .map(addressOf);
+
+const addressOf = (r: Row): AddressRow => ({
+  ip: String(r.ip),
+  count: Number(r.count),
+  first: Number(r.first),
+  last: Number(r.last),
+  names: Number(r.names ?? 0),
+});
+
+export const addressRow = (store: Store, ip: string): AddressRow | null => {
+  const row = store.get('SELECT * FROM address WHERE ip = ?', ip);
+  return row ? addressOf(row) : null;
+};
+
+/** From where one person was denied since `from`, or who was from one address; the most denials first. */
+export const placesOf = (store: Store, of: { user: string } | { ip: string }, from: number): (Cell & { last: number })[] => {
+  const [where, value] = 'user' in of ? ['user = ?', of.user] : ['ip = ?', of.ip];
+  return store
+    .all<Cell & { last: number }>(
+      `SELECT user, ip, sum(count) AS count, max(hour) AS last FROM
+         (SELECT user, ip, hour, count FROM place WHERE ${where} AND hour >= ? ORDER BY hour DESC LIMIT ${MOST})
+       GROUP BY user, ip ORDER BY count DESC, user, ip LIMIT 200`,
+      value,
+      from,
+    )
+    .map(c => ({ ...c, count: Number(c.count), last: Number(c.last) }));
+};
+
+/** Incidents a person's denials were counted into, whatever their kind; the newest first. */
+export const incidentsOfPerson = (store: Store, name: string, limit = 50): string[] =>
+  store
+    .all<{ id: number }>(
+      `SELECT id FROM incident WHERE kind = 'user' AND key = ? UNION SELECT DISTINCT incident AS id FROM hour WHERE user = ? AND incident > 0
+       ORDER BY id DESC LIMIT ?`,
+      name,
+      name,
+      limit,
+    )
+    .map(r => String(r.id));
+
+export interface Heard {
+  event: string;
+  log: 'server' | 'client';
+  lines: number;
+  last: number;
+}
+
+/** Of these people, those who can't work now, each with an incident that says why. */
+export const blockedOf = (store: Store, names: readonly string[]): Map<string, string> =>
+  new Map(
+    store
+      .all<{ user: string; id: number }>(
+        `SELECT key AS user, id FROM incident WHERE state NOT IN ('resolved', 'expired', 'undone') AND kind = 'user'
+         AND inhibited_by IS NULL AND key IN (SELECT value FROM json_each(?1))
+         UNION SELECT p.user, i.id FROM incident i JOIN pair p ON p.incident = i.id
+         WHERE i.state NOT IN ('resolved', 'expired', 'undone') AND i.kind = 'service' AND i.inhibited_by IS NULL
+         AND p.user IN (SELECT value FROM json_each(?1)) AND p.account = 'user'`,
+        JSON.stringify(names),
+      )
+      .map(r => [r.user, String(r.id)]),
+  );
+
+/** What an account was the last time each of these names was seen. */
+export const accountsOf = (store: Store, names: readonly string[]): Map<string, string> =>
+  new Map(
+    store
+      .all<{ name: string; account: string }>('SELECT name, account FROM person WHERE name IN (SELECT value FROM json_each(?))', JSON.stringify(names))
+      .map(r => [r.name, r.account]),
+  );
+
+/** What the parser took since `from`, by what the lines say and who wrote them. */
+export const heardSince = (store: Store, from: number): Heard[] =>
+  store
+    .all<{ event: string; self_reported: number; count: number; last: number }>(
+      'SELECT event, self_reported, sum(count) AS count, max(last) AS last FROM line_hour WHERE hour >= ? GROUP BY event, self_reported',
+      from,
+    )
+    .map(r => ({ event: r.event, log: r.self_reported ? 'client' : 'server', lines: Number(r.count), last: Number(r.last) }));
+
+/** Incidents per cause since `from`: how many, how many of them are open, and when the last one opened. */
+export const causesSince = (store: Store, from: number): { cause: string; incidents: number; open: number; last: number }[] =>
+  store
+    .all<{ cause: string; incidents: number; open: number; last: number }>(
+      `SELECT cause, count(*) AS incidents, sum(state NOT IN ('resolved', 'expired', 'undone')) AS open, max(opened) AS last
+       FROM incident WHERE cause IS NOT NULL AND updated >= ? GROUP BY cause`,
+      from,
+    )
+    .map(r => ({ cause: r.cause, incidents: Number(r.incidents), open: Number(r.open), last: Number(r.last) }));

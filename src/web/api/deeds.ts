@@ -1,0 +1,152 @@
+/**
+ * What the API does: votes, silences, undos, by the same rules as the page and in the same words. A vote is the signed
+ * vote of the person who asks; or, where the page may sign for people, the digest they saw. A token is no fresh sign-in.
+ */
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+import type { IncidentDetail, IncidentRow } from '../../desk.ts';
+import { type Decision, isEnded, Refused, type Vote } from '../../incident.ts';
+import { incidentOf, type Web } from '../ask.ts';
+import { mayAct, standing } from '../rights.ts';
+import type { ApiEnv, Caller } from './caller.ts';
+import { Problem } from './problem.ts';
+import { answer, deedRefusals, deedSecurity } from './routes.ts';
+import * as s from './schemas.ts';
+
+const body = <S>(schema: S) => ({ required: true, content: { 'application/json': { schema } } });
+const after = { 200: answer(s.IncidentRow, 'the incident afterwards'), ...deedRefusals };
+
+const approve = createRoute({
+  method: 'post',
+  path: '/incidents/{id}/approve',
+  summary: 'Vote for the plan of an incident',
+  security: deedSecurity,
+  request: { params: s.IncidentId, body: body(s.VoteBody) },
+  responses: after,
+});
+const deny = createRoute({
+  method: 'post',
+  path: '/incidents/{id}/deny',
+  summary: 'Vote against it: final for this plan',
+  security: deedSecurity,
+  request: { params: s.IncidentId, body: body(s.VoteBody) },
+  responses: after,
+});
+const silence = createRoute({
+  method: 'post',
+  path: '/incidents/{id}/silence',
+  summary: 'No mail of this incident until a time; it stays in every list',
+  security: deedSecurity,
+  request: { params: s.IncidentId, body: body(s.SilenceBody) },
+  responses: after,
+});
+const undo = createRoute({
+  method: 'post',
+  path: '/incidents/{id}/undo',
+  summary: 'Take back what Readmit changed, under the votes it ran with',
+  security: deedSecurity,
+  request: { params: s.IncidentId },
+  responses: after,
+});
+
+export function deeds(api: OpenAPIHono<ApiEnv>, web: Web): void {
+  api.openapi(approve, c =>
+    c.json(vote(web, c.get('caller'), c.req.valid('param').id, 'approve', c.req.valid('json')), 200),
+  );
+  api.openapi(deny, c =>
+    c.json(vote(web, c.get('caller'), c.req.valid('param').id, 'deny', c.req.valid('json')), 200),
+  );
+  api.openapi(silence, c => {
+    const caller = c.get('caller');
+    const incident = actable(web, caller, c.req.valid('param').id);
+    if (isEnded(incident.state)) throw new Refused('this incident has ended; there is nothing to silence');
+    const { until, reason, ...rest } = c.req.valid('json');
+    const end = until ? new Date(until).toISOString() : new Date(web.now() + durationMs(rest.for!)).toISOString();
+    return c.json(
+      done(web, caller, incident, 'silence', () => web.desk.silence(caller.person, incident.id, end, reason)),
+      200,
+    );
+  });
+  api.openapi(undo, c => {
+    const caller = c.get('caller');
+    const incident = actable(web, caller, c.req.valid('param').id);
+    return c.json(
+      done(web, caller, incident, 'undo', () => web.desk.undo(caller.person, incident.id)),
+      200,
+    );
+  });
+}
+
+const UNITS: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+const durationMs = (text: string): number => Number(text.slice(0, -1)) * UNITS[text.slice(-1)]!;
+
+/** The incident, for somebody who may act on incidents at all: a person, by a role that may vote on something. */
+function actable(web: Web, caller: Caller, id: string): IncidentDetail {
+  const incident = incidentOf(web, id);
+  if (caller.kind === 'token' && caller.token.actsFor === null)
+    throw new Problem(403, 'this token acts for nobody: make one with --as PERSON');
+  if (!mayAct(caller.person, web.config)) throw new Problem(403, 'your roles do not allow this');
+  return incident;
+}
+
+/** Does it; what came by a token is written down with the token's name. */
+function done(web: Web, caller: Caller, incident: IncidentDetail, what: string, deed: () => IncidentRow): IncidentRow {
+  if (caller.kind === 'session') return deed();
+  const row = web.extra.api!.throughToken(caller.token, incident.id, what, deed);
+  web.log.info({ through: caller.token.name, by: caller.person.name, incident: incident.id, what }, 'api deed');
+  return row;
+}
+
+function vote(
+  web: Web,
+  caller: Caller,
+  id: string,
+  decision: Decision,
+  given: Vote | { digest: string; reason: string },
+): IncidentRow {
+  const incident = actable(web, caller, id);
+  if ('signature' in given) {
+    ownVote(caller, incident, decision, given);
+    return done(web, caller, incident, decision, () => web.desk.vote(given));
+  }
+  maySignFor(web, caller, incident);
+  const { digest, reason } = given;
+  return done(web, caller, incident, decision, () => web.desk.voteAs(caller.person, id, digest, decision, reason));
+}
+
+/** A request acts for one person, and so does the vote it carries. Whether it counts is the policy's to say. */
+function ownVote(caller: Caller, incident: IncidentDetail, decision: Decision, given: Vote): void {
+  if (given.incident !== incident.id) throw new Problem(422, `the vote is for incident ${given.incident}`);
+  if (given.decision !== decision) throw new Problem(422, `the vote says ${given.decision}`);
+  if (given.proof !== 'key') throw new Problem(403, "a vote that is brought here is signed with the person's own key");
+  const { name, uid } = caller.person;
+  if (given.by !== name || given.uid !== uid)
+    throw new Problem(403, `this request acts for ${name}, and the vote is another person's`);
+}
+
+/** May the page sign for this person here? What the desk refuses by itself is left to it. */
+function maySignFor(web: Web, caller: Caller, incident: IncidentDetail): void {
+  const where = standing(caller.person, incident, web.config, web.now());
+  switch (where) {
+    case 'no-role':
+      throw new Problem(403, 'your roles do not allow a vote on this plan');
+    case 'own':
+      throw new Refused('this plan is for you; somebody else has to decide');
+    case 'managed':
+      throw new Refused(`${incident.plan?.managedBy} owns the target: there is nothing to vote on`);
+    case 'key-only':
+      throw new Refused("policy.proof is key: send a vote signed with the person's own key");
+    case 'stale-sign-in':
+      throw new Problem(
+        403,
+        caller.kind === 'token'
+          ? "a change of this weight asks for a fresh sign-in, and a token is none: send a vote signed with the person's own key"
+          : 'sign in again: a change of this weight asks for a fresh sign-in',
+      );
+    case 'may':
+    case 'voted':
+    case 'not-proposed':
+      return;
+    default:
+      where satisfies never;
+  }
+}

@@ -1,0 +1,471 @@
+/**
+ * The life of one log as an administrator sees it: written, rotated, truncated, missing, hostile. The clock is in the
+ * test's hand; `drain` lets the tailer look and serve answer until nothing moves.
+ */
+import { appendFileSync, copyFileSync, mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { afterAll, describe, expect, test } from 'vitest';
+import { localDisk } from '../../src/watch/disk.ts';
+import { serverPlace } from '../../src/watch/place.ts';
+import { Lab, removeDirs } from './lab.ts';
+
+afterAll(removeDirs);
+
+const lines = (prefix: string, n: number): string => Array.from({ length: n }, (_, i) => `${prefix}${i};\n`).join('');
+const counted = (lab: Lab): number => lab.serve.total;
+const only = (lab: Lab) => [...lab.tailer.tails.values()][0]!;
+
+describe('a log that grows', () => {
+  test('what is there at the first start is read from its beginning, and what comes later too', async () => {
+    const lab = new Lab();
+    writeFileSync(lab.log, lines('old', 3));
+    await lab.open();
+    await lab.drain();
+    expect(counted(lab)).toBe(3);
+    appendFileSync(lab.log, lines('new', 2));
+    await lab.drain();
+    expect(counted(lab)).toBe(5);
+    expect(lab.serve.twice).toEqual([]);
+  });
+
+  test('rotations from before the first start are not ours to count', async () => {
+    const lab = new Lab();
+    writeFileSync(`${lab.log}.1`, lines('before', 3));
+    writeFileSync(lab.log, lines('now', 1));
+    await lab.open();
+    await lab.drain();
+    truncateSync(lab.log);
+    await lab.drain();
+    expect(counted(lab)).toBe(1);
+  });
+
+  test('A09 a line written in two parts is one event', async () => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, 'first;\nali');
+    await lab.drain();
+    expect(counted(lab)).toBe(1);
+    lab.tick(3000);
+    appendFileSync(lab.log, 'ce;\n');
+    await lab.drain();
+    expect([...lab.serve.counts.keys()]).toEqual(['first', 'alice']);
+  });
+
+  test('the first observation goes at once, those that follow while it is under way go together', async () => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, 'a;\n');
+    await lab.poll();
+    await lab.tailer.record();
+    const [first] = lab.tailer.outgoing();
+    expect(first!.tallies.map(t => t.user)).toEqual(['a']);
+    for (let i = 0; i < 5; i++) {
+      appendFileSync(lab.log, 'a;\nb;\n');
+      await lab.poll();
+      expect(lab.tailer.outgoing()).toEqual([]);
+    }
+    const { source, committed } = lab.serve.take(first!);
+    lab.tailer.ack(source, committed);
+    const [second] = lab.tailer.outgoing();
+    expect(second!.tallies.map(t => [t.user, t.count])).toEqual([
+      ['a', 5],
+      ['b', 5],
+    ]);
+    expect(second!.from).toBe(first!.to);
+  });
+
+  test('lines without an event are told lazily, as a position', async () => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, '!x\nnothing here\n');
+    await lab.poll();
+    await lab.tailer.record();
+    expect(lab.tailer.outgoing()).toEqual([]);
+    lab.tick(1000);
+    const [batch] = lab.tailer.outgoing();
+    expect(batch).toMatchObject({ lines: 2, unparsed: 1, tallies: [], from: 0, to: 16 });
+  });
+
+  test('an offset is a byte of the file, whatever the encoding', async () => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, Buffer.from('\u201cquoted\u201d\nalice;\n'));
+    await lab.drain();
+    const tally = lab.serve.batches.flatMap(b => b.tallies)[0]!;
+    expect(tally.offset).toBe(Buffer.byteLength('\u201cquoted\u201d\n'));
+  });
+
+  test('A22 invalid UTF-8, NUL, CRLF and a byte order mark: the neighbours are read, the bad lines are counted', async () => {
+    const lab = await new Lab().open();
+    const bad = [Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from('bom;\n'), Buffer.from([0xff, 0xfe, 0x0a]), Buffer.from('good;\n')];
+    writeFileSync(lab.log, Buffer.concat([...bad, Buffer.from('x\0y;\n'), Buffer.from([0xed, 0xa0, 0x80, 0x0a]), Buffer.from('crlf;\r\nlast;\n')]));
+    await lab.drain();
+    expect([...lab.serve.counts.keys()]).toEqual(['bom', 'good', 'last']);
+    expect(lab.serve.bad).toBe(4);
+    expect(lab.serve.lines).toBe(7);
+  });
+
+  test('A25 10 MB without a newline: cut, counted once, the next line is read', async () => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, 'before;\n');
+    const before = process.memoryUsage().rss;
+    for (let i = 0; i < 10; i++) {
+      appendFileSync(lab.log, Buffer.alloc(1 << 20, 0x61));
+      await lab.poll();
+    }
+    appendFileSync(lab.log, '\nafter;\n');
+    await lab.drain();
+    expect([...lab.serve.counts.keys()]).toEqual(['before', 'after']);
+    expect(lab.serve.cut).toBe(1);
+    expect(process.memoryUsage().rss - before).toBeLessThan(64 << 20);
+  });
+
+  test('A25 restarted in the middle of an endless line, it is neither cut twice nor is its rest taken for a line', async () => {
+    const lab = await new Lab({ maxLine: 1000, chunk: 2000 }).open();
+    writeFileSync(lab.log, `a;\n${'x'.repeat(5000)}`);
+    await lab.drain();
+    lab.crash();
+    await lab.open();
+    appendFileSync(lab.log, 'y;\nb;\n');
+    await lab.drain();
+    expect([...lab.serve.counts.keys()]).toEqual(['a', 'b']);
+    expect(lab.serve.cut).toBe(1);
+  });
+
+  test('A27 the wall clock jumps: positions do not care', async () => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, lines('a', 2));
+    await lab.drain();
+    lab.wall -= 3_600_000;
+    appendFileSync(lab.log, lines('b', 2));
+    await lab.drain();
+    lab.wall += 86_400_000 + 3_600_000;
+    appendFileSync(lab.log, lines('c', 2));
+    await lab.drain();
+    expect(counted(lab)).toBe(6);
+    expect(lab.serve.twice).toEqual([]);
+  });
+});
+
+describe('rotation', () => {
+  test('rename and create: the old file is read to its end, then the new one', async () => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, lines('a', 2));
+    await lab.drain();
+    appendFileSync(lab.log, lines('late', 2));
+    renameSync(lab.log, `${lab.log}.1`);
+    writeFileSync(lab.log, lines('b', 2));
+    await lab.drain();
+    expect([...lab.serve.counts.keys()]).toEqual(['a0', 'a1', 'late0', 'late1', 'b0', 'b1']);
+    expect(lab.serve.twice).toEqual([]);
+  });
+
+  test('a daemon that still writes to the renamed file is heard', async () => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, lines('a', 1));
+    await lab.drain();
+    renameSync(lab.log, `${lab.log}.1`);
+    writeFileSync(lab.log, lines('b', 1));
+    await lab.drain(6000);
+    appendFileSync(`${lab.log}.1`, lines('late', 1));
+    await lab.drain(6000);
+    expect([...lab.serve.counts.keys()].sort()).toEqual(['a0', 'b0', 'late0']);
+  });
+
+  test('a rotated file that ends without a newline: its last line counts once it is final', async () => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, 'a;\nlast;');
+    await lab.drain();
+    expect(counted(lab)).toBe(1);
+    renameSync(lab.log, `${lab.log}.1`);
+    writeFileSync(lab.log, '');
+    await lab.drain(6000);
+    expect([...lab.serve.counts.keys()]).toEqual(['a', 'last']);
+    lab.crash();
+    await lab.open();
+    await lab.drain(6000);
+    expect(counted(lab)).toBe(2);
+  });
+
+  test('A02 copytruncate: nothing twice, though the copy lies beside it, also after a restart and packed', async () => {
+    const lab = await new Lab().open();
+    for (let round = 0; round < 4; round++) {
+      appendFileSync(lab.log, lines(`r${round}-`, 50));
+      if (round % 2) await lab.drain();
+      for (const n of [3, 2, 1]) {
+        rmSync(`${lab.log}.${n + 1}`, { force: true });
+        try {
+          renameSync(`${lab.log}.${n}`, `${lab.log}.${n + 1}`);
+        } catch {}
+      }
+      copyFileSync(lab.log, `${lab.log}.1`);
+      truncateSync(lab.log);
+      await lab.drain();
+      if (round === 1) {
+        lab.crash();
+        await lab.open();
+      }
+    }
+    writeFileSync(`${lab.log}.5.gz`, gzipSync(lines('r0-', 50)));
+    appendFileSync(lab.log, lines('end', 1));
+    await lab.drain();
+    expect(counted(lab)).toBe(201);
+    expect(lab.serve.twice).toEqual([]);
+  });
+
+  test('A02 copytruncate while lines are not acknowledged yet: the copy is read from there on', async () => {
+    const lab = await new Lab().open();
+    appendFileSync(lab.log, lines('a', 10));
+    await lab.drain();
+    appendFileSync(lab.log, lines('b', 10));
+    lab.crash();
+    copyFileSync(lab.log, `${lab.log}.1`);
+    truncateSync(lab.log);
+    appendFileSync(lab.log, lines('c', 10));
+    await lab.open();
+    await lab.drain();
+    expect(counted(lab)).toBe(30);
+    expect(lab.serve.twice).toEqual([]);
+  });
+
+  test('copytruncate with a line in its window: the shorter copy is known for what it is', async () => {
+    const lab = await new Lab().open();
+    for (let i = 0; i < 20; i++) {
+      appendFileSync(lab.log, lines(`a${i}-`, 5));
+      await lab.drain(500, 1);
+    }
+    copyFileSync(lab.log, `${lab.log}.1`);
+    lab.tick(300);
+    appendFileSync(lab.log, lines('window', 2));
+    await lab.drain();
+    truncateSync(lab.log);
+    appendFileSync(lab.log, lines('b', 1));
+    await lab.drain();
+    expect(counted(lab)).toBe(103);
+    expect(lab.serve.twice).toEqual([]);
+  });
+
+  test.each(['.1 and .2', 'packed', 'by date'])('A07 two rotations while stopped, %s: all read, oldest first', async how => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, lines('a', 5));
+    await lab.drain();
+    lab.crash();
+    appendFileSync(lab.log, lines('a-late', 5));
+    const name = { '.1 and .2': ['.2', '.1'], packed: ['.2.gz', '.1.gz'], 'by date': ['-20260101', '-20260102'] }[how]!;
+    const put = (suffix: string, age: number): void => {
+      const file = lab.log + suffix;
+      renameSync(lab.log, file);
+      if (suffix.endsWith('.gz')) {
+        renameSync(file, `${file}.plain`);
+        writeFileSync(file, gzipSync(localDiskText(`${file}.plain`)));
+        unlinkSync(`${file}.plain`);
+      }
+      utimesSync(file, Date.now() / 1000 - age, Date.now() / 1000 - age);
+    };
+    put(name[0]!, 20);
+    writeFileSync(lab.log, lines('b', 5));
+    put(name[1]!, 10);
+    writeFileSync(lab.log, lines('c', 5));
+    await lab.open();
+    await lab.drain();
+    expect([...lab.serve.counts.keys()].map(k => k[0]).join('')).toBe('aaaaaaaaaabbbbbccccc');
+    expect(lab.serve.twice).toEqual([]);
+  });
+
+  test('A11 `: > log` goes on at 0 at the next look, whatever the first line says', async () => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, 'scheduler started\na;\nb;\nc;\n');
+    await lab.drain();
+    writeFileSync(lab.log, 'scheduler started\nd;\n');
+    await lab.drain();
+    expect([...lab.serve.counts.keys()]).toEqual(['a', 'b', 'c', 'd']);
+    const ids = [...lab.serve.committed.keys()];
+    expect(ids.map(id => id.split('-').at(-1))).toEqual(['0', '1']);
+  });
+
+  test('deleted and made again with the same inode and the same first line, before anybody looked', async () => {
+    const lab = await new Lab().open();
+    for (let i = 0; i < 5; i++) {
+      writeFileSync(lab.log, `scheduler started\n${lines(`${i}-`, 3 + i)}`);
+      await lab.drain();
+      unlinkSync(lab.log);
+    }
+    expect(counted(lab)).toBe(3 + 4 + 5 + 6 + 7);
+  });
+
+  test('cut short by hand, or by a crash of the machine: what stands there still is not counted again', async () => {
+    const lab = await new Lab().open();
+    const text = lines('line-', 2000);
+    for (let at = 0; at < 2000; at += 100) {
+      appendFileSync(lab.log, text.split('\n').slice(at, at + 100).map(l => `${l}\n`).join(''));
+      await lab.drain(600, 1);
+    }
+    truncateSync(lab.log, Buffer.byteLength(lines('line-', 1900)));
+    appendFileSync(lab.log, lines('new', 1));
+    await lab.drain();
+    expect(lab.serve.counts.get('new0')).toBe(1);
+    expect(lab.serve.counts.get('line-0')).toBe(1);
+  });
+
+  test('what was deleted while it was being read is read to its end', async () => {
+    const lab = await new Lab({ chunk: 8192, maxLine: 1000 }).open();
+    writeFileSync(lab.log, lines('a', 5000));
+    await lab.poll();
+    unlinkSync(lab.log);
+    await lab.drain();
+    expect(counted(lab)).toBe(5000);
+  });
+});
+
+const localDiskText = (file: string): Buffer => {
+  const fd = localDisk.open(file, 0) as number;
+  const bytes = Buffer.alloc(1 << 16);
+  const length = localDisk.read(fd, bytes, bytes.length, 0) as number;
+  localDisk.close(fd);
+  return bytes.subarray(0, length);
+};
+
+describe('what lies there is no log', () => {
+  test('A13 missing at the start, read from 0 when it comes', async () => {
+    const lab = await new Lab().open();
+    await lab.poll();
+    expect(only(lab).refusal).toMatchObject({ state: 'missing' });
+    writeFileSync(lab.log, lines('a', 3));
+    await lab.drain();
+    expect(counted(lab)).toBe(3);
+    expect(only(lab).refusal).toBeNull();
+  });
+
+  test.each([
+    ['directory', (path: string) => mkdirSync(path)],
+    ['FIFO', async (path: string) => void (await import('node:child_process')).execFileSync('mkfifo', [path])],
+    ['socket', (path: string) => new Promise<void>(done => void createServer().listen(path, done).unref())],
+    ['/dev/zero', (path: string) => symlinkSync('/dev/zero', path)],
+    ['dangling link', (path: string) => symlinkSync('/nonexistent', path)],
+  ] as const)('A14 a %s is not read, the others are, and a real log in its place is', async (what, make) => {
+    const lab = new Lab();
+    await make(lab.log);
+    writeFileSync(`${lab.dir}/other`, lines('other', 2));
+    await lab.open(serverPlace(lab.log, localDisk), serverPlace(`${lab.dir}/other`, localDisk));
+    await lab.drain();
+    expect(only(lab).refusal?.state).toBe(what === 'dangling link' ? 'missing' : 'refused');
+    expect(counted(lab)).toBe(2);
+    rmSync(lab.log, { recursive: true });
+    writeFileSync(lab.log, lines('real', 2));
+    await lab.drain();
+    expect(counted(lab)).toBe(4);
+  });
+
+  test('G10 50 GB of nothing is refused, with its reason', async () => {
+    const lab = new Lab();
+    writeFileSync(lab.log, 'a;\n');
+    truncateSync(lab.log, 50 * 2 ** 30);
+    await lab.open();
+    await lab.poll();
+    expect(only(lab).refusal).toMatchObject({ state: 'refused', why: expect.stringContaining('sparse') });
+  });
+});
+
+describe('what serve answers', () => {
+  test('an answer that is lost: the batch comes again after five seconds, and counts once', async () => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, lines('a', 3));
+    await lab.poll();
+    await lab.tailer.record();
+    for (const batch of lab.tailer.outgoing()) lab.serve.take(batch);
+    lab.tick(4000);
+    expect(lab.tailer.outgoing()).toEqual([]);
+    lab.tick(1000);
+    await lab.drain();
+    expect(counted(lab)).toBe(3);
+    expect(lab.serve.twice).toEqual([]);
+  });
+
+  test('serve stands further on (our position file was older): what it has is not sent again', async () => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, lines('a', 3));
+    await lab.drain();
+    lab.crash();
+    rmSync(lab.checkpointFile);
+    await lab.open();
+    appendFileSync(lab.log, lines('b', 1));
+    await lab.drain();
+    expect(counted(lab)).toBe(4);
+    expect(lab.serve.twice).toEqual([]);
+  });
+
+  test('serve was restored from an older copy: what it lost is read again', async () => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, lines('a', 3));
+    await lab.drain();
+    const copy = new Map(lab.serve.committed);
+    const counts = new Map(lab.serve.counts);
+    appendFileSync(lab.log, lines('b', 3));
+    await lab.drain();
+    lab.serve.committed = copy;
+    lab.serve.counts = counts;
+    appendFileSync(lab.log, lines('c', 3));
+    await lab.drain(6000);
+    expect(counted(lab)).toBe(9);
+    expect(lab.serve.twice).toEqual([]);
+  });
+
+  test('an old answer that comes late moves nothing', async () => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, lines('a', 3));
+    await lab.drain();
+    const [[id, old]] = [...lab.serve.committed] as [[string, number]];
+    appendFileSync(lab.log, lines('b', 3));
+    await lab.drain();
+    expect(lab.tailer.ack(id!, old!)).toBeNull();
+    await lab.drain();
+    expect(counted(lab)).toBe(6);
+  });
+
+  test('serve does not answer: reading goes on into a bounded spool, then stops, and loses nothing', async () => {
+    const lab = await new Lab({ spool: 4, chunk: 4096, maxLine: 1000 }).open();
+    writeFileSync(lab.log, Array.from({ length: 40_000 }, (_, i) => `u${i};\n`).join(''));
+    for (let i = 0; i < 500; i++) {
+      await lab.poll();
+      await lab.tailer.record();
+      lab.tailer.outgoing();
+    }
+    expect(lab.tailer.spooled).toBeLessThanOrEqual(4);
+    expect(only(lab).behind).toBe('yes');
+    lab.tick(5000);
+    await lab.drain();
+    expect(counted(lab)).toBe(40_000);
+    expect(lab.serve.twice).toEqual([]);
+    expect(lab.serve.batches.every(b => b.tallies.length <= 2000)).toBe(true);
+  });
+
+  test('batches follow each other without a gap', async () => {
+    const lab = await new Lab().open();
+    for (let i = 0; i < 30; i++) {
+      appendFileSync(lab.log, `${lines(`n${i}-`, 7)}!unparsed\n`);
+      await lab.round();
+      lab.tick(100);
+    }
+    await lab.drain();
+    let at = 0;
+    for (const batch of lab.serve.batches) {
+      expect(batch.from).toBe(at);
+      at = batch.to;
+    }
+    expect(lab.serve.lines).toBe(240);
+  });
+});
+
+describe('times', () => {
+  test('lines found at the start have the interval in which they were written, marked approximate', async () => {
+    const lab = new Lab();
+    writeFileSync(lab.log, 'old;\n');
+    utimesSync(lab.log, lab.wall / 1000 - 3600, lab.wall / 1000 - 3600);
+    await lab.open();
+    await lab.drain();
+    appendFileSync(lab.log, 'live;\n');
+    await lab.drain();
+    const [old, live] = lab.serve.batches.flatMap(b => b.tallies);
+    expect(old).toMatchObject({ user: 'old', approximate: true });
+    expect(Math.abs(old!.last - (lab.wall - 3_600_000))).toBeLessThan(20_000);
+    expect(live).toMatchObject({ user: 'live', approximate: false });
+    expect(live!.first).toBeGreaterThan(old!.last);
+  });
+});
