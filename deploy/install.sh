@@ -104,7 +104,7 @@ fi
 say "Readmit is installed in ${root:-/}. Now:
   1. Edit /etc/readmit/readmit.yaml; \`readmit config\` checks it.
   2. Write /etc/readmit/approvers.yaml (approvers.yaml.example says how): who may approve, with which key.
-  3. Secrets, if there are any, go into /etc/readmit/credentials (mail.password, tls.cert, tls.key), mode 0600.
+  3. Secrets, if there are any, go into /etc/readmit/credentials/serve (mail.password, tls.cert, tls.key), mode 0600.
   4. systemctl enable --now readmit-redis readmit-exec.socket readmit-serve readmit-agent
      Only observing: executor.enabled: false, and leave readmit-exec.socket out.
   5. readmit doctor

@@ -35,11 +35,11 @@ export interface IncidentRow {
   /** Denials per hour over the last 24 hours, oldest first. */
   spark: number[];
   /** What was seen: `denied`, or another trouble. */
-  event: EventName;
+  event?: EventName;
   /** What the plan would do, in words; two incidents of one host with the same deed are mended by one change. */
-  deed: string | null;
+  deed?: string | null;
   /** The person who took it over: nothing is offered while they have it. */
-  takenBy: string | null;
+  takenBy?: string | null;
 }
 
 export interface IncidentDetail extends IncidentRow {

@@ -24,7 +24,7 @@ export function dnParts(dn: string): Parts | null {
     for (const pair of splitAt(rdn, '+')) {
       const equals = pair.indexOf('=');
       const attribute = pair.slice(0, equals).trim().toLowerCase();
-      const value = equals < 1 ? null : valueOf(pair.slice(equals + 1));
+      const value = equals < 1 ? null : readValue(pair.slice(equals + 1));
       if (!ATTRIBUTE.test(attribute) || value === null) return null;
       pairs.push(`${attribute}=${value}`);
     }
@@ -61,7 +61,7 @@ function splitAt(text: string, separator: ',' | '+'): string[] {
 }
 
 /** The value without its escapes, in lower case and with single spaces; null when it is written wrongly or is empty. */
-function valueOf(written: string): string | null {
+function readValue(written: string): string | null {
   const bytes: number[] = [];
   const text = written.replace(/^ +/, '');
   for (let at = 0; at < text.length; at++) {

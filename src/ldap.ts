@@ -183,9 +183,9 @@ function trusted({ caFile }: LdapConfig): { ca?: Buffer } {
 
 /** What went wrong, in one line. A server that gives a code often gives no words with it; the code's own name has some. */
 function words(error: unknown): string {
-  const { message, constructor } = error as Error;
+  const { message, constructor: kind } = error as Error;
   const [text = ''] = message.replace(/\s*Code: 0x[0-9a-f]+/i, '').split('\n');
-  const named = constructor.name
+  const named = kind.name
     .replace(/Error$/, '')
     .replace(/([a-z])([A-Z])/g, '$1 $2')
     .toLowerCase();

@@ -12,6 +12,12 @@ const UNSAFE =
 /** Shows every character of `text` that would move, colour, hide or reorder something, newlines and tabs included. */
 export const visible = (text: string): string => text.replace(UNSAFE, escaped);
 
+/** The same JSON, in which such characters are written as `\u…`: whoever prints it does not obey it. */
+export const inertJson = (json: string): string =>
+  json.replace(UNSAFE, char => (char === '\n' ? char : Array.from({ length: char.length }, (_, i) => unit(char, i)).join('')));
+
+const unit = (char: string, i: number): string => `\\u${char.charCodeAt(i).toString(16).padStart(4, '0')}`;
+
 function escaped(char: string): string {
   const code = char.codePointAt(0)!;
   if (code < 0x100) return `\\x${code.toString(16).padStart(2, '0')}`;

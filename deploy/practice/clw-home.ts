@@ -31,7 +31,7 @@ export function writeClientConfig(home: string, config: ClientConfig): void {
 }
 
 /** `[ERROR] 2024-09-18T10:30:15Z: …`, the time without fractions as the article has it. */
-export function logLine(home: string, level: 'ERROR' | 'WARNING', text: string): void {
+export function logLine(home: string, level: 'ERROR' | 'WARNING' | 'INFO', text: string): void {
   mkdirSync(join(home, '.claw'), { recursive: true, mode: 0o700 });
   const time = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
   appendFileSync(join(home, '.claw/clw.log'), `[${level}] ${time}: ${text}\n`, { mode: 0o600 });

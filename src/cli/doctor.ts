@@ -16,6 +16,7 @@ import { connect, redisFaults } from '../queue/queues.ts';
 import { askServe, controlSocket } from '../roles/control.ts';
 import { verifyJournal } from '../store/journal.ts';
 import { openStoreToRead } from '../store/open.ts';
+import { directoryFindings } from './doctor-directory.ts';
 import { print, printJson } from './inbox.ts';
 
 interface Finding {
@@ -45,6 +46,7 @@ const CHECKS: Check[] = [
   commands,
   redis,
   mail,
+  directory,
   serveAndExecutor,
   chains,
   policy,
@@ -224,6 +226,11 @@ async function mail(config: Config): Promise<Finding[]> {
   if (!config.webhook.url)
     out.push(note('mail', 'no second channel: when mail fails, only the page says so', 'set webhook.url'));
   return out;
+}
+
+async function directory(config: Config): Promise<Finding[]> {
+  const found = await directoryFindings(config);
+  return found.map(({ what, level, todo }) => ({ check: 'directory', level, what, ...(todo ? { todo } : {}) }));
 }
 
 async function serveAndExecutor(config: Config): Promise<Finding[]> {

@@ -24,6 +24,8 @@ const ROLES: Record<Role, () => Promise<RunRole>> = {
 export async function runRole(role: Role, file?: string): Promise<number> {
   const config = loadConfig(file);
   const log = makeLog(config, role);
+  // What these two keep is for nobody else to read. The executor's tools must not inherit this.
+  if (role === 'serve' || role === 'agent') process.umask(0o077);
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
   // What a stage did not catch ends the role, and whoever started it starts it again from what is on disk.

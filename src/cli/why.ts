@@ -1,21 +1,26 @@
 /**
- * `readmit why USER`: the diagnosis now. The probes run here, in this process, so that the answer comes where nothing
+ * `readmit why USER`: the diagnosis now; of an address, why it has an incident. The probes run here, in this process, so that the answer comes where nothing
  * else runs; what only history knows is read from the database where there is one.
  */
+import { isIP } from 'node:net';
 import { type Config, inState, loadConfig } from '../config.ts';
+import { addressKey } from '../detect/address.ts';
 import { packDirs, realGround } from '../diagnose/effects.ts';
 import { orderExecutor } from '../execute/client.ts';
 import { type Fact, NotFound } from '../incident.ts';
 import { inWords, whyNow } from '../roles/ask.ts';
 import { denialFacts } from '../roles/given-facts.ts';
+import { canonicalAddress } from '../rules/address.ts';
 import { loadPacks } from '../rules/pack.ts';
 import { makeParser } from '../rules/parser.ts';
 import { historyFacts } from '../store/history.ts';
+import { lastIncident } from '../store/incidents.ts';
 import { openStoreToRead } from '../store/open.ts';
 import { print, printJson } from './inbox.ts';
 
-export async function why(user: string, o: { config?: string; json?: boolean }): Promise<void> {
+export async function why(asked: string, o: { config?: string; json?: boolean }): Promise<void> {
   const config = loadConfig(o.config);
+  const user = canonicalAddress(asked) ?? asked;
   const parse = makeParser(loadPacks(packDirs(config)).flatMap(p => p.rules));
   const ground = realGround(config, {
     parse,
@@ -27,11 +32,15 @@ export async function why(user: string, o: { config?: string; json?: boolean }):
   else print(inWords(answer));
 }
 
-/** What the logs and our own history know of this user. Without a database there is no history, and that is said. */
+/** What the logs and our own history know of this user or address. Without a database there is no history, and that is said. */
 function given(config: Config, user: string): Fact[] {
   try {
     const store = openStoreToRead(inState(config, 'serve', 'readmit.db'));
     try {
+      if (isIP(user)) {
+        const looked = lastIncident(store, 'address', addressKey(user), config.host);
+        return looked ? denialFacts(store, Date.now(), looked, null, config) : [];
+      }
       return [
         ...historyFacts(store, Date.now(), config.host, user),
         ...denialFacts(store, Date.now(), null, user, config),

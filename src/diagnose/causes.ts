@@ -42,21 +42,29 @@ const CauseSpec = z.strictObject({
   first: z.boolean().default(false),
   /** One set of conditions, or several of which one is enough. */
   when: z.union([When, z.array(When).min(1)]),
+  /**
+   * What shows it beside another cause that hides it, though alone it would show nothing: a full queue while the person
+   * is turned away at the door.
+   */
+  beside: z.union([When, z.array(When).min(1)]).optional(),
   /** What to say when this fact rules it out. */
   refuses: z.record(z.string(), z.string()).default({}),
   remedy: RemedySpec,
   examples: z.strictObject({
     holds: z.array(z.record(z.string(), factValue)).min(1),
     fails: z.array(z.record(z.string(), factValue)).min(1),
+    beside: z.array(z.record(z.string(), factValue)).min(1).optional(),
   }),
 });
 type CauseSpec = z.infer<typeof CauseSpec>;
 
 /** A cause that can be looked for. `name` is pack and word: `openclaw/missing-group`. */
-export type Cause = Omit<CauseSpec, 'cause' | 'when' | 'remedy'> & {
+export type Cause = Omit<CauseSpec, 'cause' | 'when' | 'beside' | 'remedy'> & {
   name: string;
   file: string;
+  /** Sets of conditions of which one is enough: alone, or beside a cause that holds by itself. */
   any: Conditions[];
+  beside: Conditions[];
   remedy: CauseSpec['remedy'];
 };
 
@@ -108,13 +116,13 @@ function loadCause(file: string, pack: string, faults: string[]): Cause | null {
     for (const issue of parsed.error.issues) fault(issue.path, issue.message);
     return null;
   }
-  const { cause, when, ...rest } = parsed.data;
+  const { cause, when, beside = [], ...rest } = parsed.data;
   checkNames(parsed.data, fault);
   if (basename(file, '.yaml') !== cause)
     fault(['cause'], `the file is called ${basename(file)}, so the cause should be ${basename(file, '.yaml')}`);
   return faults.length > before
     ? null
-    : { ...rest, name: `${pack}/${cause}`, file, any: Array.isArray(when) ? when : [when] };
+    : { ...rest, name: `${pack}/${cause}`, file, any: [when].flat(), beside: [beside].flat() };
 }
 
 /** Every fact and every field of a text must be known, every action must exist, and nothing dangerous is suggested. */
@@ -122,13 +130,16 @@ function checkNames(spec: CauseSpec, fault: (path: PropertyKey[], message: strin
   const fact = (path: PropertyKey[], name: string): void => {
     if (!FACTS.has(name)) fault(path, `no probe answers ${name}${near(name)}`);
   };
-  const sets = Array.isArray(spec.when)
-    ? spec.when.map((w, n) => [w, ['when', n]] as const)
-    : [[spec.when, ['when']] as const];
-  for (const [conditions, path] of sets) for (const name of Object.keys(conditions)) fact([...path, name], name);
+  for (const key of ['when', 'beside'] as const) {
+    const sets = spec[key];
+    const each = Array.isArray(sets) ? sets.map((set, n) => [set, [key, n]] as const) : [[sets ?? {}, [key]] as const];
+    for (const [conditions, path] of each) for (const name of Object.keys(conditions)) fact([...path, name], name);
+  }
+  if (spec.beside && !spec.examples.beside)
+    fault(['examples'], 'beside: an example that shows it beside another cause');
   for (const name of Object.keys(spec.refuses)) fact(['refuses', name], name);
-  for (const kind of ['holds', 'fails'] as const)
-    for (const [n, example] of spec.examples[kind].entries())
+  for (const kind of ['holds', 'fails', 'beside'] as const)
+    for (const [n, example] of (spec.examples[kind] ?? []).entries())
       for (const name of Object.keys(example)) fact(['examples', kind, n, name], name);
   if ('plan' in spec.remedy)
     for (const [n, { action }] of spec.remedy.plan.entries())
@@ -171,9 +182,14 @@ export const factsOf = (example: Record<string, FactValue>): FactSet =>
 /** Runs every rule's own examples. @returns one line per example that does not do what it says */
 export function checkCauses(causes: readonly Cause[]): string[] {
   return causes.flatMap(cause => {
-    const holds = (example: Record<string, FactValue>): boolean =>
-      cause.any.some(conditions => testAll(conditions, factsOf(example)).verdict === 'holds');
+    const holds = (example: Record<string, FactValue>, sets = cause.any): boolean =>
+      sets.some(conditions => testAll(conditions, factsOf(example)).verdict === 'holds');
     return [
+      ...(cause.examples.beside ?? []).flatMap((e, n) =>
+        holds(e, cause.beside)
+          ? []
+          : [`${cause.file}: examples.beside.${n}: ${cause.name} is not shown beside another`],
+      ),
       ...cause.examples.holds.flatMap((e, n) =>
         holds(e) ? [] : [`${cause.file}: examples.holds.${n}: ${cause.name} does not hold`],
       ),

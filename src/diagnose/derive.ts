@@ -9,6 +9,8 @@ import { FactSet } from './fact-set.ts';
 import type { System } from './system.ts';
 
 export const DERIVED = [
+  'access.belongs',
+  'access.belongs-to',
   'access.elevated',
   'access.lacks-group',
   'access.member',
@@ -30,6 +32,7 @@ type Derived = (typeof DERIVED)[number];
 
 /** Clocks of two machines that keep time are nearer than this (seconds). */
 const CLOCK_TOLERANCE = 120;
+
 export type Settings = Pick<Config, 'scheduler' | 'paths'> & {
   system: Pick<System, 'containerNetworks'>;
   user: string | null;
@@ -46,9 +49,8 @@ interface Conclusion {
  * @param facts taken or given; the last of a name counts
  */
 export function derive(facts: readonly Fact[], settings: Settings): Fact[] {
-  const taken = facts
-    .filter(f => !(DERIVED as readonly string[]).includes(f.fact))
-    .map((f, _, all) => stillCounts(f, new FactSet(all), settings.now));
+  const raw = new FactSet(facts.filter(f => !(DERIVED as readonly string[]).includes(f.fact)));
+  const taken = [...raw.facts.values()].map(f => stillCounts(f, raw, settings.now));
   const set = new FactSet(taken);
   const at = new Date(settings.now).toISOString();
   const derived = DERIVED.map((fact): Fact => {
@@ -69,6 +71,14 @@ const RULES: Record<Derived, (facts: FactSet, settings: Settings) => Conclusion>
     const groups = facts.list('groups.nss') ?? facts.list('groups.file');
     return { value: groups?.some(g => scheduler.elevatedGroups.includes(g)), from: ['groups.nss'] };
   },
+  'access.belongs': (facts, settings) => {
+    const groups = belongsTo(facts, settings);
+    return { value: groups && groups.length > 0, from: ['groups.nss', 'access.authorized-groups'] };
+  },
+  'access.belongs-to': (facts, settings) => ({
+    value: belongsTo(facts, settings),
+    from: ['groups.nss', 'access.authorized-groups'],
+  }),
   'access.member-of': facts => ({ value: memberOf(facts), from: ['groups.nss', 'access.authorized-groups'] }),
   'access.member': facts => {
     const groups = memberOf(facts);
@@ -86,14 +96,15 @@ const RULES: Record<Derived, (facts: FactSet, settings: Settings) => Conclusion>
     from: ['groups.nss', 'access.authorized-groups'],
   }),
   'access.removed': (facts, { scheduler }) => {
-    const removed = facts.list('history.group-removed');
+    const from = ['history.group-removed', 'entitlement.listed'];
     const groups = facts.list('groups.nss');
-    const gone = removed?.includes(scheduler.standardGroup) && groups && !groups.includes(scheduler.standardGroup);
+    const before = facts.list('history.group-removed');
+    if (!groups || !before || sure([], facts) === undefined) return { value: undefined, from };
+    // Who had the group at the last look and has it no more was taken out since then.
+    const removed = [...before, ...(facts.list('history.member-of') ?? [])].includes(scheduler.standardGroup);
+    const gone = removed && !groups.includes(scheduler.standardGroup);
     // The site's own list has the last word: somebody who is still on it was not taken out on purpose.
-    return {
-      value: removed && groups && Boolean(gone) && facts.value('entitlement.listed') !== true,
-      from: ['history.group-removed', 'entitlement.listed'],
-    };
+    return { value: gone && facts.value('entitlement.listed') !== true, from };
   },
   'config.loaded-standard': (facts, { scheduler }) => ({
     value: facts.list('config.loaded-groups')?.includes(scheduler.standardGroup),
@@ -140,8 +151,8 @@ const RULES: Record<Derived, (facts: FactSet, settings: Settings) => Conclusion>
   'token.expired': (facts, { now }) =>
     expired(facts, facts.time('scheduler.date') ?? now, ['token.expires', 'scheduler.date']),
   'token.expired-here': (facts, { now }) => expired(facts, now, ['token.expires']),
-  'token.groups-stale': facts => {
-    const today = memberOf(facts);
+  'token.groups-stale': (facts, settings) => {
+    const today = belongsTo(facts, settings);
     const token = facts.list('token.groups');
     const from = ['token.groups', 'groups.nss', 'access.authorized-groups'];
     if (!today || !token) return { value: undefined, from };
@@ -153,8 +164,21 @@ const RULES: Record<Derived, (facts: FactSet, settings: Settings) => Conclusion>
   },
 };
 
+/** Of the authorised groups, those that the person has. */
 const memberOf = (facts: FactSet): string[] | undefined =>
-  both(facts.list('groups.nss'), facts.list('access.authorized-groups'));
+  sure(both(facts.list('groups.nss'), facts.list('access.authorized-groups')), facts);
+
+/** The same, with the standard group even while the configuration leaves it out: that one will be put back. */
+const belongsTo = (facts: FactSet, { scheduler }: Settings): string[] | undefined => {
+  const authorized = facts.list('access.authorized-groups');
+  return sure(both(facts.list('groups.nss'), authorized && [...authorized, scheduler.standardGroup]), facts);
+};
+
+/** "In none of them" is no answer while the directory that may have them is away. */
+const sure = (groups: string[] | undefined, facts: FactSet): string[] | undefined =>
+  groups?.length === 0 && facts.value('directory.canary') === 'away' && facts.value('access.mode') === 'ldap'
+    ? undefined
+    : groups;
 
 /**
  * The group that would give access and that the user does not have: the standard one where it is authorised, or where
@@ -163,7 +187,7 @@ const memberOf = (facts: FactSet): string[] | undefined =>
 function missingGroup(facts: FactSet, { scheduler }: Settings): string | null | undefined {
   const authorized = facts.list('access.authorized-groups');
   const groups = facts.list('groups.nss');
-  if (!authorized || !groups) return undefined;
+  if (!authorized || !groups || !memberOf(facts)) return undefined;
   if (groups.some(g => authorized.includes(g))) return null;
   const ordinary = authorized.filter(g => !scheduler.elevatedGroups.includes(g));
   const wanted = ordinary.includes(scheduler.standardGroup)
@@ -181,9 +205,9 @@ function expired(facts: FactSet, clock: number, from: string[]): Conclusion {
  * Every session of the user lacks every authorised group that a new login would have. One old process beside newer
  * ones proves nothing, and neither does nobody being there.
  */
-function staleSession(facts: FactSet): Conclusion {
+function staleSession(facts: FactSet, settings: Settings): Conclusion {
   const from = ['session.gids', 'groups.nss', 'access.group-ids'];
-  const today = memberOf(facts);
+  const today = belongsTo(facts, settings);
   const ids = facts.list('access.group-ids');
   const sessions = facts.list('session.gids');
   if (!today || !ids || !sessions) return { value: undefined, from };

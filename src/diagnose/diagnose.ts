@@ -20,13 +20,17 @@ export interface DiagnoseInput {
 /** What one cause came to. `open`: something it asks for could not be asked, so it is neither found nor ruled out. */
 type Finding =
   | { kind: 'holds'; cause: Cause; conditions: Conditions; known: number; asked: number }
+  /** It shows nothing by itself, but is there beside a cause that holds. */
+  | { kind: 'beside'; cause: Cause; conditions: Conditions; known: number; asked: number; by: string }
   | { kind: 'ruled-out'; cause: Cause; by: string }
   | { kind: 'open'; cause: Cause; by: string };
 
 export function diagnose(input: DiagnoseInput): Diagnosis {
   const facts = new FactSet(input.facts);
-  const findings = input.causes.map(cause => find(cause, facts));
-  const holding = findings.filter(f => f.kind === 'holds');
+  const found = input.causes.map(cause => find(cause, facts));
+  const alone = !found.some(f => f.kind === 'holds');
+  const findings = found.map(f => (alone && f.kind === 'beside' ? ruledOutBy(f) : f));
+  const holding = findings.filter(f => f.kind === 'holds' || f.kind === 'beside');
   const [first, ...others] = holding;
   const say = (text: string): string => fill(text, input, facts);
   const ruledOut = findings.flatMap(f =>
@@ -77,10 +81,16 @@ function find(cause: Cause, facts: FactSet): Finding {
   const tried = cause.any.map(conditions => ({ conditions, ...testAll(conditions, facts) }));
   const held = tried.find(t => t.verdict === 'holds');
   if (held) return { kind: 'holds', cause, conditions: held.conditions, known: held.known, asked: held.asked };
+  const shown = cause.beside
+    .map(conditions => ({ conditions, ...testAll(conditions, facts) }))
+    .find(t => t.verdict === 'holds');
+  if (shown) return { ...shown, kind: 'beside', cause, by: tried[0]!.by! };
   const unsure = tried.find(t => t.verdict === 'unknown');
   if (unsure) return { kind: 'open', cause, by: unsure.by! };
   return { kind: 'ruled-out', cause, by: tried[0]!.by! };
 }
+
+const ruledOutBy = ({ cause, by }: Extract<Finding, { kind: 'beside' }>): Finding => ({ kind: 'ruled-out', cause, by });
 
 /** The facts that were known and meant something: a `not` that holds because nobody could say is no evidence. */
 function evidenceOf(conditions: Conditions, facts: FactSet): Evidence[] {

@@ -45,7 +45,7 @@ function lapsed(
   if (at === undefined) return null;
   if (fact.fact.startsWith('client.') && set.value('client.event') === 'succeeded')
     return fact.fact === 'client.event' ? null : "the user's last request succeeded";
-  const success = set.time('success.own');
+  const success = set.time('success.last');
   if (success !== undefined && success > at) return "older than the user's last success";
   if (now - at > MEMORY) return 'older than an hour';
   const changed = (name: string): boolean => (set.time(name) ?? 0) > at + WHOLE_SECOND;
@@ -64,7 +64,7 @@ function selinuxNow(fact: Fact, set: FactSet): Fact {
   const last = set.time('selinux.last');
   if (fact.value === 0 || last === undefined) return fact;
   const none = (because: string): Fact => ({ ...fact, value: 0, source: `${fact.source}: ${because}` });
-  const success = Math.max(set.time('success.last') ?? 0, set.time('success.own') ?? 0);
+  const success = Math.max(set.time('success.last') ?? 0, set.time('success.proved') ?? 0);
   if (success > last) return none("none since the user's last success");
   if (set.value('selinux.label') !== undefined) return fact;
   const later = (time: number | undefined, near: number): boolean => time !== undefined && time - last > near;

@@ -38,8 +38,9 @@ export const PROBES: Record<string, Probe> = {
 };
 
 /**
- * Facts that no probe of the host can take: what the logs showed (`denial.*`, `success.*`) and what our own history of
- * configuration and groups remembers (`history.*`). Whoever asks for a diagnosis gives them.
+ * Facts that no probe of the host can take: what the logs showed (`denial.*`; `success.last`, by the person's own client),
+ * what our test jobs showed (`success.proved`), and what our own history of configuration and groups remembers
+ * (`history.*`). Whoever asks for a diagnosis gives them.
  */
 export const GIVEN = [
   'denial.kind',
@@ -52,9 +53,11 @@ export const GIVEN = [
   'denial.names',
   'denial.unknown-names',
   'success.last',
+  'success.proved',
   'history.config-narrowed',
   'history.config-removed-groups',
   'history.group-removed',
+  'history.member-of',
   'history.mode-changed',
 ] as const;
 

@@ -9,6 +9,8 @@ import { type Entry, letsIn } from './access-model.ts';
 import { Facts } from './facts.ts';
 
 export interface VerifyInput {
+  /** Everybody the incident is about must be let in, or, for a service, somebody of those it turned away. */
+  whom?: 'person' | 'service';
   /** What was done; null when the obstacle went away without us. */
   plan: Plan | null;
   cause: string | null;
@@ -149,10 +151,12 @@ function directoryMembership(input: VerifyInput, group: string, user: string, f:
  */
 function entriesFault(input: VerifyInput, entries: [string, readonly Fact[]][]): Judgement | null {
   const judged = entries.map(([user, facts]) => ({ user, entry: letsIn(facts) }));
-  const own = input.plan === null || input.plan.subject !== null;
-  if (!own && judged.some(j => j.entry.verdict === 'in')) return null;
+  if (whomFor(input) === 'service' && judged.some(j => j.entry.verdict === 'in')) return null;
   return firstOf(judged, ({ user, entry }) => entryFault(input, user, entry));
 }
+
+const whomFor = ({ whom, plan }: VerifyInput): 'person' | 'service' =>
+  whom ?? (plan === null || plan.subject !== null ? 'person' : 'service');
 
 function entryFault(input: VerifyInput, user: string, entry: Entry): Judgement | null {
   switch (entry.verdict) {
@@ -191,6 +195,8 @@ function denialFault(input: VerifyInput): Judgement | null {
 function canaryFault(input: VerifyInput): Judgement | null {
   if (input.config.verify.canary === 'off' || worksAgain(input)) return null;
   const ran = input.canary.filter(c => c.ran);
+  // One of those whom a service turned away may have a reason of their own.
+  if (whomFor(input) === 'service' && ran.some(c => c.passed)) return null;
   const failed = ran.find(c => !c.passed);
   if (failed) return wait(input, 'verifying', `the test jobs of ${failed.user} did not pass: ${failed.detail}`);
   if (ran.length === 0)

@@ -3,7 +3,7 @@
  * until people could work. Each has a title and a description for those who can't see it; colours are attributes, so that
  * a strict content policy lets them stand and a style sheet can change them.
  */
-import { type Markup, markup, trusted } from '../markup.ts';
+import { type Markup, markup, type Part } from '../markup.ts';
 import type { WeekReport } from './week.ts';
 import { causeName, dayName, duration, NO_PERSON, plural } from './words.ts';
 
@@ -65,12 +65,14 @@ export function bucketsOf(report: WeekReport): { label: string; count: number }[
   }));
 }
 
+/** `inside`: with a scale, values and labels. `beside`: bars only, for a picture whose words stand in the HTML around it. */
+export type Words = 'inside' | 'beside';
+
 const WIDTH = 640;
-const HEIGHT = 220;
-const LEFT = 44;
-const TOP = 22;
-const BOTTOM = 34;
-const PLOT = HEIGHT - TOP - BOTTOM;
+const ROOM = {
+  inside: { height: 220, left: 44, top: 22, bottom: 34 },
+  beside: { height: 150, left: 0, top: 4, bottom: 1 },
+} as const;
 
 /** The least of 1, 2, 5, 10, 20, 50 … that is not smaller: the top of the scale ends on a whole tick. */
 function scaleTop(most: number): { top: number; step: number } {
@@ -79,67 +81,103 @@ function scaleTop(most: number): { top: number; step: number } {
       if (s * 4 >= most) return { top: s * Math.max(1, Math.ceil(most / s)), step: s };
 }
 
-const y = (value: number, top: number): number => Math.round((TOP + PLOT - (value / top) * PLOT) * 10) / 10;
+const tenth = (n: number): number => Math.round(n * 10) / 10;
 
-const grid = (top: number, step: number): Markup[] =>
-  Array.from({ length: top / step + 1 }, (_, i) => i * step).map(
-    v =>
-      markup`<line class="grid" x1="${LEFT}" x2="${WIDTH}" y1="${y(v, top)}" y2="${y(v, top)}" stroke="#e3e7ec"/><text class="tick" x="${LEFT - 8}" y="${y(v, top) + 4}" text-anchor="end" fill="#5b6675">${v}</text>`,
-  );
+/** Where things lie: `slots` columns of equal width under a scale that reaches to `most`. */
+class Sheet {
+  readonly words: Words;
+  readonly bar: number;
+  readonly height: number;
+  readonly #slot: number;
+  readonly #scale: { top: number; step: number };
 
-const frame = (id: string, title: string, describe: string, inside: Markup[]): string =>
-  markup`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" aria-labelledby="${id}-title ${id}-desc" font-family="system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif" font-size="12"><title id="${id}-title">${title}</title><desc id="${id}-desc">${describe}</desc>${inside}</svg>`
-    .text;
+  constructor(words: Words, slots: number, most: number) {
+    this.words = words;
+    this.height = ROOM[words].height;
+    this.#slot = (WIDTH - ROOM[words].left) / Math.max(1, slots);
+    this.bar = tenth(Math.min(56, this.#slot * 0.66));
+    this.#scale = scaleTop(Math.max(1, most));
+  }
+  x(column: number): number {
+    return tenth(ROOM[this.words].left + this.#slot * column + (this.#slot - this.bar) / 2);
+  }
+  middle(column: number): number {
+    return tenth(this.x(column) + this.bar / 2);
+  }
+  y(value: number): number {
+    const { top, bottom } = ROOM[this.words];
+    const plot = this.height - top - bottom;
+    return tenth(top + plot - (value / this.#scale.top) * plot);
+  }
+  tick(column: number, text: string): Markup | null {
+    if (this.words === 'beside') return null;
+    return markup`<text class="tick" x="${this.middle(column)}" y="${this.height - 12}" text-anchor="middle" fill="#5b6675">${text}</text>`;
+  }
+  value(column: number, value: number): Markup | null {
+    if (this.words === 'beside' || value === 0) return null;
+    return markup`<text class="value" x="${this.middle(column)}" y="${this.y(value) - 6}" text-anchor="middle" fill="#1c2430">${value}</text>`;
+  }
+  grid(): Markup[] {
+    const { top, step } = this.#scale;
+    const { left } = ROOM[this.words];
+    return Array.from({ length: top / step + 1 }, (_, i) => i * step).map(v => {
+      const line = markup`<line class="grid" x1="${left}" x2="${WIDTH}" y1="${this.y(v)}" y2="${this.y(v)}" stroke="#e3e7ec"/>`;
+      if (this.words === 'beside') return line;
+      return markup`${line}<text class="tick" x="${left - 8}" y="${this.y(v) + 4}" text-anchor="end" fill="#5b6675">${v}</text>`;
+    });
+  }
+  drawn(id: string, title: string, describe: string, inside: Part[]): string {
+    return markup`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${this.height}" width="${WIDTH}" height="${this.height}" role="img" aria-labelledby="${id}-title ${id}-desc" font-family="system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif" font-size="12"><title id="${id}-title">${title}</title><desc id="${id}-desc">${describe}</desc>${this.grid()}${inside}</svg>`
+      .text;
+  }
+}
 
 /** Denials per day, stacked by cause. */
-export function denialsChart(report: WeekReport): string {
+export function denialsChart(report: WeekReport, words: Words = 'inside'): string {
   const layers = layersOf(report);
   const { days } = report;
-  const { top, step } = scaleTop(Math.max(1, ...days.map(d => d.total)));
-  const slot = (WIDTH - LEFT) / Math.max(1, days.length);
-  const bar = Math.min(56, slot * 0.66);
+  const sheet = new Sheet(words, days.length, Math.max(...days.map(d => d.total), 1));
   const every = Math.ceil(days.length / 10);
   const bars = days.map((day, n) => {
-    const x = Math.round((LEFT + slot * n + (slot - bar) / 2) * 10) / 10;
     let below = 0;
     const parts = stackOf(day, layers).map((count, i) => {
-      const from = y(below, top);
+      const from = sheet.y(below);
       below += count;
-      const to = y(below, top);
+      const to = sheet.y(below);
       return count === 0
         ? null
-        : markup`<rect x="${x}" y="${to}" width="${Math.round(bar * 10) / 10}" height="${Math.max(1, Math.round((from - to) * 10) / 10)}" fill="${layers[i]!.colour}"><title>${dayName(day.day)}, ${layers[i]!.label}: ${count}</title></rect>`;
+        : markup`<rect x="${sheet.x(n)}" y="${to}" width="${sheet.bar}" height="${Math.max(1, tenth(from - to))}" fill="${layers[i]!.colour}"><title>${dayName(day.day)}, ${layers[i]!.label}: ${count}</title></rect>`;
     });
-    const label =
-      n % every === 0
-        ? markup`<text class="tick" x="${x + bar / 2}" y="${HEIGHT - 12}" text-anchor="middle" fill="#5b6675">${dayName(day.day)}</text>`
-        : null;
-    const total =
-      day.total && days.length <= 14
-        ? markup`<text class="value" x="${x + bar / 2}" y="${y(day.total, top) - 6}" text-anchor="middle" fill="#1c2430">${day.total}</text>`
-        : null;
-    return markup`${parts}${total}${label}`;
+    return markup`${parts}${days.length <= 14 ? sheet.value(n, day.total) : null}${n % every === 0 ? sheet.tick(n, dayName(day.day)) : null}`;
   });
-  const describe = days.length
-    ? `${days.map(d => `${dayName(d.day)}: ${d.total}`).join('; ')}. By cause: ${layers.map(l => `${l.label} ${l.total}`).join(', ') || 'none'}.`
-    : 'No days.';
-  return frame('denials', 'Denials per day, stacked by cause', describe, [...grid(top, step), ...bars]);
+  return sheet.drawn('denials', 'Denials per day, stacked by cause', describeDenials(report), bars);
+}
+
+/** The same in words, for those who can't see it. */
+export function describeDenials(report: WeekReport): string {
+  const { days } = report;
+  if (!days.length) return 'No days.';
+  const causes = layersOf(report).map(l => `${l.label} ${l.total}`);
+  return `${days.map(d => `${dayName(d.day)}: ${d.total}`).join('; ')}. By cause: ${causes.join(', ') || 'none'}.`;
 }
 
 /** How many cases ended with access after how long. */
-export function timeToAccessChart(report: WeekReport): string {
+export function timeToAccessChart(report: WeekReport, words: Words = 'inside'): string {
   const buckets = bucketsOf(report);
-  const { top, step } = scaleTop(Math.max(1, ...buckets.map(b => b.count)));
-  const slot = (WIDTH - LEFT) / buckets.length;
-  const bar = slot * 0.66;
+  const sheet = new Sheet(words, buckets.length, Math.max(...buckets.map(b => b.count)));
   const bars = buckets.map((b, n) => {
-    const x = Math.round((LEFT + slot * n + (slot - bar) / 2) * 10) / 10;
+    const top = sheet.y(b.count);
     const rect = b.count
-      ? markup`<rect x="${x}" y="${y(b.count, top)}" width="${Math.round(bar * 10) / 10}" height="${Math.round((PLOT + TOP - y(b.count, top)) * 10) / 10}" fill="${trusted(COLOURS[0])}"><title>${b.label}: ${b.count}</title></rect><text class="value" x="${x + bar / 2}" y="${y(b.count, top) - 6}" text-anchor="middle" fill="#1c2430">${b.count}</text>`
+      ? markup`<rect x="${sheet.x(n)}" y="${top}" width="${sheet.bar}" height="${tenth(sheet.y(0) - top)}" fill="${COLOURS[0]}"><title>${b.label}: ${b.count}</title></rect>`
       : null;
-    return markup`${rect}<text class="tick" x="${x + bar / 2}" y="${HEIGHT - 12}" text-anchor="middle" fill="#5b6675">${b.label}</text>`;
+    return markup`${rect}${sheet.value(n, b.count)}${sheet.tick(n, b.label)}`;
   });
+  return sheet.drawn('time-to-access', 'Cases by the time until people had access', describeTimes(report), bars);
+}
+
+/** The same in words. */
+export function describeTimes(report: WeekReport): string {
   const n = report.numbers;
-  const describe = `${plural(n.resolved, 'case')}; median ${duration(n.medianMs)}, 90 % within ${duration(n.p90Ms)}. ${buckets.map(b => `${b.label}: ${b.count}`).join('; ')}.`;
-  return frame('time-to-access', 'Cases by the time until people had access', describe, [...grid(top, step), ...bars]);
+  const cases = bucketsOf(report).map(b => `${b.label}: ${b.count}`);
+  return `${plural(n.resolved, 'case')}; median ${duration(n.medianMs)}, 90 % within ${duration(n.p90Ms)}. ${cases.join('; ')}.`;
 }

@@ -2,10 +2,8 @@
  * The auditor's table as CSV (RFC 4180): one table, one row per number, grant, vote, incident, membership, exception and
  * blind time, told apart by the first column. A spreadsheet runs no cell of it as a formula.
  */
-import { visible } from '../visible.ts';
+import { type Cell, csvTable } from '../csv.ts';
 import type { WeekReport } from './week.ts';
-
-type Cell = string | number | null;
 
 const COLUMNS = [
   'record',
@@ -31,28 +29,6 @@ const COLUMNS = [
   'what',
 ] as const;
 type Row = Partial<Record<(typeof COLUMNS)[number], Cell>>;
-
-/**
- * A spreadsheet takes a cell for a formula when it begins with one of these, also after spaces or a quote; the wide forms
- * too. What stands after a separator inside a cell counts as a beginning: in many countries `;` parts cells, not `,`.
- */
-const FORMULA = /(^|[;,|\t\r\n])([\s"'\u0000-\u0020]*)(?=[=+\-@\t\r\n\u0000＝＋－＠])/g;
-
-/** One cell: numbers as they are; text with its control characters visible, made harmless, quoted where it must be. */
-export function csvCell(value: Cell | undefined): string {
-  if (value === null || value === undefined) return '';
-  if (typeof value === 'number') return Number.isFinite(value) ? String(value) : '';
-  const neutral = visible(
-    value.replace(FORMULA, (all, before: string, spaces: string, at: number) =>
-      at === 0 && before === '' ? `'${all}` : `${before}${spaces}'`,
-    ),
-  );
-  return /[",;\s']/.test(neutral) ? `"${neutral.replaceAll('"', '""')}"` : neutral;
-}
-
-/** Rows as RFC 4180 has them: commas, CRLF, the same number of cells in each. */
-export const csvTable = (head: readonly string[], rows: readonly (Cell | undefined)[][]): string =>
-  [head, ...rows].map(row => `${row.map(csvCell).join(',')}\r\n`).join('');
 
 export function renderCsv(report: WeekReport): string {
   const rows: Row[] = [

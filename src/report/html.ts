@@ -41,6 +41,7 @@ const STYLES = {
   label: `padding:3px 12px 3px 0;${FONT};font-size:13px;line-height:18px;color:#5b6675;white-space:nowrap`,
   figure: `padding:3px 10px 3px 0;${FONT};font-size:13px;line-height:18px;color:#1c2430;text-align:right;white-space:nowrap`,
   legend: `margin:6px 0 0;${FONT};font-size:13px;line-height:20px;color:#5b6675`,
+  axis: `padding:6px 2px 0;${FONT};font-size:12px;line-height:16px;color:#5b6675;text-align:center;vertical-align:top;border-top:1px solid #c9d0d8`,
   swatch: 'display:inline-block;width:10px;height:10px;border-radius:2px',
   link: 'color:#0b5cad',
 } as const;
@@ -121,6 +122,14 @@ const mailLegend = (report: WeekReport): Markup =>
       markup`<span style="${trusted(STYLES.swatch)};background:${l.colour}">&nbsp;</span> ${l.label} ${l.total} &#160; `,
   )}</p>`;
 
+/** More columns than this leave no room for what is said below each. */
+const MOST_COLUMNS = 14;
+
+/** A picture that has no words, and below each of its columns what it shows: read with pictures switched off, too. */
+const pictureTable = (cid: string, alt: string, columns: { label: string; count: number }[]): Markup =>
+  markup`<table role="presentation" width="100%" cellpadding="0" cellspacing="0" style="table-layout:fixed"><tr><td colspan="${columns.length}"><img src="cid:${cid}" width="640" alt="${alt}" style="display:block;width:100%;height:auto;border:0"></td></tr>
+<tr>${columns.map(({ label, count }) => markup`<td${look('mail', 'axis')}><b style="color:#1c2430;font-size:14px">${count}</b><br>${label}</td>`)}</tr></table>`;
+
 function chartHtml(section: Section, report: WeekReport, { dress, pictures }: HtmlOptions): Markup | null {
   const kind = section.chart;
   if (!kind) return null;
@@ -135,8 +144,14 @@ function chartHtml(section: Section, report: WeekReport, { dress, pictures }: Ht
       ? markup`${trusted(denialsChart(report))}${legend(report, dress)}`
       : markup`${says}${trusted(timeToAccessChart(report))}`;
   const cid = pictures?.[kind];
-  if (cid)
-    return markup`${says}<img src="cid:${cid}" width="560" alt="${section.title}; the numbers are in the tables and in the text of this mail" style="max-width:100%;height:auto">${kind === 'denials' ? mailLegend(report) : null}`;
+  if (cid && kind === 'denials' && report.days.length <= MOST_COLUMNS)
+    return markup`${pictureTable(
+      cid,
+      'Bars of the denials of each day, stacked by cause',
+      report.days.map(d => ({ label: dayName(d.day), count: d.total })),
+    )}${mailLegend(report)}`;
+  if (cid && kind === 'time-to-access')
+    return markup`${says}${pictureTable(cid, 'Bars of the cases by how long they took', bucketsOf(report))}`;
   if (kind === 'denials') {
     const layers = layersOf(report);
     const rows = report.days.map(d => ({

@@ -2,6 +2,7 @@
  * One question, asked now: why is this person denied? The same probes, causes and plans that the service uses, without
  * it: `readmit why USER` works where nothing else runs.
  */
+import { isIP } from 'node:net';
 import type { Config } from '../config.ts';
 import { loadCauses } from '../diagnose/causes.ts';
 import { collect } from '../diagnose/collect.ts';
@@ -11,8 +12,10 @@ import type { Ground } from '../diagnose/ground.ts';
 import { snapshot } from '../diagnose/snapshot.ts';
 import type { Advice, Diagnosis, Fact, Plan, Step } from '../incident.ts';
 import type { Snapshot } from '../messages.ts';
+import { letsIn } from '../remedy/access-model.ts';
 import { makePlan } from '../remedy/plan.ts';
 import { visible } from '../visible.ts';
+import { nothingInTheWay } from './given-facts.ts';
 
 /**
  * All facts about a user (or, with null, about the service) and the state that history is made of.
@@ -57,14 +60,19 @@ export interface Why {
 
 /**
  * Collects, diagnoses and plans. Changes nothing and offers nothing: the plan is what would be offered.
+ * @param user a name, or an address that tried many names: `given` then says what it did
  * @throws Usage when the pack's rules don't load
  */
 export async function whyNow(user: string, config: Config, ground: Ground, given: readonly Fact[] = []): Promise<Why> {
-  const causes = loadCauses(packDirs(config));
-  const { facts, snapshot: seen } = await collectFacts(user, ground, given);
+  const address = isIP(user) !== 0;
+  const causes = loadCauses(packDirs(config)).filter(c => !address || c.kind === 'address');
+  const { facts, snapshot: seen } = await collectFacts(address ? null : user, ground, given);
   const diagnosis = diagnose({ user, facts, causes, config });
-  const { cause, title, also, confidence, evidence, ruledOut, unknown } = diagnosis;
+  const { cause, also, confidence, evidence, ruledOut, unknown } = diagnosis;
+  const well = cause === null && (address || letsIn(facts).verdict === 'in');
+  const title = !well ? diagnosis.title : address ? `nothing calls for a look at ${user}` : nothingInTheWay(user);
   const answer: Why = { user, cause, title, also, confidence, evidence, ruledOut, unknown };
+  if (well) return answer;
   const { remedy } = diagnosis;
   switch (remedy.kind) {
     case 'plan': {
@@ -113,7 +121,9 @@ const shown = ({
   steps: steps.map(inShort),
   gains,
   loses,
-  undo: undo.map(step => ('argv' in step ? step.argv.join(' ') : `${step.action} ${'file' in step ? step.file : step.dn}`)).join('; '),
+  undo: undo
+    .map(step => ('argv' in step ? step.argv.join(' ') : `${step.action} ${'file' in step ? step.file : step.dn}`))
+    .join('; '),
   expires,
   entitlement,
   notes,

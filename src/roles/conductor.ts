@@ -31,19 +31,18 @@ import {
   type IncidentRecord,
   incident,
   inhibitedBy,
-  liveIncident,
   move,
   nextDue,
-  openIncident,
   update,
   wakeWaiting,
 } from '../store/incidents.ts';
 import { journalOf, record } from '../store/journal.ts';
-import { denialsSince, handOver, knownUsersOf, lastSuccess } from '../store/observations.ts';
+import { denialsSince, knownUsersOf, lastSuccess } from '../store/observations.ts';
 import type { Store } from '../store/open.ts';
 import { enqueue } from '../store/outbox.ts';
 import { makeOrder, RESEND_MS, sendOrder } from './approvals.ts';
-import { denialFacts } from './given-facts.ts';
+import { gather, release } from './gathering.ts';
+import { denialFacts, nothingInTheWay } from './given-facts.ts';
 
 type Message<N extends ServeMessage['name']> = Extract<ServeMessage, { name: N }>['data'];
 
@@ -64,11 +63,17 @@ const WAITING: readonly State[] = ['proposed', 'advised', 'escalated', 'failed',
 const PROBE_ANSWER_MS = 6000;
 const VERIFY_ANSWER_MS = 60_000;
 const GROUP_WAIT_MS = 1500;
+/** While somebody edits a file and restarts, each moment has a cause of its own: another cause must be seen this long. */
+const SETTLING_MS = 2500;
+/** How many people of a service incident are asked about before it is said that they share no cause. */
+const ASKED_OF_MANY = 5;
 
 export class Conductor {
   readonly #p: ConductorParts;
   #timer: NodeJS.Timeout | null = null;
   #stopped = false;
+  /** Another cause than the one an incident has, since when it was seen. Lost at a restart, it is seen again. */
+  readonly #unsettled = new Map<string, { cause: string | null; since: number }>();
 
   constructor(parts: ConductorParts) {
     this.#p = parts;
@@ -167,13 +172,25 @@ export class Conductor {
     const known = knownUsersOf(this.#p.store, i.id);
     // For a service, some of those it turned away speak for all; everybody else is told apart when it is mended.
     const users = known.length ? known.slice(0, i.kind === 'service' ? 5 : 50) : i.kind === 'user' ? [i.key] : [];
-    const canary =
-      this.#p.config.verify.canary === 'off'
-        ? []
-        : this.#p.config.verify.canary === 'account'
-          ? [this.#p.config.verify.account ?? users[0] ?? ''].filter(Boolean)
-          : users.slice(0, 1);
-    return { users, canary };
+    const { canary: who, account } = this.#p.config.verify;
+    switch (who) {
+      case 'off':
+        return { users, canary: [] };
+      case 'account':
+        return { users, canary: [account ?? users[0] ?? ''].filter(Boolean) };
+      case 'user':
+        // Test jobs would pass where the person's own do not: by them nothing is proved before that is mended too.
+        if (i.kind === 'user' && this.#ownMatters(i.diagnosis).length) return { users, canary: [] };
+        return { users, canary: i.kind === 'service' ? users : users.slice(0, 1) };
+      default:
+        return who satisfies never;
+    }
+  }
+
+  /** Causes beside the first that no plan mends: only the person, or somebody by hand, can. */
+  #ownMatters(diagnosis: Diagnosis | null): string[] {
+    const rule = (name: string): Cause | undefined => this.#p.causes.find(c => c.name === name);
+    return (diagnosis?.also ?? []).map(a => a.cause).filter(name => !('plan' in (rule(name)?.remedy ?? {})));
   }
 
   /** Facts came back: the diagnosis is made anew and the incident goes where it leads. */
@@ -186,15 +203,23 @@ export class Conductor {
     if (i.inhibitedBy) return;
     store.tx(() => {
       const facts = this.#allFacts(i, message.user, message.facts);
-      const diagnosis = diagnose({
-        user: message.user ?? i.key,
-        facts,
-        causes: this.#p.causes,
-        config: this.#p.config,
-      });
+      const diagnosis = this.#diagnose(i, message.user, facts);
       log.info({ incident: id, state: i.state, cause: diagnosis.cause }, 'diagnosed');
       this.#decide(i, diagnosis, facts, message.snapshot);
     });
+  }
+
+  /** What many share is looked for first; what only the one of them has who was asked about explains nothing. */
+  #diagnose(i: IncidentRecord, user: string | null, facts: Fact[]): Diagnosis {
+    const among = (causes: readonly Cause[]): Diagnosis => {
+      const made = diagnose({ user: user ?? i.key, facts, causes, config: this.#p.config });
+      return made.cause === null && letsIn(facts).verdict === 'in'
+        ? { ...made, title: nothingInTheWay(made.user) }
+        : made;
+    };
+    if (i.kind !== 'service') return among(this.#p.causes);
+    const shared = among(this.#p.causes.filter(c => c.kind !== 'user'));
+    return shared.cause === null ? among(this.#p.causes) : shared;
   }
 
   #allFacts(i: IncidentRecord, user: string | null, asked: Fact[]): Fact[] {
@@ -211,7 +236,12 @@ export class Conductor {
     const again = at + this.#recheckMs(i);
     const base = { diagnosis, cause: diagnosis.cause };
     if (diagnosis.cause === null) return this.#withoutCause(i, diagnosis, facts, again);
-    if (i.kind === 'service' && this.#dissolves(i, diagnosis)) return;
+    if (i.kind === 'service' && !this.#isShared(diagnosis.cause)) return this.#withoutShared(i, diagnosis, again);
+    if (this.#unsettledYet(i, diagnosis.cause)) return update(store, at, i.id, { due: at + 1000 });
+    if (this.#isShared(diagnosis.cause)) {
+      if (i.state === 'open') update(store, at, i.id, base);
+      if (gather(store, at, i, diagnosis.cause, config.scheduler.unit)) return;
+    }
     if (i.takenBy !== null)
       return i.state === 'escalated'
         ? update(store, at, i.id, { ...base, due: again })
@@ -279,24 +309,12 @@ export class Conductor {
   #withoutCause(i: IncidentRecord, diagnosis: Diagnosis, facts: Fact[], again: number): void {
     const { store, now } = this.#p;
     const at = now();
-    const entry = letsIn(facts);
     const base = { diagnosis, cause: i.cause };
-    if (entry.verdict === 'in') {
-      const tries = journalOf(store, i.id).filter(e => e.what.startsWith('nothing in the way')).length;
-      if (tries < 3) {
-        if (i.state === 'denied') return this.#to(i, 'resolved', 'access was given by other means', { diagnosis });
-        return this.#to(i, 'verifying', 'nothing in the way any more: test jobs show whether it is so', {
-          ...base,
-          changed: i.changed ?? at,
-          due: at,
-        });
-      }
-      return this.#to(i, 'escalated', 'the facts let the person in, the test jobs do not', {
-        ...base,
-        note: 'no known cause holds, and yet the test jobs fail',
-        due: again,
-      });
+    if (letsIn(facts).verdict === 'in') {
+      if (i.state === 'denied') return this.#to(i, 'resolved', 'access was given by other means', { diagnosis });
+      return this.#tryIt(i, diagnosis, again);
     }
+    if (this.#unsettledYet(i, null)) return update(store, at, i.id, { due: at + 1000 });
     // A probe that could not answer this time may answer the next: a human is called after the third try.
     if (i.state === 'open' && i.attempts < 3)
       return update(store, at, i.id, { diagnosis, due: at + 1000 * (i.attempts + 1) });
@@ -309,27 +327,53 @@ export class Conductor {
     });
   }
 
-  /** Many people, but no cause they share: each has an incident of their own again. */
-  #dissolves(i: IncidentRecord, diagnosis: Diagnosis): boolean {
-    const rule = this.#p.causes.find(c => c.name === diagnosis.cause);
-    if (!rule || rule.kind === 'service') return false;
-    this.#to(i, 'expired', 'the people concerned share no cause', {
-      diagnosis,
-      note: 'the people concerned share no cause; each has an incident of their own',
+  /** Test jobs show whether it is so; after the third time that they don't, somebody has to look. */
+  #tryIt(i: IncidentRecord, diagnosis: Diagnosis, again: number): void {
+    const { store, now } = this.#p;
+    const base = { diagnosis, cause: i.cause };
+    const tries = journalOf(store, i.id).filter(e => e.what.startsWith('nothing in the way')).length;
+    if (tries < 3)
+      return this.#to(i, 'verifying', 'nothing in the way any more: test jobs show whether it is so', {
+        ...base,
+        changed: i.changed ?? now(),
+        due: now(),
+      });
+    return this.#to(i, 'escalated', 'the facts let the person in, the test jobs do not', {
+      ...base,
+      note: 'no known cause holds, and yet the test jobs fail',
+      due: again,
     });
-    this.#release(i);
-    return true;
   }
 
-  /** Whoever was only counted in an incident of many gets one of their own. */
-  #release(i: IncidentRecord): void {
+  /** A cause of the service, or of an address: not of one person alone. */
+  #isShared(cause: string | null): boolean {
+    return cause !== null && this.#p.causes.find(c => c.name === cause)?.kind !== 'user';
+  }
+
+  /** An incident of many, and whoever was asked about has a cause of their own: that explains nobody else. */
+  #withoutShared(i: IncidentRecord, diagnosis: Diagnosis, again: number): void {
     const { store, now } = this.#p;
-    for (const key of knownUsersOf(store, i.id)) {
-      if (liveIncident(store, 'user', key, i.host)) continue;
-      const because = 'a person with an account was refused, among others with other causes';
-      const own = openIncident(store, now(), { kind: 'user', key, host: i.host, event: i.event, because, held: i.held });
-      handOver(store, now(), i.id, own.id, key);
+    // What they shared is gone; those who still can't work are told apart by what they have themselves.
+    if (this.#isShared(i.cause)) return this.#tryIt(i, i.diagnosis ?? diagnosis, again);
+    if (i.attempts < knownUsersOf(store, i.id, ASKED_OF_MANY).length)
+      return update(store, now(), i.id, { diagnosis, due: now() });
+    const note = 'the people concerned share no cause; each has an incident of their own';
+    this.#to(i, 'expired', 'the people concerned share no cause', { diagnosis, note });
+    release(store, now(), i);
+  }
+
+  /** Whether a cause that differs from the one the incident has was only just seen. */
+  #unsettledYet(i: IncidentRecord, cause: string | null): boolean {
+    const { now } = this.#p;
+    const offered = i.state === 'proposed' || i.state === 'advised' || i.state === 'escalated';
+    if (!offered || i.cause === null || i.cause === cause) {
+      this.#unsettled.delete(i.id);
+      return false;
     }
+    const seen = this.#unsettled.get(i.id);
+    if (seen?.cause === cause) return now() - seen.since < SETTLING_MS;
+    this.#unsettled.set(i.id, { cause, since: now() });
+    return true;
   }
 
   #recheckMs(i: IncidentRecord): number {
@@ -353,6 +397,7 @@ export class Conductor {
   ): void {
     const { store, now } = this.#p;
     const at = now();
+    this.#unsettled.delete(i.id);
     if (i.state === to && to !== 'proposed') update(store, at, i.id, change);
     else move(store, at, i.id, i.state, to, { actor: 'readmit', what, plan }, change);
     if (to === 'proposed' || to === 'escalated') this.#alert(i, at);
@@ -396,7 +441,8 @@ export class Conductor {
     const { store, now } = this.#p;
     const at = now();
     const byRun = (group: string, user: string, change: 'added' | 'removed'): string | null => {
-      const wanted = change === 'added' ? ['group.add', 'directory.group-add'] : ['group.remove', 'directory.group-remove'];
+      const wanted =
+        change === 'added' ? ['group.add', 'directory.group-add'] : ['group.remove', 'directory.group-remove'];
       const row = store
         .all<{ id: string; order_json: string }>(
           'SELECT id, order_json FROM run WHERE host = ? ORDER BY created DESC LIMIT 50',
@@ -551,7 +597,9 @@ export class Conductor {
       if (i.state !== 'verifying' && i.state !== 'propagating') return;
       const users = Object.keys(message.facts);
       const since = i.changed ?? i.openedMs;
+      const rest = i.kind === 'user' ? this.#whatRemains(i, message.facts[i.key]) : null;
       const verdict = judge({
+        whom: i.kind === 'service' ? 'service' : 'person',
         plan: i.plan,
         cause: i.cause,
         facts: message.facts,
@@ -561,12 +609,18 @@ export class Conductor {
         ownSuccess: i.kind === 'user' ? lastSuccess(store, i.key) : null,
         since,
         now: at,
-        config,
+        // What else is in the person's own way is said before test jobs are asked for.
+        config: rest ? { ...config, verify: { ...config.verify, canary: 'off' } } : config,
       });
       const ran = runsOf(store, i.id).some(r => r.what === 'plan' && r.outcome?.result === 'done');
       const by = { actor: 'readmit', what: verdict.because, plan: i.plan?.digest ?? null };
       switch (verdict.state) {
         case 'resolved':
+          if (rest) {
+            const what = `${verdict.because}; and yet ${rest}`;
+            move(store, at, i.id, i.state, 'open', { ...by, what }, { changed: null, due: at });
+            return;
+          }
           this.#resolveWith(i, at);
           move(store, at, i.id, i.state, 'resolved', by, { note: '' });
           if (ran) this.#restored(i, at);
@@ -607,12 +661,24 @@ export class Conductor {
     });
   }
 
+  /** Mended as planned, and something else still stands in the person's way: its title, or null. */
+  #whatRemains(i: IncidentRecord, asked: Fact[] | undefined): string | null {
+    if (!asked) return null;
+    const { cause, title } = this.#diagnose(i, i.key, this.#allFacts(i, i.key, asked));
+    return cause === null || cause === i.cause ? null : title;
+  }
+
   /** Whoever was held back by a mended service and has an authorised group can work again too; the rest is looked at anew. */
   #resolveWith(i: IncidentRecord, at: number): void {
     const { store } = this.#p;
     const authorized = new Set(authorizedUsers(store, i.host));
     for (const other of inhibitedBy(store, i.id))
-      if (other.kind === 'user' && authorized.has(other.key) && mayMove(other.state, 'resolved'))
+      if (
+        other.kind === 'user' &&
+        authorized.has(other.key) &&
+        mayMove(other.state, 'resolved') &&
+        this.#ownMatters(other.diagnosis).length === 0
+      )
         move(store, at, other.id, other.state, 'resolved', {
           actor: 'readmit',
           what: `resolved with incident ${i.id}, which explained it`,
@@ -647,9 +713,13 @@ export class Conductor {
 const enqueueSeen = (store: Store, id: string): boolean =>
   store.get("SELECT 1 FROM outbox WHERE incident = ? AND substr(key, 1, 5) = 'tell-'", Number(id)) !== undefined;
 
-/** Whose facts are asked for: the person, or for a service the one who was refused most; null when nobody is known. */
+/**
+ * Whose facts are asked for: the person, or for a service one of those who were refused most, the next one each time;
+ * null when nobody is known.
+ */
 export function subjectOf(store: Store, i: IncidentRecord): string | null {
   if (i.kind === 'user') return i.key;
   if (i.kind === 'address') return null;
-  return knownUsersOf(store, i.id, 1)[0] ?? null;
+  const users = knownUsersOf(store, i.id, ASKED_OF_MANY);
+  return users[i.attempts % Math.max(1, users.length)] ?? null;
 }

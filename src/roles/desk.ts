@@ -20,7 +20,7 @@ import type {
   Timeline,
 } from '../desk.ts';
 import { addressKey } from '../detect/address.ts';
-import { type IncidentKind, isEnded, NotFound, Refused, type State, type Step, type Vote } from '../incident.ts';
+import { type IncidentKind, NotFound, Refused, type State, type Step, type Vote } from '../incident.ts';
 import {
   type GrantRow,
   grantCounts,

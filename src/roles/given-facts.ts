@@ -5,12 +5,19 @@
 import type { Config } from '../config.ts';
 import type { Fact } from '../incident.ts';
 import type { IncidentRecord } from '../store/incidents.ts';
-import { lastEvent, lastSeen, lastSuccess } from '../store/observations.ts';
+import { lastEvent, lastOwnSuccess, lastProof, lastSeen } from '../store/observations.ts';
 import type { Store } from '../store/open.ts';
 
 /** A denial older than this says nothing about now. */
 const RECENT_MS = 15 * 60_000;
 
+/** An address counts as where the last denials came from when one came from it so shortly before the last (ms). */
+const SAME_TIME_MS = 60_000;
+
+/**
+ * @param i the incident in question; null when a person is asked about
+ * @param user whose facts they are; null for a service or an address
+ */
 export function denialFacts(
   store: Store,
   now: number,
@@ -18,61 +25,69 @@ export function denialFacts(
   user: string | null,
   config: Config,
 ): Fact[] {
-  const at = new Date(now).toISOString();
-  const fact = (name: string, value: Fact['value'], source: string): Fact => ({
+  return [
+    ...(i ? incidentFacts(store, now, i, config) : []),
+    ...(user === null ? [] : personFacts(store, now, i, user, config)),
+  ];
+}
+
+const factAt =
+  (now: number) =>
+  (name: string, value: Fact['value'], source: string): Fact => ({
     fact: name,
     value,
     known: true,
     source,
-    at,
+    at: new Date(now).toISOString(),
   });
-  const facts: Fact[] = [];
-  if (i) {
-    facts.push(
-      fact('denial.kind', i.kind, `incident ${i.id}`),
-      fact('denial.event', lastEvent(store, i.id) ?? i.event, `incident ${i.id}`),
-    );
-    const pairs = store.all<{ user: string; account: string; ip: string }>(
-      'SELECT user, account, ip FROM pair WHERE incident = ?',
-      Number(i.id),
-    );
-    const names = new Set(pairs.map(p => p.user).filter(Boolean));
-    const unknown = new Set(
-      pairs
-        .filter(p => p.account === 'unknown')
-        .map(p => p.user)
-        .filter(Boolean),
-    );
-    facts.push(
-      fact('denial.addresses', [...new Set(pairs.map(p => p.ip).filter(Boolean))].slice(0, 100), `${config.watch.log}`),
-      fact('denial.names', names.size, config.watch.log),
-      fact('denial.unknown-names', unknown.size, config.watch.log),
-      fact('denial.as-root', names.has('root'), config.watch.log),
-    );
-  }
-  if (user !== null) {
-    const seen = lastSeen(store, user);
-    const recent = (ms: number | null): boolean => ms !== null && now - ms < RECENT_MS;
-    facts.push(
-      fact(
-        'denial.server',
-        recent(seen.server),
-        seen.server === null
-          ? `${config.watch.log}: never`
-          : `${config.watch.log}: ${new Date(seen.server).toISOString()}`,
-      ),
-      fact(
-        'denial.client',
-        recent(seen.client) && seen.event === 'denied',
-        seen.client === null ? 'client log: never' : `client log: ${new Date(seen.client).toISOString()}`,
-      ),
-    );
-    const last = Math.max(seen.server ?? 0, seen.client ?? 0);
-    if (last > 0) facts.push(fact('denial.last', new Date(last).toISOString(), 'both logs'));
-    const success = lastSuccess(store, user);
-    if (success !== null)
-      facts.push(fact('success.last', new Date(success).toISOString(), 'the logs and our own test jobs'));
-    if (!i && seen.event) facts.push(fact('denial.event', recent(seen.client) ? seen.event : 'denied', 'client log'));
-  }
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+function incidentFacts(store: Store, now: number, i: IncidentRecord, config: Config): Fact[] {
+  const fact = factAt(now);
+  const { log } = config.watch;
+  const pairs = store.all<{ user: string; account: string; ip: string; last: number }>(
+    'SELECT user, account, ip, last FROM pair WHERE incident = ?',
+    Number(i.id),
+  );
+  const names = new Set(pairs.map(p => p.user).filter(Boolean));
+  const unknown = new Set(
+    pairs
+      .filter(p => p.account === 'unknown')
+      .map(p => p.user)
+      .filter(Boolean),
+  );
+  // Where somebody came from yesterday does not explain why they are refused now.
+  const newest = Math.max(0, ...pairs.filter(p => p.ip).map(p => Number(p.last)));
+  const recent = pairs.filter(p => p.ip && newest - Number(p.last) <= SAME_TIME_MS).map(p => p.ip);
+  return [
+    fact('denial.kind', i.kind, `incident ${i.id}`),
+    fact('denial.event', lastEvent(store, i.id) ?? i.event, `incident ${i.id}`),
+    fact('denial.addresses', [...new Set(recent)].slice(0, 100), log),
+    fact('denial.names', names.size, log),
+    fact('denial.unknown-names', unknown.size, log),
+    fact('denial.as-root', names.has('root'), log),
+  ];
+}
+
+function personFacts(store: Store, now: number, i: IncidentRecord | null, user: string, config: Config): Fact[] {
+  const fact = factAt(now);
+  const seen = lastSeen(store, user);
+  const recent = (ms: number | null): boolean => ms !== null && now - ms < RECENT_MS;
+  const when = (log: string, ms: number | null): string => `${log}: ${ms === null ? 'never' : iso(ms)}`;
+  const facts = [
+    fact('denial.server', recent(seen.server), when(config.watch.log, seen.server)),
+    fact('denial.client', recent(seen.client) && seen.event === 'denied', when('client log', seen.client)),
+  ];
+  const last = Math.max(seen.server ?? 0, seen.client ?? 0);
+  if (last > 0) facts.push(fact('denial.last', iso(last), 'both logs'));
+  const own = lastOwnSuccess(store, user);
+  if (own !== null) facts.push(fact('success.last', iso(own), 'client log'));
+  const proof = lastProof(store, user);
+  if (proof !== null) facts.push(fact('success.proved', iso(proof), 'our own test jobs'));
+  if (!i && seen.event) facts.push(fact('denial.event', recent(seen.client) ? seen.event : 'denied', 'client log'));
   return facts;
 }
+
+/** What is said where no cause holds and the access model lets the person in. */
+export const nothingInTheWay = (user: string): string => `nothing stands in ${user}'s way now`;

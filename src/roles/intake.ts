@@ -5,7 +5,7 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { Clusters, OpenReason, Verdict } from '../detect/cluster.ts';
-import { isEnded, type State, type Tally } from '../incident.ts';
+import { type IncidentKind, isEnded, type State, type Tally } from '../incident.ts';
 import type { AgentMessage, Batch } from '../messages.ts';
 import { maintenance } from '../store/desk-rows.ts';
 import {
@@ -14,12 +14,11 @@ import {
   liveIncident,
   liveIncidents,
   openIncident,
-  update,
   wake,
 } from '../store/incidents.ts';
-import { record } from '../store/journal.ts';
-import { adopt, commitBatch, countInto, countTally, talliesSince } from '../store/observations.ts';
+import { commitBatch, countInto, countTally, talliesSince } from '../store/observations.ts';
 import type { Store } from '../store/open.ts';
+import { explain } from './gathering.ts';
 
 export interface IntakeParts {
   store: Store;
@@ -76,6 +75,7 @@ export class Intake {
     // What both logs told of is one denial.
     const fresh = verdicts.find(v => v.kind === 'counted')?.fresh ?? tally.count;
     countTally(store, batch.host, batch.source.id, tally, fresh, incident?.id ?? null);
+    if (tally.event === 'succeeded') this.#workedAgain(batch.host, tally);
     if (!incident) return;
     countInto(store, now(), incident.id, batch.source.path, tally, fresh);
     this.#askedAgain(incident);
@@ -92,7 +92,7 @@ export class Intake {
     live.sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
     const [explains, ...others] = live;
     if (!explains) return null;
-    for (const other of others) this.#explain(explains, other);
+    for (const other of others) explain(store, this.#p.now(), explains, other);
     return explains;
   }
 
@@ -105,29 +105,16 @@ export class Intake {
     this.#open(host, tally, { ...storm, incident: { kind: 'user', key: tally.user }, because: 'known-user-denied' });
   }
 
-  /** The greater incident takes over what the smaller one counted; the smaller one waits for it. */
-  #explain(greater: IncidentRecord, smaller: IncidentRecord): void {
-    const { store, now } = this.#p;
-    if (!inhibits(greater, smaller) || smaller.inhibitedBy !== null || !UNDECIDED.includes(smaller.state)) return;
-    adopt(store, now(), smaller.id, greater.id);
-    update(store, now(), smaller.id, { inhibitedBy: greater.id });
-    record(store, now(), { actor: 'readmit', what: `explained by incident ${greater.id}`, incident: smaller.id });
-  }
-
   #open(host: string, tally: Tally, verdict: Extract<Verdict, { kind: 'open' }>): void {
     const { store, now, config } = this.#p;
     const { kind, key } = verdict.incident;
     const last = lastIncident(store, kind, key, host);
     if (last && !isEnded(last.state)) return;
     // What happened before the last one ended is not news, and neither is the same scanner coming back at once.
-    if (last && tally.last < Date.parse(last.updated)) return;
-    if (
-      last &&
-      kind !== 'user' &&
-      last.state !== 'resolved' &&
-      now() - Date.parse(last.updated) < config.detect.quiet * 1000
-    )
-      return;
+    // The times in a person's own log have whole seconds.
+    const latest = tally.selfReported ? tally.last + 999 : tally.last;
+    if (last && latest < Date.parse(last.updated)) return;
+    if (last && last.state !== 'resolved' && now() - Date.parse(last.updated) < this.#quietMs(kind)) return;
     const held = maintenance(store) !== null;
     const opened = openIncident(store, now(), {
       kind,
@@ -141,7 +128,29 @@ export class Intake {
     if (kind === 'service')
       for (const own of liveIncidents(store))
         if (own.kind === 'user' && own.host === host && now() - own.openedMs <= config.detect.serviceWindow * 1000)
-          this.#explain(opened, own);
+          explain(store, now(), opened, own);
+  }
+
+  /** Somebody who is waited for works again: their incident is looked at now, not when its time comes. */
+  #workedAgain(host: string, { user }: Tally): void {
+    const { store, now } = this.#p;
+    const own = user === null ? undefined : liveIncident(store, 'user', user, host);
+    if (own?.inhibitedBy === null && WAITED_FOR.includes(own.state)) wake(store, now(), own.id);
+  }
+
+  /** An outage must be heard of soon after a storm that was none; whoever was let in and is refused again, at once. */
+  #quietMs(kind: IncidentKind): number {
+    const { quiet, serviceWindow } = this.#p.config.detect;
+    switch (kind) {
+      case 'user':
+        return 0;
+      case 'service':
+        return Math.min(quiet, serviceWindow) * 1000;
+      case 'address':
+        return quiet * 1000;
+      default:
+        return kind satisfies never;
+    }
   }
 
   /** A denied or advised person who tries again is counted, not offered again; a live look is taken at the rest. */
@@ -160,9 +169,5 @@ const BECAUSE: Record<OpenReason, string> = {
   probing: 'one address tried many names',
 };
 
-/** States in which nobody has decided anything yet. */
-const UNDECIDED: readonly State[] = ['open', 'proposed', 'escalated', 'stale'];
-
-/** A service incident explains every user's; probing explains those of names nobody has. */
-const inhibits = (greater: IncidentRecord, smaller: IncidentRecord): boolean =>
-  greater.kind === 'service' && smaller.kind === 'user';
+/** States in which nothing of ours is under way: our own test jobs succeed too, and must not call for the next ones. */
+const WAITED_FOR: readonly State[] = ['proposed', 'advised', 'escalated', 'denied', 'failed', 'not-effective'];

@@ -13,7 +13,7 @@ import { digest } from '../notify/letters/digest.ts';
 import { failed } from '../notify/letters/failed.ts';
 import { userTell } from '../notify/letters/user-tell.ts';
 import { type Rendered, weekly } from '../notify/letters/weekly.ts';
-import { judgeAlert, judgeDigest } from '../notify/limits.ts';
+import { DIGEST_EVERY, judgeAlert, judgeDigest } from '../notify/limits.ts';
 import type { Mailer } from '../notify/mail.ts';
 import { alarmCall, type Call, callWebhook, incidentCall } from '../notify/webhook.ts';
 import { lastRun } from '../store/approvals.ts';
@@ -36,7 +36,7 @@ export interface PostParts {
   now: () => number;
   desk: StoreDesk;
   mailer: Mailer | null;
-  report(week: string): Rendered;
+  report(week: string): Promise<Rendered>;
 }
 
 const HOUR = 3_600_000;
@@ -61,16 +61,13 @@ export const mailCarrier =
       if (pointless) return pointless;
       const verdict = judgeAlert(p.now(), sentSince(p.store, 'mail', p.now() - HOUR, 'alert-'), p.config.mail.perHour);
       if (verdict.verdict !== 'send') {
-        enqueue(p.store, p.now(), {
-          key: `digest-${Math.ceil(verdict.until / 60_000)}`,
-          channel: 'mail',
-          payload: { letter: 'digest' },
-          due: verdict.until,
-        });
-        return 'folded';
+      // At the next quarter of an hour, whatever else is folded until then: one digest for all of it.
+      const due = (Math.floor(p.now() / DIGEST_EVERY) + 1) * DIGEST_EVERY;
+      enqueue(p.store, p.now(), { key: `digest-${due}`, channel: 'mail', payload: { letter: 'digest' }, due });
+      return 'folded';
       }
     }
-    const letter = write(p, payload, i, paper);
+    const letter = await write(p, payload, i, paper);
     if (letter === 'later') throw new Retry('a digest went out a moment ago');
     if (!letter) return 'nobody to write to';
     if (!letter.to.length) return 'no recipients configured';
@@ -85,7 +82,12 @@ export const mailCarrier =
     }
   };
 
-function write(p: PostParts, payload: MailPayload, i: IncidentRecord | null, paper: Paper): Letter | 'later' | null {
+async function write(
+  p: PostParts,
+  payload: MailPayload,
+  i: IncidentRecord | null,
+  paper: Paper,
+): Promise<Letter | 'later' | null> {
   switch (payload.letter) {
     case 'alert': {
       const detail = p.desk.show(payload.incident!);
@@ -130,7 +132,7 @@ function write(p: PostParts, payload: MailPayload, i: IncidentRecord | null, pap
         : null;
     }
     case 'report':
-      return weekly(p.report(payload.week!), {
+      return weekly(await p.report(payload.week!), {
         ...paper,
         to: p.config.report.to.length ? p.config.report.to : p.config.mail.to,
       });

@@ -9,7 +9,8 @@ import type { Logger } from '../log.ts';
 import type { Rendered } from '../notify/letters/weekly.ts';
 import type { GroupHistory, ReportIncident, ReportInput } from '../report/input.ts';
 import { isoWeek, nextWeek, previousWeek, weekRange } from '../report/iso-week.ts';
-import { renderCsv, renderHtml, renderJson, renderMail } from '../report/render.ts';
+import { contentIds, drawPictures } from '../report/pictures.ts';
+import { renderCsv, renderHtml, renderJson, renderMail, renderText } from '../report/render.ts';
 import { startSchedule } from '../report/schedule.ts';
 import { headline, type WeekReport, weekNumbers, weekReport } from '../report/week.ts';
 import { allVotesOf, grantRows, lastRun, planOf } from '../store/approvals.ts';
@@ -198,9 +199,19 @@ export function weekReportOf(store: Store, config: Config, now: number, week: st
   return weekReport({ ...reportInput(store, config, now, weekRange(label, timezone), label), previous });
 }
 
-export function renderedWeek(store: Store, config: Config, now: number, week: string): Rendered {
+/** The week as a mail, with pictures where they can be drawn. */
+export async function renderedWeek(
+  store: Store,
+  config: Config,
+  now: number,
+  week: string,
+  log: Pick<Logger, 'warn'>,
+): Promise<Rendered> {
   const report = weekReportOf(store, config, now, week);
-  const mail = renderMail(report, `${originOf(config)}/report?week=${week}`);
+  const drawn = await drawPictures(report);
+  if (drawn.kind === 'cannot') log.warn({ reason: drawn.why }, 'pictures of the report can not be drawn');
+  const pictures = drawn.kind === 'drawn' ? drawn.pictures : [];
+  const mail = renderMail(report, `${originOf(config)}/report?week=${week}`, contentIds(pictures));
   return {
     week,
     headline: headline(report),
@@ -208,6 +219,7 @@ export function renderedWeek(store: Store, config: Config, now: number, week: st
     html: mail.html,
     csv: renderCsv(report),
     json: renderJson(report),
+    pictures,
   };
 }
 
@@ -227,6 +239,22 @@ export function reportPageOf(
     html: renderHtml(report, { dress: 'document' }),
     previous: previousWeek(label),
     next: label < current ? nextWeek(label) : null,
+  };
+}
+
+/** A week for programs; by default the one we are in. The same bytes as `readmit report --json`, `--csv` and plain. */
+export function reportFor(
+  store: Store,
+  config: Config,
+  now: number,
+  week: string | null,
+  format: 'json' | 'csv' | 'text',
+): { week: string; body: string } {
+  const label = week ?? isoWeek(now, config.report.timezone);
+  const report = weekReportOf(store, config, now, label);
+  return {
+    week: label,
+    body: format === 'json' ? renderJson(report) : format === 'csv' ? renderCsv(report) : renderText(report),
   };
 }
 

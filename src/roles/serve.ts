@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Approvers, loadApprovers } from '../approve/approvers.ts';
 import { type Config, inState, originOf } from '../config.ts';
+import { Addresses } from '../detect/address.ts';
 import { Clusters } from '../detect/cluster.ts';
 import { loadCauses } from '../diagnose/causes.ts';
 import { builtInPack, packDirs } from '../diagnose/effects.ts';
@@ -36,11 +37,13 @@ import { liveIncidents, wake } from '../store/incidents.ts';
 import { record } from '../store/journal.ts';
 import { committedPositions } from '../store/observations.ts';
 import { openStore, type Store } from '../store/open.ts';
+import { fold } from '../store/seen.ts';
 import { VERSION } from '../version.ts';
 import type { SessionRow } from '../web/session.ts';
 import { Sessions } from '../web/session.ts';
 import { startWeb } from '../web/start.ts';
 import { startAlarms } from './alarm.ts';
+import { apiParts } from './api.ts';
 import { Approvals } from './approvals.ts';
 import { Conductor } from './conductor.ts';
 import { controlSocket, serveControl, type Verb } from './control.ts';
@@ -50,6 +53,10 @@ import { Intake } from './intake.ts';
 import { mailCarrier, type PostParts, webhookCarrier } from './post.ts';
 import { renderedWeek, reportPageOf, startReports } from './reporting.ts';
 import { Teardown } from './teardown.ts';
+import { tokenVerbs } from './tokens.ts';
+
+/** The sums that pages read are brought up to date this often; a page that is asked for does it too. */
+const FOLD_EVERY_MS = 1000;
 
 export async function serve(config: Config, log: Logger, signal: AbortSignal): Promise<void> {
   const now = Date.now;
@@ -81,6 +88,7 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
     const mailer = makeMailer(config.mail, { reportTo: config.report.to });
     teardown.add('mail', () => mailer?.close());
 
+    const shared = new Addresses(config.detect.sharedAddresses);
     let doorbell: Doorbell | null = null;
     const desk = new StoreDesk(
       store,
@@ -92,9 +100,13 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
         needs: i => approvals.needs(i),
         queue: () => ({ up: senderTo(config.host).up, detail: doorbell?.failing.job ?? 'no connection' }),
         mail: () => ({ up: doorbell?.failing.mail == null, detail: doorbell?.failing.mail ?? '' }),
+        fold: () => void fold(store),
+        shared: ip => shared.has(ip),
       },
       VERSION,
     );
+    const folding = setInterval(() => void fold(store), FOLD_EVERY_MS);
+    teardown.add('sums', () => clearInterval(folding));
 
     const causes = loadCauses(packDirs(config));
     const conductor = new Conductor({
@@ -114,7 +126,7 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
       now,
       desk,
       mailer,
-      report: week => renderedWeek(store, config, now(), week),
+      report: week => renderedWeek(store, config, now(), week, log),
     };
     doorbell = new Doorbell(store, now, log, {
       job: async row => {
@@ -173,6 +185,7 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
       log,
       extra: {
         report: week => reportPageOf(store, config, now(), week),
+        api: apiParts({ store, config, now, approvers }),
         notReady: () => (senderTo(config.host).up ? [] : ['redis']),
       },
     });
@@ -432,5 +445,6 @@ function controlVerbs(p: ControlParts): Record<string, Verb> {
       return { week, origin: originOf(p.config) };
     },
     status: () => desk.health(),
+    ...tokenVerbs(p),
   };
 }

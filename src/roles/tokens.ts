@@ -87,9 +87,7 @@ function personOf(token: TokenRow, { approvers }: Approvers): Person | null {
   if (token.person === null)
     return token.role === 'viewer' ? { name: `token ${token.name}`, uid: -1, roles: ['viewer'], since: 0 } : null;
   const found = approvers.find(a => a.name === token.person);
-  return found
-    ? { name: found.name, uid: found.uid, roles: rolesLeft(token.role, found.roles), since: 0 }
-    : null;
+  return found ? { name: found.name, uid: found.uid, roles: rolesLeft(token.role, found.roles), since: 0 } : null;
 }
 
 /** Does something that came by a token, and writes down through which, in one transaction: both or neither. */
@@ -101,7 +99,11 @@ export function throughToken<T>(
   deed: () => T,
 ): T {
   return store.tx(() => {
-    record(store, now(), { actor: by.actsFor ?? `token ${by.name}`, what: `${what} through token ${by.name}`, incident });
+    record(store, now(), {
+      actor: by.actsFor ?? `token ${by.name}`,
+      what: `${what} through token ${by.name}`,
+      incident,
+    });
     return deed();
   });
 }

@@ -155,6 +155,18 @@ export function historyFacts(store: Store, now: number, host: string, user: stri
           : "Readmit's history of the groups, 90 days",
       ),
     );
+    const member = store.all<{ group: string }>(
+      'SELECT "group" AS "group" FROM membership WHERE host = ? AND user = ? AND until IS NULL ORDER BY "group"',
+      host,
+      user,
+    );
+    facts.push(
+      fact(
+        'history.member-of',
+        member.map(r => r.group),
+        "Readmit's history of the groups, as last seen",
+      ),
+    );
   }
   return facts;
 }

@@ -229,7 +229,7 @@ export const talliesSince = (store: Store, since: number): Tally[] =>
     offset: Number(row.offset),
   }));
 
-/** The last denial of a user the server told of, and the last their own client told of. */
+/** The last denial of a user the server told of, and the last trouble their own client told of. */
 export const lastSeen = (
   store: Store,
   user: string,
@@ -239,7 +239,7 @@ export const lastSeen = (
     user,
   );
   const client = store.get(
-    'SELECT last, event, endpoint FROM observation WHERE user = ? AND self_reported = 1 ORDER BY last DESC LIMIT 1',
+    "SELECT last, event, endpoint FROM observation WHERE user = ? AND self_reported = 1 AND event <> 'succeeded' ORDER BY last DESC, id DESC LIMIT 1",
     user,
   );
   return {
@@ -253,23 +253,37 @@ export const lastSeen = (
 /** What an incident's log lines told of last. */
 export const lastEvent = (store: Store, incident: string): string | null =>
   store.get<{ event: string }>(
-    'SELECT event FROM observation WHERE incident = ? ORDER BY last DESC LIMIT 1',
+    'SELECT event FROM observation WHERE incident = ? ORDER BY last DESC, id DESC LIMIT 1',
     Number(incident),
   )?.event ?? null;
 
-/** When this user was last seen to work: by a log line of theirs, or by test jobs that passed. */
+/**
+ * When this user's own client last told of a success. Its times have whole seconds: where it told of nothing after that,
+ * the success counts as the end of its second, so that it is later than a refusal within it.
+ */
+export function lastOwnSuccess(store: Store, user: string): number | null {
+  const at = store.get<{ at: number | null }>(
+    "SELECT max(last) AS at FROM observation WHERE user = ? AND event = 'succeeded'",
+    user,
+  )?.at;
+  if (at == null) return null;
+  const told = store.get<{ event: string }>(
+    'SELECT event FROM observation WHERE user = ? AND self_reported = 1 ORDER BY last DESC, id DESC LIMIT 1',
+    user,
+  );
+  return told?.event === 'succeeded' ? Math.floor(Number(at) / 1000) * 1000 + 999 : Number(at);
+}
+
+/** When our test jobs last showed that this user can work. */
+export const lastProof = (store: Store, user: string): number | null =>
+  store.get<{ at: number | null }>(
+    "SELECT max(updated) AS at FROM incident WHERE kind = 'user' AND key = ? AND state = 'resolved'",
+    user,
+  )?.at ?? null;
+
+/** When this user was last seen to work, by their own log or by test jobs that passed. */
 export function lastSuccess(store: Store, user: string): number | null {
-  const own =
-    store.get<{ at: number | null }>(
-      "SELECT max(last) AS at FROM observation WHERE user = ? AND event = 'succeeded'",
-      user,
-    )?.at ?? null;
-  const proved =
-    store.get<{ at: number | null }>(
-      "SELECT max(updated) AS at FROM incident WHERE kind = 'user' AND key = ? AND state = 'resolved'",
-      user,
-    )?.at ?? null;
-  const last = Math.max(own ?? 0, proved ?? 0);
+  const last = Math.max(lastOwnSuccess(store, user) ?? 0, lastProof(store, user) ?? 0);
   return last > 0 ? last : null;
 }
 

@@ -33,6 +33,8 @@ const PathRecord = z.strictObject({
   /** Files that had no complete line yet: known by inode and time of birth alone. */
   drafts: z.array(z.strictObject({ key: z.string(), birth: z.number() })).max(16),
   sources: z.array(Known),
+  /** Names of earlier lives, of which nothing else is kept: they are not given again. */
+  retired: z.array(z.string().max(200)).max(256),
 });
 export type Known = z.infer<typeof Known>;
 export type PathRecord = z.infer<typeof PathRecord>;

@@ -30,7 +30,7 @@ export interface Shared extends OutboxOptions {
   generation: (key: string, fp: string) => number;
   mayRead: (source: Source) => 'yes' | 'no';
   /** Sources that serve spoke of and no checkpoint did; those of these files are handed over. */
-  strangers: { any: () => boolean; of: (files: readonly Surveyed[], path: string) => Known[] };
+  strangers: { any: () => boolean; of: (files: readonly Surveyed[], path: string, recorded: 'yes' | 'no') => Known[] };
   /** Lines lost for good are said, with how many bytes. */
   lost: (path: string, bytes: number, why: string) => void;
 }
@@ -42,6 +42,7 @@ const LINGER_MS = 600_000;
 const RETRY_MS = 30_000;
 const OLD_MS = 10_000;
 const MOST_PAST = 16;
+const MOST_RETIRED = 256;
 /** A file that was cut short is only believed to be the same one on so many unchanged bytes. */
 const ENOUGH = 4096;
 
@@ -58,6 +59,8 @@ export class Tail {
   /** Rotations that are no younger were there before our first look; 0 before there was one. */
   #seen = 0;
   #first: 'yes' | 'no' = 'yes';
+  /** Names of lives that are no longer kept in `past`. */
+  #retired: string[] = [];
   #astray: 'yes' | 'no' = 'no';
   #recorded: 'yes' | 'no' = 'no';
   #settledAt = Number.NEGATIVE_INFINITY;
@@ -90,6 +93,7 @@ export class Tail {
   #restore(record: PathRecord): void {
     this.#seen = record.seen;
     this.#recorded = 'yes';
+    this.#retired = record.retired;
     for (const known of record.sources) this.#adopt(known);
     for (const { key, birth } of record.drafts) {
       const draft = new Source(key, null);
@@ -111,7 +115,8 @@ export class Tail {
     const now = this.#shared.now();
     const sources = [...this.past, ...this.sources].map(s => s.known(now)).filter(k => k !== null);
     const drafts = this.sources.filter(s => s.id === null && s.birth > 0).map(s => ({ key: s.keys[0]!, birth: s.birth }));
-    return sources.length === 0 && this.#seen === 0 ? null : { path: this.place.path, seen: this.#seen, drafts, sources };
+    if (sources.length === 0 && this.#seen === 0) return null;
+    return { path: this.place.path, seen: this.#seen, drafts, sources, retired: this.#retired };
   };
 
   #changed(): void {
@@ -349,7 +354,9 @@ export class Tail {
     if (done.length === 0) return;
     for (const source of done) this.#shared.descriptors.release(source);
     this.sources = this.sources.filter(s => s.end === 'open');
-    this.past = [...this.past, ...done.filter(s => s.id !== null)].slice(-MOST_PAST);
+    this.past = [...this.past, ...done.filter(s => s.id !== null)];
+    const over = this.past.splice(0, Math.max(0, this.past.length - MOST_PAST));
+    this.#retired = [...this.#retired, ...over.map(s => s.id!)].slice(-MOST_RETIRED);
     this.#changed();
   }
 
@@ -390,15 +397,15 @@ export class Tail {
     this.#settledAt = this.#shared.steady();
     this.#first = 'no';
     this.#astray = 'no';
-    // Without a record of ours, serve's word counts, for the files there are when we come: later ones wear used inodes.
-    const asking = first === 'yes' && this.#recorded === 'no' && this.#shared.strangers.any();
+    // What serve knows and no record of ours does counts for the files there are when we come: later ones wear used inodes.
+    const asking = first === 'yes' && this.#shared.strangers.any();
     const files: Surveyed[] = [];
     try {
       if (!isRefusal(opened)) files.push(await surveyed(disk, opened, place.base, null));
       const known = this.past.length + this.sources.length > 0 || this.#seen > 0 || asking;
       const server = place.kind === 'server' && this.#seen === 0;
       if (server || (known && !(await this.#onlyLive(files[0] ?? null)))) files.push(...(await surveyRotations(place)));
-      const strangers = asking ? this.#shared.strangers.of(files, place.path) : [];
+      const strangers = asking ? this.#shared.strangers.of(files, place.path, this.#recorded) : [];
       const adopted = strangers.map(stranger => this.#adopt(stranger));
       const before = files.filter(f => f.sibling).map(f => f.mtime);
       await this.#letGoOfEmptied();

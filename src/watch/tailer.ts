@@ -9,6 +9,7 @@ import { parseId } from './identity.ts';
 import type { Place } from './place.ts';
 import type { Checkpoint, Known, PathRecord } from './position.ts';
 import type { Source } from './source.ts';
+import type { Surveyed } from './survey.ts';
 import { type Shared, Tail, type Turn } from './tail.ts';
 
 export interface TailerOptions extends Omit<OutboxOptions, 'spool'> {
@@ -46,6 +47,7 @@ export class Tailer {
   #generations = new Map<string, number>();
   #records = new Map<string, PathRecord>();
   #strangers: Committed[] = [];
+  #retired = new Set<string>();
   #buffers: Buffer[] = [];
 
   constructor(options: TailerOptions) {
@@ -61,7 +63,7 @@ export class Tailer {
       named: (source, tail) => this.#named(source, tail),
       generation: (key, fp) => this.#generations.get(`${key}-${fp}`) ?? 0,
       mayRead: source => this.#mayRead(source, spool),
-      strangers: { any: () => this.#strangers.length > 0, of: (files, path) => this.#claim(files, path) },
+      strangers: { any: () => this.#strangers.length > 0, of: (files, path, recorded) => this.#claim(files, path, recorded) },
     };
   }
 
@@ -69,6 +71,10 @@ export class Tailer {
   restore(records: readonly PathRecord[]): void {
     for (const record of records) {
       this.#records.set(record.path, record);
+      for (const id of record.retired) {
+        this.#retired.add(id);
+        this.#remember(id);
+      }
       for (const { id } of record.sources) this.#remember(id);
     }
   }
@@ -185,7 +191,7 @@ export class Tailer {
         record.committed = entry.committed;
       } else {
         this.#remember(entry.id);
-        this.#strangers.push(entry);
+        if (!this.#retired.has(entry.id)) this.#strangers.push(entry);
       }
     }
   }
@@ -218,12 +224,16 @@ export class Tailer {
     this.#generations.set(at, Math.max(this.#generations.get(at) ?? 0, part.generation + 1));
   }
 
-  /** What serve knows of these files: by inode and first line; a rotation, which may have a new inode, by its first line. */
-  #claim(files: readonly { key: string; fp: string | null; sibling: unknown }[], path: string): Known[] {
+  /**
+   * What serve knows of these files: by inode and first line; without a record of ours also by the first line alone,
+   * for rotations, which may have a new inode. With one, it can only be what a full disk kept from being recorded.
+   */
+  #claim(files: readonly Surveyed[], path: string, recorded: 'yes' | 'no'): Known[] {
     const mine = this.#strangers.filter(({ id, path: at }) => {
       const part = parseId(id);
       if (!part) return false;
-      return at === path || files.some(f => f.fp === part.fp && (f.key === part.key || f.sibling !== null));
+      if (files.some(f => f.fp === part.fp && f.key === part.key && f.packed === null)) return true;
+      return recorded === 'no' && (at === path || files.some(f => f.fp === part.fp && f.sibling !== null));
     });
     this.#strangers = this.#strangers.filter(stranger => !mine.includes(stranger));
     const byLife = (a: Committed, b: Committed): number => (parseId(a.id)?.generation ?? 0) - (parseId(b.id)?.generation ?? 0);

@@ -3,7 +3,7 @@
  * on this machine without one only where the site says so, and never behind a proxy, where everybody comes from here.
  */
 import { BlockList, isIP, isIPv6 } from 'node:net';
-import type { Gauge, Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { Health } from '../desk.ts';
 import { STATES } from '../incident.ts';
 import { VERSION } from '../version.ts';
@@ -103,7 +103,7 @@ async function exposition(): Promise<Exposition> {
   };
 }
 
-type Labels = Parameters<Gauge['set']>[0] & Record<string, string>;
+type Labels = Record<string, string>;
 type Rows = (moment: Moment) => [labels: Labels, value: number][];
 interface Metric {
   name: string;

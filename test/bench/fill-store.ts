@@ -5,11 +5,12 @@
  */
 import { parseArgs } from 'node:util';
 import { planDigest } from '../../src/digest.ts';
-import type { Diagnosis, IncidentKind, Plan, State, Tally } from '../../src/incident.ts';
+import type { Diagnosis, IncidentKind, Plan, State, Step, Tally } from '../../src/incident.ts';
 import { endRun, saveGrant, savePlan, saveRun, saveVote } from '../../src/store/approvals.ts';
 import { incident, move, openIncident } from '../../src/store/incidents.ts';
 import { countInto, countTally } from '../../src/store/observations.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
+import { fold } from '../../src/store/seen.ts';
 
 export interface Size {
   incidents: number;
@@ -98,9 +99,9 @@ function diagnosisOf(user: string, kind: IncidentKind, cause: string, at: string
 }
 
 function planFor(incidentId: string, user: string, uid: number, service: boolean, now: number): Plan {
-  const step = service
-    ? ({ action: 'service.restart', unit: 'claw-scheduler', argv: ['systemctl', 'restart', 'claw-scheduler'] } as const)
-    : ({
+  const step: Step = service
+    ? { action: 'service.restart', unit: 'claw-scheduler', argv: ['systemctl', 'restart', 'claw-scheduler'] }
+    : {
         action: 'group.add',
         user,
         uid,
@@ -108,32 +109,25 @@ function planFor(incidentId: string, user: string, uid: number, service: boolean
         gid: 3001,
         until: null,
         argv: ['usermod', '-aG', 'claw-users', user],
-      } as const);
+      };
   const subject = service ? null : { user, uid };
-  const body = {
-    host: HOST,
-    subject,
-    steps: [{ ...step, argv: [...step.argv] }],
-    undo: [],
-    tier: service ? 2 : 1,
-    assumes: {},
-  } as const;
+  const tier = service ? 2 : 1;
   return {
     serial: 1,
     incident: incidentId,
     host: HOST,
     subject,
-    tier: service ? 2 : 1,
+    tier,
     summary: service ? `Restart claw-scheduler on ${HOST}` : `Add ${user} to claw-users on ${HOST}`,
     deed: service ? 'Restart claw-scheduler' : `Add ${user} to claw-users`,
-    steps: [...body.steps],
+    steps: [step],
     undo: [],
     gains: [user],
     loses: [],
     assumes: {},
     entitlement: `/etc/readmit/entitlements.yaml lists ${user} in claw-users`,
     notes: [],
-    digest: planDigest({ ...body, steps: [...body.steps], undo: [] }),
+    digest: planDigest({ host: HOST, subject, steps: [step], undo: [], tier, assumes: {} }),
     created: new Date(now).toISOString(),
     expires: new Date(now + 60 * MIN).toISOString(),
     managedBy: null,
@@ -262,7 +256,7 @@ export function fillStore(store: Store, size: Size, now: number): void {
     store.tx(() => {
       for (const end = n + 20_000; n < size.denials && n < end; n++) deny(store, n, open, size, now, roll);
     });
-  store.db.exec('ANALYZE');
+  while (fold(store) === 'behind');
 }
 
 function deny(store: Store, n: number, open: Open[], size: Size, now: number, roll: () => number): void {
@@ -302,6 +296,8 @@ if (process.argv[1] === import.meta.filename) {
   if (!file) throw new Error('usage: fill-store.ts FILE');
   const number = (key: keyof Size): number => Number(values[key] ?? LARGE[key]);
   const store = openStore(file);
+  // Nothing is lost here that another run would not make again.
+  store.db.exec('PRAGMA synchronous = OFF; PRAGMA cache_size = -400000');
   const start = performance.now();
   fillStore(store, { incidents: number('incidents'), denials: number('denials'), users: number('users') }, Date.now());
   store.close();

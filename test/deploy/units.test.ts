@@ -69,7 +69,7 @@ describe('each part gets what it needs and nothing else', () => {
           ['Environment', 'EnvironmentFile', 'PassEnvironment', 'SetCredential'].includes(key),
         ),
       ).toEqual([]);
-    expect(setting('readmit-serve.service', 'LoadCredential')).toEqual(['site:/etc/readmit/credentials']);
+    expect(setting('readmit-serve.service', 'LoadCredential')).toEqual(['site:/etc/readmit/credentials/serve']);
   });
 
   it('MemoryDenyWriteExecute, which crashes Node, stands only where no Node runs', () => {

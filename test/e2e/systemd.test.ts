@@ -49,7 +49,7 @@ async function prepare(): Promise<void> {
     : >/var/log/claw-scheduler.log; chgrp adm /var/log/claw-scheduler.log; chmod 640 /var/log/claw-scheduler.log
     : >/var/log/clw-calls; chmod 666 /var/log/clw-calls
     for who in ann ben; do openssl genpkey -algorithm ed25519 -out /etc/readmit/keys/$who.key; done
-    echo s3cret >/etc/readmit/credentials/mail.password; chmod 600 /etc/readmit/credentials/mail.password`);
+    echo s3cret >/etc/readmit/credentials/serve/mail.password; chmod 600 /etc/readmit/credentials/serve/mail.password`);
   const publicKey = (who: string): Promise<string> =>
     machine.sh(`openssl pkey -in /etc/readmit/keys/${who}.key -pubout -outform DER | tail -c 32 | base64`);
   const person = async (name: string, uid: number) => ({
@@ -197,7 +197,8 @@ describe.skipIf(why !== null)(why === null ? title : `${title} — NOT TRIED: ${
       '/etc/shadow',
       '/var/lib/readmit/serve/readmit.db',
       '/var/lib/readmit/exec/audit.jsonl',
-      '/etc/readmit/credentials/mail.password',
+      '/etc/readmit/credentials/serve/mail.password',
+      '/run/credentials/readmit-serve.service/site_mail.password',
     ])
       expect([closed, await look(closed)]).toEqual([closed, 'closed']);
   });

@@ -11,7 +11,11 @@ export const PEOPLE = `ou=people,${BASE}`;
 export const WRITER = `cn=readmit,${BASE}`;
 export const READER = `cn=reader,${BASE}`;
 export const ADMIN = `cn=admin,${BASE}`;
-export const PASSWORDS = { [WRITER]: 'open sesame', [READER]: 'just looking', [ADMIN]: 'all of it' };
+export const PASSWORDS: Record<string, string> = {
+  [WRITER]: 'open sesame',
+  [READER]: 'just looking',
+  [ADMIN]: 'all of it',
+};
 
 export interface Slapd {
   dir: string;
@@ -180,7 +184,7 @@ export async function startSlapd(
     url,
     tlsUrl: `ldaps://127.0.0.1:${tlsPort}`,
     ca: tls.ca,
-    passwordFile: (dn, password = PASSWORDS[dn as keyof typeof PASSWORDS]!) => {
+    passwordFile: (dn, password = PASSWORDS[dn]!) => {
       const file = at(`password-${++files}`);
       writeFileSync(file, `${password}\n`, { mode: 0o600 });
       return file;
@@ -204,6 +208,9 @@ export async function startSlapd(
 const answers = (port: number): Promise<boolean> =>
   new Promise(done => {
     const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => (socket.destroy(), done(true)));
+    socket.once('connect', () => {
+      socket.destroy();
+      done(true);
+    });
     socket.once('error', () => done(false));
   });

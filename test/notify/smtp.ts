@@ -30,6 +30,7 @@ export interface Manners {
 
 export async function smtp(
   manners: Manners = {},
+  listen = 0,
 ): Promise<{ port: number; mails: Received[]; recipients: string[][]; close: () => Promise<void> }> {
   const mails: Received[] = [];
   const recipients: string[][] = [];
@@ -54,7 +55,7 @@ export async function smtp(
     close(done: () => void): void;
   };
   server.on('error', () => {});
-  await new Promise<void>(ready => server.listen(0, '127.0.0.1', ready));
+  await new Promise<void>(ready => server.listen(listen, '127.0.0.1', ready));
   const { port } = server.server.address() as { port: number };
   return { port, mails, recipients, close: () => new Promise<void>(done => server.close(done)) };
 }

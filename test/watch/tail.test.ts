@@ -2,7 +2,9 @@
  * The life of one log as an administrator sees it: written, rotated, truncated, missing, hostile. The clock is in the
  * test's hand; `drain` lets the tailer look and serve answer until nothing moves.
  */
+import { execFileSync } from 'node:child_process';
 import { appendFileSync, copyFileSync, mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -186,6 +188,7 @@ describe('rotation', () => {
 
   test('A02 copytruncate: nothing twice, though the copy lies beside it, also after a restart and packed', async () => {
     const lab = await new Lab().open();
+    await lab.drain();
     for (let round = 0; round < 4; round++) {
       appendFileSync(lab.log, lines(`r${round}-`, 50));
       if (round % 2) await lab.drain();
@@ -322,6 +325,21 @@ const localDiskText = (file: string): Buffer => {
   return bytes.subarray(0, length);
 };
 
+async function socketAt(path: string): Promise<void> {
+  const server = createServer();
+  server.listen(path);
+  server.unref();
+  await once(server, 'listening');
+}
+
+const HOSTILE: [string, (path: string) => unknown][] = [
+  ['directory', path => mkdirSync(path)],
+  ['FIFO', path => execFileSync('mkfifo', [path])],
+  ['socket', socketAt],
+  ['/dev/zero', path => symlinkSync('/dev/zero', path)],
+  ['dangling link', path => symlinkSync('/nonexistent', path)],
+];
+
 describe('what lies there is no log', () => {
   test('A13 missing at the start, read from 0 when it comes', async () => {
     const lab = await new Lab().open();
@@ -333,13 +351,7 @@ describe('what lies there is no log', () => {
     expect(only(lab).refusal).toBeNull();
   });
 
-  test.each([
-    ['directory', (path: string) => mkdirSync(path)],
-    ['FIFO', async (path: string) => void (await import('node:child_process')).execFileSync('mkfifo', [path])],
-    ['socket', (path: string) => new Promise<void>(done => void createServer().listen(path, done).unref())],
-    ['/dev/zero', (path: string) => symlinkSync('/dev/zero', path)],
-    ['dangling link', (path: string) => symlinkSync('/nonexistent', path)],
-  ] as const)('A14 a %s is not read, the others are, and a real log in its place is', async (what, make) => {
+  test.each(HOSTILE)('A14 a %s is not read, the others are, and a real log in its place is', async (what, make) => {
     const lab = new Lab();
     await make(lab.log);
     writeFileSync(`${lab.dir}/other`, lines('other', 2));

@@ -74,7 +74,11 @@ export function memoryDesk(now: () => number): MemoryDesk {
       });
       return plan.digest;
     },
-    incidents: filter => all.filter(i => (filter?.state ? i.state === filter.state : filter?.all || !isEnded(i.state))),
+    incidents: filter =>
+      all
+        .filter(i => (filter?.state ? i.state === filter.state : filter?.all !== false || !isEnded(i.state)))
+        .filter(i => (!filter?.kind || i.kind === filter.kind) && (!filter?.key || i.key === filter.key))
+        .slice(0, filter?.limit ?? all.length),
     show: id => structuredClone(find(id)),
     vote(vote: Vote) {
       throw new Refused(`no signed votes here: ${vote.id}`);
@@ -99,10 +103,128 @@ export function memoryDesk(now: () => number): MemoryDesk {
       i.marks = ['silenced'];
       return changed(i, person.name, `silence ${id} until ${until}: ${reason}`);
     },
-    grants: () => grants(at),
+    handOver(person, id, to, note) {
+      const i = find(id);
+      i.state = 'escalated';
+      i.takenBy = to;
+      return changed(i, person.name, to ? `hand over ${id} to ${to}: ${note}` : `give back ${id}`);
+    },
+    blocked: () => blocked(all),
+    grants: filter =>
+      grants(at)
+        .filter(g => filter?.ended === undefined || (g.ended !== null) === filter.ended)
+        .filter(g => !filter?.before || g.since < filter.before)
+        .sort((a, b) => Date.parse(b.since) - Date.parse(a.since))
+        .slice(0, filter?.limit ?? 1000),
+    grantCounts: () => ({
+      people: new Set(grants(at).flatMap(g => (g.ended ? [] : [g.user]))).size,
+      inForce: grants(at).filter(g => !g.ended).length,
+      ending: grants(at).filter(g => !g.ended && g.until).length,
+      ended: grants(at).filter(g => g.ended).length,
+    }),
     health: () => healthNow,
     timeline: from => timeline(start).filter(p => Date.parse(p.hour) >= from),
     matrix: () => matrix(),
+    seen: () => {
+      const names = [...new Set(matrix().map(c => c.user))];
+      const people = names.filter(isPerson).length;
+      return { people, names: names.length - people, addresses: new Set(matrix().map(c => c.ip)).size };
+    },
+    people: ({ account, q = '', after, limit }) => {
+      const names = [...new Set(matrix().map(c => c.user))]
+        .filter(name => isPerson(name) === (account === 'user') && name.startsWith(q))
+        .sort();
+      const from = after ? names.indexOf(after) + 1 : 0;
+      const rows = names.slice(from, from + limit).map(name => {
+        const cells = matrix().filter(c => c.user === name);
+        return {
+          name,
+          account: isPerson(name) ? 'user' : 'unknown',
+          denials: cells.reduce((n, c) => n + c.count, 0),
+          addresses: cells.length,
+          first: at(9 * DAY),
+          last: at(20 * MIN),
+          blocked: all.find(i => i.kind === 'user' && i.key === name && !isEnded(i.state))?.id ?? null,
+          grants: grants(at).filter(g => g.user === name && !g.ended).length,
+        };
+      });
+      return { rows, next: from + limit < names.length ? (rows.at(-1)?.name ?? null) : null };
+    },
+    person: name => {
+      const cells = matrix().filter(c => c.user === name);
+      const incidents = all.filter(i => i.key === name);
+      const own = grants(at).filter(g => g.user === name);
+      if (!cells.length && !incidents.length && !own.length) throw new NotFound(`nothing is known of ${name}`);
+      const denials = cells.reduce((n, c) => n + c.count, 0);
+      return {
+        name,
+        account: isPerson(name) ? 'user' : 'unknown',
+        denials,
+        first: at(9 * DAY),
+        last: at(20 * MIN),
+        timeline: denials ? [{ hour: at(3 * HOUR), cause: 'openclaw/missing-group', count: denials }] : [],
+        places: cells.map(c => ({ ip: c.ip, count: c.count, last: at(20 * MIN) })),
+        incidents,
+        grants: own,
+        groups: own.map(g => ({
+          group: g.group,
+          host: g.host,
+          since: g.since,
+          addedBy: 'readmit' as const,
+          until: g.ended,
+          removedBy: g.ended ? ('others' as const) : null,
+        })),
+        told: [{ at: at(DAY), cause: 'openclaw/stale-session' }],
+      };
+    },
+    addresses: ({ limit }) => ({
+      rows: [...new Set(matrix().map(c => c.ip))].slice(0, limit).map(ip => {
+        const cells = matrix().filter(c => c.ip === ip);
+        return {
+          ip,
+          denials: cells.reduce((n, c) => n + c.count, 0),
+          names: cells.length,
+          first: at(9 * DAY),
+          last: at(20 * MIN),
+          shared: ip === '192.168.1.103',
+        };
+      }),
+      next: null,
+    }),
+    address: ip => {
+      const cells = matrix().filter(c => c.ip === ip);
+      const incidents = all.filter(i => i.kind === 'address' && i.key === ip);
+      if (!cells.length && !incidents.length) throw new NotFound(`nothing is known of ${ip}`);
+      const denials = cells.reduce((n, c) => n + c.count, 0);
+      return {
+        ip,
+        denials,
+        first: at(9 * DAY),
+        last: at(20 * MIN),
+        shared: false,
+        timeline: [{ hour: at(3 * HOUR), cause: 'unexplained', count: denials }],
+        people: cells.map(c => ({
+          name: c.user,
+          account: isPerson(c.user) ? 'user' : 'unknown',
+          count: c.count,
+          last: at(20 * MIN),
+        })),
+        incidents,
+      };
+    },
+    hits: () => ({
+      lines: [
+        { event: 'denied', log: 'server', lines: 4012, last: at(20 * MIN) },
+        { event: 'denied', log: 'client', lines: 388, last: at(21 * MIN) },
+      ],
+      causes: [{ cause: 'openclaw/missing-group', incidents: 12, open: 2, last: at(78 * MIN) }],
+    }),
+    searchAudit: (text, before, limit) =>
+      audit(start)
+        .filter(e => (before === null || e.seq < before) && `${e.actor} ${e.what} ${e.incident} ${e.digest}`.includes(text))
+        .reverse()
+        .slice(0, limit),
+    chain: () => ({ entries: 240, head: audit(start).at(-1)!.digest, verified: 240, at: at(0), bad: null }),
     audit: (from = -1, limit = 200) => {
       const entries = audit(start);
       return from < 0 ? entries.slice(-limit).reverse() : entries.filter(e => e.seq >= from).slice(0, limit);
@@ -115,6 +237,17 @@ export function memoryDesk(now: () => number): MemoryDesk {
 }
 
 type At = (ago: number) => string;
+
+/** Names nobody has an account of, as a scanner tries them. */
+const isPerson = (name: string): boolean =>
+  !['root', 'admin', 'oracle', 'test', 'postgres', 'ubuntu', 'git', 'jenkins', HOSTILE].includes(name);
+
+function blocked(all: IncidentDetail[]): ReturnType<Desk['blocked']> {
+  const open = all.filter(i => i.kind !== 'address' && !isEnded(i.state) && !i.marks.includes('inhibited'));
+  const proposed = open.filter(i => i.state === 'proposed');
+  const sum = (rows: IncidentDetail[]): number => rows.reduce((n, i) => n + i.users, 0);
+  return { people: sum(open), helped: sum(proposed), changes: new Set(proposed.map(i => i.plan?.deed)).size };
+}
 
 const sparkOf = (seed: number, last: number, most: number): number[] => {
   const roll = dice(seed);
@@ -673,8 +806,10 @@ const health = (at: At): Health => ({
   queue: { up: true, detail: 'Redis 7.0, 0 jobs waiting' },
   mail: { up: true, pending: 0, detail: 'mail.example.org:25' },
   executor: 'ready, 2 of 20 grants this hour',
-  agents: [{ host: 'claw-head-01', seen: at(2000), files: 14, spooled: 0 }],
+  agents: [{ host: 'claw-head-01', seen: at(2000), files: 14, spooled: 0, refused: 1 }],
   version: '0.1.0',
+  versions: { Node: '24.21.0', SQLite: '3.53.0' },
+  waiting: { jobs: 0, mails: 0 },
 });
 
 function timeline(start: number): { hour: string; cause: string; count: number }[] {

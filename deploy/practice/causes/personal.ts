@@ -70,12 +70,25 @@ const accessRemoved: Cause = {
 
 const login = (g: Ground): void => cacheToken(g, token(g));
 const cached = (g: Ground): string => readClientConfig(g.who.home).token ?? '';
+/** What the cached token says, so that one that is broken in one way can be broken in another too. */
+const claims = (g: Ground): { groups?: string[]; seconds?: number } => {
+  const found = claimsOf(cached(g));
+  return found ? { groups: found.groups, seconds: found.exp - Math.floor(Date.now() / 1000) } : {};
+};
+const cut = (g: Ground): boolean => cached(g).split('.')[2]?.length !== WHOLE_SIGNATURE;
+const WHOLE_SIGNATURE = 43;
+const CUT_OFF = 20;
+/** Caches a token with these claims; one that was cut off stays so. */
+const reissue = (g: Ground, groups: string[] | undefined, seconds: number | undefined): void => {
+  const whole = token(g, groups, seconds);
+  cacheToken(g, cached(g) !== '' && cut(g) ? whole.slice(0, -CUT_OFF) : whole);
+};
 
 const expiredToken: Cause = {
   hits: 'user',
   said: user => `${user}'s token expired an hour ago`,
   breakIt: g => {
-    cacheToken(g, token(g, undefined, -3600));
+    reissue(g, claims(g).groups, -3600);
     return null;
   },
   heal: login,
@@ -88,13 +101,8 @@ const staleTokenGroups: Cause = {
   said: user =>
     `${user}'s token is from before ${user} was in ${STANDARD}, and the scheduler goes by tokens (mode jwt)`,
   breakIt: g => {
-    cacheToken(
-      g,
-      token(
-        g,
-        groupsIn(g.at.group, g.who).filter(group => group !== STANDARD),
-      ),
-    );
+    const without = groupsIn(g.at.group, g.who).filter(group => group !== STANDARD);
+    reissue(g, without, claims(g).seconds);
     return null;
   },
   heal: login,
@@ -105,11 +113,13 @@ const tokenCache: Cause = {
   hits: 'user',
   said: user => `${user}'s cached token was cut off when it was written`,
   breakIt: g => {
-    cacheToken(g, token(g).slice(0, -20));
+    if (cut(g)) return null;
+    const { groups, seconds } = claims(g);
+    cacheToken(g, token(g, groups, seconds).slice(0, -CUT_OFF));
     return null;
   },
   heal: login,
-  holds: g => cached(g).split('.')[2]?.length !== 43,
+  holds: cut,
 };
 
 // ---------------------------------------------------------------- session
@@ -221,23 +231,19 @@ const ipv6Broken: Cause = {
   said: user => `the firewall refuses IPv6, and ${user}'s client uses it`,
   breakIt: g => {
     front(g.at, 'firewall-cmd', `--add-rich-rule=${rule6(g)}`);
-    writeClientConfig(g.who.home, {
-      server: `http://[::1]:${readPorts(g.at).scheduler}`,
-      username: g.who.name,
-      token: token(g),
-    });
+    useServer(g, `http://[::1]:${readPorts(g.at).scheduler}`);
     return null;
   },
   heal: g => {
     front(g.at, 'firewall-cmd', `--remove-rich-rule=${rule6(g)}`);
-    writeClientConfig(g.who.home, {
-      server: `http://claw-head-01:${readPorts(g.at).scheduler}`,
-      username: g.who.name,
-      token: token(g),
-    });
+    useServer(g, `http://claw-head-01:${readPorts(g.at).scheduler}`);
   },
   holds: g => readFileSync(join(g.at.firewall, 'rich-rules'), 'utf8').includes(rule6(g)),
 };
+
+/** The client's own setting; the token it has stays. */
+const useServer = (g: Ground, server: string): void =>
+  writeClientConfig(g.who.home, { ...readClientConfig(g.who.home), server, username: g.who.name });
 
 const rule6 = (g: Ground): string =>
   `rule family="ipv6" port port="${readPorts(g.at).scheduler}" protocol="tcp" reject`;

@@ -34,7 +34,7 @@ export const ldap: Probe = {
         known(
           'groups.directory',
           [...new Set(memberOf)].sort(),
-          from(`'(${memberAttribute}=${valueOf(person, who!, memberAttribute)})'`),
+          from(`'(${memberAttribute}=${memberValue(person, who!, memberAttribute)})'`),
         ),
         known('directory.person', entry ? [String(entry.uid ?? '-'), entry.dn] : [], from(`${who} uidNumber`)),
       ];
@@ -44,7 +44,7 @@ export const ldap: Probe = {
   },
 };
 
-const valueOf = ({ entry }: { entry: { dn: string } | null }, user: string, attribute: string): string =>
+const memberValue = ({ entry }: { entry: { dn: string } | null }, user: string, attribute: string): string =>
   attribute === 'memberUid' ? user : (entry?.dn ?? 'no entry');
 
 /** The groups by which the scheduler decides, and those that may be given. */

@@ -1,6 +1,7 @@
 /**
  * Does a shell start file of the user send requests through a proxy? Such a proxy drops the token's header, and the
- * scheduler sees somebody without one.
+ * scheduler sees somebody without one. Also when those files last changed: what was seen of a request before that may
+ * not be so any more.
  */
 import { factMaker, type Ground, messageOf, type Probe } from '../ground.ts';
 import { accountOf } from '../lookup.ts';
@@ -13,28 +14,52 @@ const SITE_WIDE = '/etc/environment';
 
 export const proxy: Probe = {
   name: 'proxy',
-  facts: ['proxy.set'],
+  facts: ['proxy.set', 'profile.changed'],
   needsUser: true,
   async run({ user }, ground) {
     const { known, unknown } = factMaker(ground);
     const who = await accountOf(ground, user!);
-    if (who.state !== 'found') return [unknown('proxy.set', who.source)];
-    const looked: string[] = [];
-    const refused: string[] = [];
-    for (const below of ground.system.profiles)
-      try {
-        const file = await ground.readHome({ path: who.value.home, uid: who.value.uid }, below);
-        if (file && setsProxy(file.text, hostOf(ground))) return [known('proxy.set', true, `~${user}/${below}`)];
-        looked.push(`~${user}/${below}`);
-      } catch (error) {
-        refused.push(messageOf(error));
-      }
+    if (who.state !== 'found') return this.facts.map(fact => unknown(fact, who.source));
+    const { files, refused } = await startFiles(ground, who.value);
+    const named = (below: string): string => `~${user}/${below}`;
+    const newest = files.reduce<StartFile | null>(
+      (last, file) => (last && last.mtime > file.mtime ? last : file),
+      null,
+    );
+    const changed = newest
+      ? known('profile.changed', new Date(newest.mtime).toISOString(), `stat ${named(newest.below)}`)
+      : unknown('profile.changed', refused[0] ?? 'there is no start file');
+    const set = files.find(file => setsProxy(file.text, hostOf(ground)));
+    if (set) return [known('proxy.set', true, named(set.below)), changed];
     const everywhere = await ground.read(SITE_WIDE).catch(() => null);
-    if (everywhere && setsProxy(everywhere.text, hostOf(ground))) return [known('proxy.set', true, SITE_WIDE)];
-    if (refused.length > 0) return [unknown('proxy.set', refused.join('; '))];
-    return [known('proxy.set', false, [...looked, SITE_WIDE].join(', '))];
+    if (everywhere && setsProxy(everywhere.text, hostOf(ground))) return [known('proxy.set', true, SITE_WIDE), changed];
+    if (refused.length > 0) return [unknown('proxy.set', refused.join('; ')), changed];
+    return [known('proxy.set', false, [...ground.system.profiles.map(named), SITE_WIDE].join(', ')), changed];
   },
 };
+
+interface StartFile {
+  below: string;
+  text: string;
+  mtime: number;
+}
+
+/** The start files that are there and may be read, and why others may not. */
+async function startFiles(
+  ground: Ground,
+  { home: path, uid }: { home: string; uid: number },
+): Promise<{ files: StartFile[]; refused: string[] }> {
+  const files: StartFile[] = [];
+  const refused: string[] = [];
+  for (const below of ground.system.profiles)
+    try {
+      const file = await ground.readHome({ path, uid }, below);
+      if (file) files.push({ below, ...file });
+    } catch (error) {
+      refused.push(messageOf(error));
+    }
+  return { files, refused };
+}
 
 const hostOf = (ground: Ground): string => new URL(ground.config.scheduler.url).hostname.replace(/^\[|\]$/g, '');
 

@@ -1,10 +1,13 @@
-/** SELinux: its mode, and how many denials it wrote of the scheduler in the last ten minutes. */
+/**
+ * SELinux: its mode, how many denials it wrote of the scheduler in the last ten minutes, and whether what they complain
+ * of still has the label it had then.
+ */
 import type { Fact } from '../../incident.ts';
 import { factMaker, failure, type Ground, messageOf, type Probe } from '../ground.ts';
 
 export const selinux: Probe = {
   name: 'selinux',
-  facts: ['selinux.mode', 'selinux.denials', 'selinux.last', 'selinux.path'],
+  facts: ['selinux.mode', 'selinux.denials', 'selinux.last', 'selinux.path', 'selinux.label'],
   needsUser: false,
   run: async (_subject, ground) => (await Promise.all([mode(ground), denials(ground)])).flat(),
 };
@@ -32,21 +35,73 @@ async function denials(ground: Ground): Promise<Fact[]> {
     if (result.code === 1 && `${result.stdout}${result.stderr}`.includes('<no matches>'))
       return [known('selinux.denials', 0, source)];
     if (result.code !== 0) return [unknown('selinux.denials', failure(result, argv))];
-    const lines = result.stdout
-      .split('\n')
-      .filter(line => /\bdenied\b/.test(line) && line.includes(ground.system.process));
-    const last = lines.at(-1);
-    const time = Number(last?.match(/audit\((\d+)\.\d+:\d+\)/)?.[1] ?? Number.NaN) * 1000;
-    // Only an absolute path of plain characters: it goes into a command that somebody may copy.
-    const path = last?.match(/\b(?:path|name)="(\/[A-Za-z0-9._/-]+)"/)?.[1];
+    const records = recordsOf(result.stdout, ground.system.process);
+    const last = records.at(-1);
+    const { count, label } = await stillLabelled(ground, records);
     return [
-      known('selinux.denials', lines.length, source),
-      Number.isFinite(time)
-        ? known('selinux.last', new Date(time).toISOString(), source)
+      known('selinux.denials', count, label ? `${source}; ${label.source}` : source),
+      last?.time
+        ? known('selinux.last', new Date(last.time).toISOString(), source)
         : unknown('selinux.last', 'no record has a time'),
-      path ? known('selinux.path', path, source) : unknown('selinux.path', 'no record names a path'),
+      last?.path ? known('selinux.path', last.path, source) : unknown('selinux.path', 'no record names a path'),
+      label ? known('selinux.label', label.value, label.source) : unknown('selinux.label', 'no label could be seen'),
     ];
   } catch (error) {
     return [unknown('selinux.denials', messageOf(error))];
+  }
+}
+
+interface Refusal {
+  time: number | null;
+  path: string | null;
+  /** The label that the thing had when it was refused. */
+  label: string | null;
+}
+
+function recordsOf(text: string, process: string): Refusal[] {
+  return text
+    .split('\n')
+    .filter(line => /\bdenied\b/.test(line) && line.includes(process))
+    .map(line => {
+      const time = Number(line.match(/audit\((\d+(?:\.\d+)?):\d+\)/)?.[1] ?? Number.NaN) * 1000;
+      return {
+        time: Number.isFinite(time) ? time : null,
+        // Only an absolute path of plain characters: it goes into a command that somebody may copy.
+        path: line.match(/\b(?:path|name)="(\/[A-Za-z0-9._/-]+)"/)?.[1] ?? null,
+        label: line.match(/\btcontext=([A-Za-z0-9_:.,-]+)/)?.[1] ?? null,
+      };
+    });
+}
+
+const MOST_PATHS = 4;
+
+/**
+ * The records whose cause is still there: a thing that has another label now than when it was refused was mended since.
+ * What can't be looked at counts.
+ */
+async function stillLabelled(
+  ground: Ground,
+  records: Refusal[],
+): Promise<{ count: number; label: { value: string; source: string } | null }> {
+  const paths = [...new Set(records.map(r => r.path).filter(p => p !== null))].slice(-MOST_PATHS);
+  const now = new Map(await Promise.all(paths.map(async path => [path, await labelOf(ground, path)] as const)));
+  const mended = (r: Refusal): boolean => {
+    const label = r.path === null ? null : (now.get(r.path) ?? null);
+    return label !== null && r.label !== null && label !== r.label;
+  };
+  const last = records.findLast(r => r.path !== null && now.get(r.path) != null && r.label !== null);
+  return {
+    count: records.filter(r => !mended(r)).length,
+    label: last ? { value: now.get(last.path!)!, source: `stat -c %C ${last.path}` } : null,
+  };
+}
+
+async function labelOf(ground: Ground, path: string): Promise<string | null> {
+  try {
+    const { code, stdout } = await ground.run(['stat', '-c', '%C', path]);
+    const label = stdout.trim();
+    return code === 0 && /^[A-Za-z0-9_]+(:[A-Za-z0-9_.,-]+){2,}$/.test(label) ? label : null;
+  } catch {
+    return null;
   }
 }

@@ -11,8 +11,8 @@ export interface Rendered {
   html: string;
   csv: string;
   json: string;
-  /** Pictures the HTML shows as `cid:NAME`, PNG, base64. */
-  pictures?: { name: string; png: string }[];
+  /** Pictures the HTML shows as `cid:CID` (default: the name), PNG, base64. */
+  pictures?: readonly { name: string; png: string; cid?: string }[];
 }
 
 export function weekly(report: Rendered, paper: Paper): Letter {
@@ -35,7 +35,7 @@ export function weekly(report: Rendered, paper: Paper): Letter {
       contentType: 'image/png',
       content: p.png,
       encoding: 'base64' as const,
-      cid: p.name,
+      cid: p.cid ?? p.name,
     })),
   ];
   return compose(paper, {

@@ -41,7 +41,7 @@ export function inDirectory(
     return { refused: `${group} has gid ${entry.gid} in the directory and ${gid} on ${config.host}` };
   if (facts.list('groups.directory')?.includes(group))
     return { refused: `the directory has ${user} in ${group} already; ${config.host} does not show it yet` };
-  const value = valueOf(target, facts, config.directory.ldap!);
+  const value = memberValue(target, facts, config.directory.ldap!);
   if (typeof value !== 'string') return value;
   const what = { ...target, dn: entry.dn, attribute: ldap.memberAttribute, value };
   return {
@@ -51,7 +51,7 @@ export function inDirectory(
 }
 
 /** What the group's entry gets: a name, or the name of the person's own entry. */
-function valueOf(
+function memberValue(
   { user, uid }: Target,
   facts: Facts,
   ldap: NonNullable<ActionContext['config']['directory']['ldap']>,

@@ -7,6 +7,7 @@ import type { Hono, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { originOf } from '../../config.ts';
 import { VERSION } from '../../version.ts';
+import { inertJson } from '../../visible.ts';
 import type { Ask, Env, Web } from '../ask.ts';
 import { metrics } from '../metrics.ts';
 import { BODY_LIMIT, cookieName } from '../security.ts';
@@ -31,6 +32,7 @@ function makeApi(web: Web, limits: Limits): OpenAPIHono<ApiEnv> {
     },
   });
   api.onError((error, c) => answerProblem(web, c as unknown as Ask, error));
+  api.use(inert);
   api.use(smallBodies);
   api.get('/openapi.json', describe(api, web, limits));
   api.use(knownCaller(web, limits));
@@ -45,6 +47,12 @@ function makeApi(web: Web, limits: Limits): OpenAPIHono<ApiEnv> {
   });
   return api;
 }
+
+/** Lines that strangers wrote are in the answers, and people read them in terminals. */
+const inert: MiddlewareHandler<ApiEnv> = async (c, next) => {
+  await next();
+  if (/json/.test(c.res.headers.get('content-type') ?? '')) c.res = new Response(inertJson(await c.res.text()), c.res);
+};
 
 const smallBodies: MiddlewareHandler<ApiEnv> = bodyLimit({
   maxSize: BODY_LIMIT,
@@ -72,7 +80,11 @@ function describe(api: OpenAPIHono<ApiEnv>, web: Web, limits: Limits): Middlewar
     scheme: 'bearer',
     description: '`readmit token create` makes one',
   });
-  schemes.registerComponent('securitySchemes', 'session', { type: 'apiKey', in: 'cookie', name: cookieName(web.config) });
+  schemes.registerComponent('securitySchemes', 'session', {
+    type: 'apiKey',
+    in: 'cookie',
+    name: cookieName(web.config),
+  });
   schemes.registerComponent('securitySchemes', 'csrf', {
     type: 'apiKey',
     in: 'header',
@@ -89,7 +101,7 @@ function describe(api: OpenAPIHono<ApiEnv>, web: Web, limits: Limits): Middlewar
           title: 'Readmit',
           version: VERSION,
           description: 'Turns access denied in a cluster scheduler’s log into an approved, verified fix.',
-          license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+          license: { name: 'Apache-2.0' },
         },
         servers: [{ url: `${originOf(web.config)}${BASE}` }],
       }),
@@ -110,9 +122,13 @@ function misfit(issues: readonly Issue[], target: string): Problem {
   const errors = issues.flatMap(issue => faultsOf(issue, []));
   const first = errors[0];
   const what = target === 'json' ? 'the body' : target === 'query' ? 'the query' : 'the request';
-  return new Problem(422, `${what} does not fit: ${first ? `${first.path ? `${first.path}: ` : ''}${first.message}` : ''}`, {
-    errors,
-  });
+  return new Problem(
+    422,
+    `${what} does not fit: ${first ? `${first.path ? `${first.path}: ` : ''}${first.message}` : ''}`,
+    {
+      errors,
+    },
+  );
 }
 
 function faultsOf(issue: Issue, above: PropertyKey[]): Fault[] {

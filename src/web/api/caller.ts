@@ -42,7 +42,9 @@ export const orWait = (seconds: number): void => {
 /** The address a request came from; behind a proxy the one the proxy names. An IPv6 site (/64) counts as one. */
 export function addressOf(web: Web, c: Ask): string {
   const remote = c.env?.incoming?.socket?.remoteAddress ?? '';
-  const told = web.config.web.behindProxy.length ? c.req.header('x-forwarded-for')?.split(',').at(-1)?.trim() : undefined;
+  const told = web.config.web.behindProxy.length
+    ? c.req.header('x-forwarded-for')?.split(',').at(-1)?.trim()
+    : undefined;
   const address = (told && isIP(told) ? told : remote).replace(/^::ffff:/, '').slice(0, 64);
   return isIPv6(address) ? siteOf(address) : address;
 }
@@ -53,7 +55,9 @@ function siteOf(address: string): string {
   const groups = head ? head.split(':') : [];
   const rest = tail ? tail.split(':') : [];
   const whole =
-    tail === undefined ? groups : [...groups, ...Array<string>(Math.max(0, 8 - groups.length - rest.length)).fill('0'), ...rest];
+    tail === undefined
+      ? groups
+      : [...groups, ...Array<string>(Math.max(0, 8 - groups.length - rest.length)).fill('0'), ...rest];
   return `${whole.slice(0, 4).join(':')}::/64`;
 }
 

@@ -48,13 +48,20 @@ const undo = createRoute({
   responses: after,
 });
 
+const handOver = createRoute({
+  method: 'post',
+  path: '/incidents/{id}/hand-over',
+  summary: 'Leave it to somebody by name, or back to Readmit',
+  security: deedSecurity,
+  request: { params: s.IncidentId, body: body(s.HandOverBody) },
+  responses: after,
+});
+
 export function deeds(api: OpenAPIHono<ApiEnv>, web: Web): void {
   api.openapi(approve, c =>
     c.json(vote(web, c.get('caller'), c.req.valid('param').id, 'approve', c.req.valid('json')), 200),
   );
-  api.openapi(deny, c =>
-    c.json(vote(web, c.get('caller'), c.req.valid('param').id, 'deny', c.req.valid('json')), 200),
-  );
+  api.openapi(deny, c => c.json(vote(web, c.get('caller'), c.req.valid('param').id, 'deny', c.req.valid('json')), 200));
   api.openapi(silence, c => {
     const caller = c.get('caller');
     const incident = actable(web, caller, c.req.valid('param').id);
@@ -63,6 +70,15 @@ export function deeds(api: OpenAPIHono<ApiEnv>, web: Web): void {
     const end = until ? new Date(until).toISOString() : new Date(web.now() + durationMs(rest.for!)).toISOString();
     return c.json(
       done(web, caller, incident, 'silence', () => web.desk.silence(caller.person, incident.id, end, reason)),
+      200,
+    );
+  });
+  api.openapi(handOver, c => {
+    const caller = c.get('caller');
+    const incident = actable(web, caller, c.req.valid('param').id);
+    const { to, note } = c.req.valid('json');
+    return c.json(
+      done(web, caller, incident, 'hand-over', () => web.desk.handOver(caller.person, incident.id, to, note)),
       200,
     );
   });

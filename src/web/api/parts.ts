@@ -17,7 +17,7 @@ export interface TokenCaller {
 export interface Numbers {
   incidents: { kind: string; state: State; count: number }[];
   observations: { event: string; account: string; count: number }[];
-  outbox: { channel: string; count: number; /** epoch ms */ oldest: number }[];
+  outbox: { channel: string; count: number /** epoch ms */; oldest: number }[];
   votes: { decision: string; count: number }[];
   runs: { what: string; outcome: string; count: number }[];
   /** `status` as the agent heard it; `seen` epoch ms. */

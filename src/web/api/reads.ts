@@ -4,79 +4,47 @@ import { type Ask, incidentOf, type Web } from '../ask.ts';
 import { waitsFor } from '../rights.ts';
 import type { ApiEnv } from './caller.ts';
 import { Problem } from './problem.ts';
-import { answer, refusals, security } from './routes.ts';
+import { refusals, security, shows } from './routes.ts';
 import * as s from './schemas.ts';
 
 const DAY = 86_400_000;
+const PAGE = 100;
 
-const me = createRoute({
-  method: 'get',
-  path: '/me',
-  summary: 'Who asks, and what they may',
-  security,
-  responses: { 200: answer(s.Me, 'who asks'), ...refusals },
+const me = shows('/me', 'Who asks, and what they may', s.Me);
+const incidents = shows(
+  '/incidents',
+  'Every incident, newest first, as `readmit incidents --json`',
+  z.array(s.IncidentRow),
+  {
+    query: s.IncidentQuery,
+  },
+);
+const incident = shows(
+  '/incidents/{id}',
+  'Diagnosis, plan and history, as `readmit show ID --json`',
+  s.IncidentDetail,
+  {
+    params: s.IncidentId,
+  },
+);
+const approvals = shows('/approvals', 'What waits for the vote of whoever asks, oldest first', z.array(s.IncidentRow));
+const people = shows('/people', 'Who was denied in the last 30 days, the last first', s.People, {
+  query: s.PeopleQuery,
 });
-const incidents = createRoute({
-  method: 'get',
-  path: '/incidents',
-  summary: 'Every incident, newest first',
-  security,
-  request: { query: s.IncidentQuery },
-  responses: { 200: answer(z.array(s.IncidentRow), 'as `readmit incidents --json`'), ...refusals },
+const person = shows('/people/{name}', 'All that is known of one person', s.Person, { params: s.PersonName });
+const addresses = shows('/addresses', 'Where denials came from in the last 30 days', s.Addresses, {
+  query: s.AddressesQuery,
 });
-const incident = createRoute({
-  method: 'get',
-  path: '/incidents/{id}',
-  summary: 'One incident: diagnosis, plan, history',
-  security,
-  request: { params: s.IncidentId },
-  responses: { 200: answer(s.IncidentDetail, 'as `readmit show ID --json`'), ...refusals },
+const address = shows('/addresses/{ip}', 'All that is known of one address', s.Address, { params: s.AddressIp });
+const access = shows('/access', 'Every grant made through Readmit, as `readmit access --json`', z.array(s.Grant));
+const rules = shows('/rules', 'What the rules took in the last 30 days', s.Hits);
+const audit = shows('/audit', 'The journal: every transition and every act of a person', z.array(s.AuditEntry), {
+  query: s.AuditQuery,
 });
-const approvals = createRoute({
-  method: 'get',
-  path: '/approvals',
-  summary: 'What waits for the vote of whoever asks, oldest first',
-  security,
-  responses: { 200: answer(z.array(s.IncidentRow), 'what waits'), ...refusals },
-});
-const access = createRoute({
-  method: 'get',
-  path: '/access',
-  summary: 'Every grant made through Readmit',
-  security,
-  responses: { 200: answer(z.array(s.Grant), 'as `readmit access --json`'), ...refusals },
-});
-const audit = createRoute({
-  method: 'get',
-  path: '/audit',
-  summary: 'The journal: every transition and every act of a person',
-  security,
-  request: { query: s.AuditQuery },
-  responses: { 200: answer(z.array(s.AuditEntry), 'entries of the chain'), ...refusals },
-});
-const health = createRoute({
-  method: 'get',
-  path: '/health',
-  summary: 'Whether Readmit sees, reaches and can act',
-  security,
-  responses: { 200: answer(s.Health, 'the state of the parts'), ...refusals },
-});
-const timeline = createRoute({
-  method: 'get',
-  path: '/timeline',
-  summary: 'Denials per hour and cause',
-  security,
-  request: { query: s.SinceQuery },
-  responses: { 200: answer(z.array(s.TimelinePoint), 'one row per hour and cause'), ...refusals },
-});
-const matrix = createRoute({
-  method: 'get',
-  path: '/matrix',
-  summary: 'Denials per user and address',
-  security,
-  request: { query: s.SinceQuery },
-  responses: { 200: answer(z.array(s.MatrixCell), 'one row per pair'), ...refusals },
-});
+const chain = shows('/audit/chain', 'How far the chain of the journal was walked, and whether it held', s.Chain);
+const health = shows('/health', 'Whether Readmit sees, reaches and can act', s.Health);
+const timeline = shows('/timeline', 'Denials per hour and cause', z.array(s.TimelinePoint), { query: s.SinceQuery });
+const matrix = shows('/matrix', 'Denials per user and address', z.array(s.MatrixCell), { query: s.SinceQuery });
 const report = createRoute({
   method: 'get',
   path: '/report',
@@ -96,8 +64,6 @@ const report = createRoute({
   },
 });
 
-const since = (web: Web, from: string | undefined): number => (from ? Date.parse(from) : web.now() - DAY);
-
 export function reads(api: OpenAPIHono<ApiEnv>, web: Web): void {
   const { desk } = web;
   api.openapi(me, c => {
@@ -108,26 +74,39 @@ export function reads(api: OpenAPIHono<ApiEnv>, web: Web): void {
       : c.json({ name, roles, through: 'session' as const, actsFor: name, csrf: caller.csrf }, 200);
   });
   api.openapi(incidents, c => {
-    const { state, all = true, kind, key } = c.req.valid('query');
-    const rows = desk
-      .incidents(state ? { state, all } : { all })
-      .filter(row => (!kind || row.kind === kind) && (key === undefined || row.key === key));
-    return c.json(rows, 200);
+    const { all = true, ...filter } = c.req.valid('query');
+    return c.json(desk.incidents({ ...filter, all }), 200);
   });
   api.openapi(incident, c => c.json(incidentOf(web, c.req.valid('param').id), 200));
   api.openapi(approvals, c => {
     const { person } = c.get('caller');
     const rows = desk.incidents({ state: 'proposed' }).filter(row => waitsFor(person, row, web.config));
-    return c.json(rows.sort((a, b) => Date.parse(a.opened) - Date.parse(b.opened)), 200);
+    return c.json(
+      rows.sort((a, b) => Date.parse(a.opened) - Date.parse(b.opened)),
+      200,
+    );
   });
+  api.openapi(people, c => c.json(desk.people({ limit: PAGE, ...c.req.valid('query') }), 200));
+  api.openapi(person, c => c.json(desk.person(c.req.valid('param').name), 200));
+  api.openapi(addresses, c => c.json(desk.addresses({ limit: PAGE, ...c.req.valid('query') }), 200));
+  api.openapi(address, c => c.json(desk.address(c.req.valid('param').ip), 200));
+  records(api, web);
+}
+
+/** What was granted, written down and counted. */
+function records(api: OpenAPIHono<ApiEnv>, web: Web): void {
+  const { desk } = web;
+  const since = (from: string | undefined): number => (from ? Date.parse(from) : web.now() - DAY);
   api.openapi(access, c => c.json(desk.grants(), 200));
+  api.openapi(rules, c => c.json(desk.hits(), 200));
   api.openapi(audit, c => {
-    const { from, limit } = c.req.valid('query');
-    return c.json(desk.audit(from ?? -1, limit ?? 200), 200);
+    const { from = -1, limit = 200, q, before = null } = c.req.valid('query');
+    return c.json(q ? desk.searchAudit(q, before, limit) : desk.audit(from, limit), 200);
   });
+  api.openapi(chain, c => c.json(desk.chain(), 200));
   api.openapi(health, c => c.json(desk.health(), 200));
-  api.openapi(timeline, c => c.json(desk.timeline(since(web, c.req.valid('query').from)), 200));
-  api.openapi(matrix, c => c.json(desk.matrix(since(web, c.req.valid('query').from)), 200));
+  api.openapi(timeline, c => c.json(desk.timeline(since(c.req.valid('query').from)), 200));
+  api.openapi(matrix, c => c.json(desk.matrix(since(c.req.valid('query').from)), 200));
   api.openapi(report, c => reportAnswer(web, c as unknown as Ask, c.req.valid('query')) as never);
 }
 

@@ -1,5 +1,5 @@
 /** What the descriptions of all routes share: how an answer is described, what may be refused, and who may ask. */
-import type { z } from '@hono/zod-openapi';
+import { createRoute, type RouteConfig, type z } from '@hono/zod-openapi';
 import { Problem } from './schemas.ts';
 
 export const answer = <S extends z.ZodType>(schema: S, description: string) => ({
@@ -31,3 +31,19 @@ export const deedRefusals = {
 
 export const security: Record<string, string[]>[] = [{ token: [] }, { session: [] }];
 export const deedSecurity: Record<string, string[]>[] = [{ token: [] }, { session: [], csrf: [] }];
+
+/** A route that only shows something. */
+export const shows = <P extends string, S extends z.ZodType, R extends NonNullable<RouteConfig['request']>>(
+  path: P,
+  summary: string,
+  schema: S,
+  request: R = {} as R,
+) =>
+  createRoute({
+    method: 'get',
+    path,
+    summary,
+    security,
+    request,
+    responses: { 200: answer(schema, summary), ...refusals },
+  });

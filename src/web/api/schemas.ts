@@ -3,7 +3,7 @@
  * The answers are the desk's own shapes; the compiler holds the two together where a route answers.
  */
 import { z } from '@hono/zod-openapi';
-import { STATES } from '../../incident.ts';
+import { EVENTS, STATES } from '../../incident.ts';
 import { StepSchema, VoteSchema } from '../../messages.ts';
 import { WEEK } from '../pages/report.ts';
 
@@ -39,6 +39,9 @@ const row = {
   updated: time,
   marks: z.array(z.enum(['inhibited', 'silenced', 'held'])),
   spark: z.array(z.number()).describe('denials per hour over the last 24 hours, oldest first'),
+  event: z.enum(EVENTS).optional(),
+  deed: z.string().nullable().optional().describe('what the plan would do'),
+  takenBy: z.string().nullable().optional().describe('the person who took it over'),
 };
 export const IncidentRow = z.object(row).openapi('Incident');
 
@@ -150,8 +153,12 @@ export const Health = z
     queue: z.object(upDown),
     mail: z.object({ ...upDown, pending: z.number() }),
     executor: z.string(),
-    agents: z.array(z.object({ host: z.string(), seen: time, files: z.number(), spooled: z.number() })),
+    agents: z.array(
+      z.object({ host: z.string(), seen: time, files: z.number(), spooled: z.number(), refused: z.number() }),
+    ),
     version: z.string(),
+    versions: z.record(z.string(), z.string()),
+    waiting: z.object({ jobs: z.number(), mails: z.number() }),
   })
   .openapi('Health');
 
@@ -166,8 +173,91 @@ export const AuditEntry = z
   })
   .openapi('AuditEntry');
 
-export const TimelinePoint = z.object({ hour: time, cause: z.string(), count: z.number() });
+export const Chain = z
+  .object({
+    entries: z.number(),
+    head: z.string().nullable(),
+    verified: z.number().describe('entries walked since the program started'),
+    at: time.nullable(),
+    bad: z.object({ seq: z.number(), why: z.string() }).nullable(),
+  })
+  .openapi('Chain');
+
+export const TimelinePoint = z.object({ hour: time, cause: z.string(), count: z.number() }).openapi('TimelinePoint');
 export const MatrixCell = z.object({ user: z.string(), ip: z.string(), count: z.number() });
+
+const page = <S extends z.ZodType>(rows: S) =>
+  z.object({ rows: z.array(rows), next: z.string().nullable().describe('`after` of the next page; null at the end') });
+
+export const People = page(
+  z.object({
+    name: z.string(),
+    account: z.string().describe('user: somebody with an account'),
+    denials: z.number().describe('in the last 30 days'),
+    addresses: z.number(),
+    first: time,
+    last: time,
+    blocked: z.string().nullable().describe("their open incident, when they can't work now"),
+    grants: z.number(),
+  }),
+).openapi('People');
+
+const changer = z.enum(['readmit', 'others']).nullable();
+export const Person = z
+  .object({
+    name: z.string(),
+    account: z.string().nullable(),
+    denials: z.number(),
+    first: time.nullable(),
+    last: time.nullable(),
+    timeline: z.array(TimelinePoint),
+    places: z.array(z.object({ ip: z.string(), count: z.number(), last: time })),
+    incidents: z.array(IncidentRow),
+    grants: z.array(Grant),
+    groups: z.array(
+      z.object({
+        group: z.string(),
+        host: z.string(),
+        since: time,
+        addedBy: changer,
+        until: time.nullable(),
+        removedBy: changer,
+      }),
+    ),
+    told: z.array(z.object({ at: time, cause: z.string() })),
+  })
+  .openapi('Person');
+
+export const Addresses = page(
+  z.object({
+    ip: z.string(),
+    denials: z.number(),
+    names: z.number(),
+    first: time,
+    last: time,
+    shared: z.boolean().describe('a login node or gateway that many honest people share'),
+  }),
+).openapi('Addresses');
+
+export const Address = z
+  .object({
+    ip: z.string(),
+    denials: z.number(),
+    first: time.nullable(),
+    last: time.nullable(),
+    shared: z.boolean(),
+    timeline: z.array(TimelinePoint),
+    people: z.array(z.object({ name: z.string(), account: z.string(), count: z.number(), last: time })),
+    incidents: z.array(IncidentRow),
+  })
+  .openapi('Address');
+
+export const Hits = z
+  .object({
+    lines: z.array(z.object({ event: z.string(), log: z.enum(['server', 'client']), lines: z.number(), last: time })),
+    causes: z.array(z.object({ cause: z.string(), incidents: z.number(), open: z.number(), last: time })),
+  })
+  .openapi('Hits');
 
 export const Me = z
   .object({
@@ -182,7 +272,10 @@ export const Me = z
 // ---------------------------------------------------------------- what comes in
 
 export const IncidentId = z.object({
-  id: z.string().max(64).openapi({ param: { name: 'id', in: 'path' }, example: '41' }),
+  id: z
+    .string()
+    .max(64)
+    .openapi({ param: { name: 'id', in: 'path' }, example: '41' }),
 });
 
 const flag = z.enum(['true', 'false', '1', '0']).transform(text => text === 'true' || text === '1');
@@ -204,7 +297,23 @@ export const AuditQuery = z.object({
   limit: whole('how many, at most 1000')
     .refine(n => n >= 1 && n <= 1000, 'from 1 to 1000')
     .optional(),
+  q: z.string().max(100).optional().describe('only entries that hold this text, the newest first'),
+  before: whole('with q: only entries below this one').optional(),
 });
+
+const limit = whole('how many, at most 500')
+  .refine(n => n >= 1 && n <= 500, 'from 1 to 500')
+  .optional();
+const afterPage = z.string().max(500).optional().describe('`next` of the page before');
+export const PeopleQuery = z.object({
+  account: z.enum(['user', 'other']).default('user').describe('other: names nobody has, and system accounts'),
+  q: z.string().max(64).optional().describe('names that begin so'),
+  after: afterPage,
+  limit,
+});
+export const PersonName = z.object({ name: z.string().max(200) });
+export const AddressesQuery = z.object({ after: afterPage, limit });
+export const AddressIp = z.object({ ip: z.string().max(64) });
 
 export const SinceQuery = z.object({
   from: z.iso.datetime({ offset: true }).optional().describe('since when; left out: 24 hours'),
@@ -229,6 +338,13 @@ export const SignedVote = VoteSchema.openapi('SignedVote');
 export const VoteBody = z
   .union([SessionVote, SignedVote])
   .describe("a vote signed with the person's own key; or, where the page may sign for people, the digest they saw");
+
+export const HandOverBody = z
+  .strictObject({
+    to: z.string().min(1).max(64).nullable().describe('who takes it over; null: back to Readmit'),
+    note: reason.default(''),
+  })
+  .openapi('HandOver');
 
 export const SilenceBody = z
   .strictObject({

@@ -5,7 +5,9 @@
 import type { IncidentDetail } from '../../desk.ts';
 import { isEnded } from '../../incident.ts';
 import { counted, type Html, html, type Part } from '../html.ts';
+import { standing } from '../rights.ts';
 import { decision } from './decision.ts';
+import { factWords } from './facts.ts';
 import { type Frame, page } from './frame.ts';
 import {
   addressLink,
@@ -15,9 +17,11 @@ import {
   near,
   otherMarks,
   personLink,
+  plainly,
   STATE_WORDS,
   sentence,
   stateMark,
+  timesSeen,
   valueWords,
   whole,
 } from './marks.ts';
@@ -33,8 +37,8 @@ export interface Notice {
 export function incidentPage(frame: Frame, incident: IncidentDetail, notice: Notice | null = null): Html {
   return page(
     frame,
-    incident.headline,
-    html`<nav class="crumbs" aria-label="Where you are"><a href="/">Now</a> <span aria-hidden="true">›</span> <span>${incident.id}</span></nav>
+    plainly(incident.headline),
+    html`<nav class="crumbs" aria-label="Where you are"><a href="/">Now</a> <span aria-hidden="true">›</span> <span>Incident ${incident.id}</span></nav>
 ${notice && html`<div class="notice ${notice.tone}" role="${notice.tone === 'act' ? 'alert' : 'status'}"><strong>${notice.title}</strong> ${notice.text}</div>`}
 <div class="lead"><div class="marks" data-live="state">${stateMark(incident.state)} ${otherMarks(incident.marks)}</div>
 <h1>${whole(incident.headline)}</h1>
@@ -42,26 +46,32 @@ ${notice && html`<div class="notice ${notice.tone}" role="${notice.tone === 'act
 <div class="incident">
 <div class="main">
 ${diagnosisCard(incident)}
-${adviceCard(incident)}
-${planCard(incident)}
+${incident.plan ? planCard(incident) : adviceCard(incident)}
+${incident.plan && adviceCard(incident)}
 </div>
 <aside aria-label="Decision">${decision(frame, incident)}</aside>
 <div class="main">
 ${seenCard(incident, frame.now)}
 ${historyCard(incident)}
 </div>
-</div>`,
+</div>
+${standing(frame.person, incident, frame.config, frame.now) === 'may' && html`<p class="jump"><a class="deed like-button" href="#decide">To the decision</a></p>`}`,
   );
 }
 
 function summary(incident: IncidentDetail, now: number): Html {
   const places = [...new Set(incident.pairs.flatMap(p => p.ip ?? []))];
   const shown = places.slice(0, 3).map(addressLink);
-  return html`${counted(incident.count, 'denial')} of ${incident.kind === 'user' ? personLink(incident.key) : counted(incident.users, 'person', 'people')} on ${incident.host}, the first ${near(incident.opened, now)}${shown.length > 0 && html`, from ${places.length > 3 ? html`${listed(shown.slice(0, 2))} and ${counted(places.length - 2, 'other address', 'other addresses')}` : listed(shown)}`}.`;
+  return html`${timesSeen(incident)} of ${whose(incident)} on ${incident.host}, the first ${near(incident.opened, now)}${shown.length > 0 && html`, from ${places.length > 3 ? html`${listed(shown.slice(0, 2))} and ${counted(places.length - 2, 'other address', 'other addresses')}` : listed(shown)}`}.`;
+}
+
+function whose({ kind, key, users }: IncidentDetail): Html | string {
+  if (kind === 'user') return personLink(key);
+  return kind === 'address' ? counted(users, 'name') : counted(users, 'person', 'people');
 }
 
 const where = (item: { source: string; at: string }): Html =>
-  html`<span class="source"><span class="mono">${item.source}</span> ${moment(item.at)}</span>`;
+  html`<span class="source"><span class="mono">${sentence(item.source)}</span> ${moment(item.at, 'second')}</span>`;
 
 function diagnosisCard({ diagnosis, state, kind, headline, cause }: IncidentDetail): Html {
   if (!diagnosis)
@@ -69,14 +79,30 @@ function diagnosisCard({ diagnosis, state, kind, headline, cause }: IncidentDeta
   const { evidence, ruledOut, unknown, also } = diagnosis;
   return html`<section class="card" aria-labelledby="why"><h2 id="why">Why</h2>
 <div data-live="diagnosis">
-<p class="cause"><strong>${diagnosis.title === headline ? capital(causeWords(diagnosis.cause)) : diagnosis.title}</strong> ${diagnosis.cause && html`<code>${diagnosis.cause}</code>`}</p>
+<p class="cause"><strong>${diagnosis.title === headline ? capital(causeWords(diagnosis.cause)) : whole(diagnosis.title)}</strong> ${diagnosis.cause && html`<code>${diagnosis.cause}</code>`}</p>
 <p class="faint">${sureness(diagnosis.confidence, unknown.length)}</p>
-<ul class="facts">${evidence.map(e => html`<li class="holds"><span class="verdict">holds</span><div><span class="fact">${e.fact}</span> <b>${valueWords(e.value)}</b>${where(e)}</div></li>`)}
-${also.map(other => html`<li class="holds"><span class="verdict">also</span><div><span class="fact">${causeWords(other.cause)}</span> <code>${other.cause}</code>${other.evidence.map(e => html`<span class="source">${e.fact}: <b>${valueWords(e.value)}</b> <span class="mono">${e.source}</span> ${moment(e.at)}</span>`)}</div></li>`)}
-${unknown.map(u => html`<li class="unknown"><span class="verdict">unknown</span><div><span class="fact">${u.fact}</span><span class="source">${u.because}</span></div></li>`)}</ul>
-${ruledOut.length > 0 && html`<details class="ruled"><summary>${counted(ruledOut.length, 'other cause')} ruled out</summary><ul class="facts">${ruledOut.map(r => html`<li class="out"><span class="verdict">ruled out</span><div><span class="fact">${causeWords(r.cause)}</span><span class="source">${r.because}</span></div></li>`)}</ul></details>`}
+<ul class="facts">${evidence.map(e => html`<li class="holds"><span class="verdict">holds</span><div>${factName(e.fact)} <b>${valueWords(e.value)}</b>${where(e)}</div></li>`)}
+${also.map(other => html`<li class="holds"><span class="verdict">also</span><div><span class="fact">${causeWords(other.cause)}</span> <code>${other.cause}</code>${other.evidence.map(e => html`<span class="source">${factWords(e.fact)}: <b>${valueWords(e.value)}</b> <span class="mono">${sentence(e.source)}</span> ${moment(e.at, 'second')}</span>`)}</div></li>`)}
+${diagnosis.cause === null && unknowns(unknown)}</ul>
+${ruledOut.length > 0 && html`<details class="ruled"><summary>${counted(ruledOut.length, 'other cause')} ruled out</summary><ul class="facts">${ruledOut.map(r => html`<li class="out"><span class="verdict">ruled out</span><div><span class="fact">${causeWords(r.cause)}</span><span class="source">${sentence(r.because)}</span></div></li>`)}</ul></details>`}
+${diagnosis.cause !== null && unknown.length > 0 && html`<details class="ruled"><summary>${counted(unknown.length, 'question')} without an answer</summary><ul class="facts">${unknowns(unknown)}</ul></details>`}
 </div></section>`;
 }
+
+type Unknown = NonNullable<IncidentDetail['diagnosis']>['unknown'];
+
+/** What could not be asked. Without a cause it is what to look at next; with one it is only said. */
+const unknowns = (unknown: Unknown): Html[] =>
+  unknown.map(
+    u =>
+      html`<li class="unknown"><span class="verdict">unknown</span><div>${factName(u.fact)}<span class="source">${sentence(u.because)}</span></div></li>`,
+  );
+
+/** In words, with the name the rules have for it beside it. */
+const factName = (fact: string): Html => {
+  const words = factWords(fact);
+  return html`<span class="fact">${words}</span>${words !== fact && html` <code class="name">${fact}</code>`}`;
+};
 
 function undiagnosed(state: IncidentDetail['state'], kind: IncidentDetail['kind'], cause: string | null): string {
   if (kind === 'address')
@@ -90,17 +116,26 @@ function undiagnosed(state: IncidentDetail['state'], kind: IncidentDetail['kind'
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 function sureness(confidence: number, unknown: number): string {
-  const share = `${Math.round(confidence * 100)} % of the facts this cause asks for were known`;
-  return unknown ? `${share}; ${counted(unknown, 'question')} stayed open.` : `${share}.`;
+  const share =
+    confidence === 1
+      ? 'Every fact this cause asks for was known'
+      : `${Math.round(confidence * 100)} % of the facts this cause asks for were known`;
+  return unknown && confidence < 1 ? `${share}; ${counted(unknown, 'question')} stayed open.` : `${share}.`;
 }
 
-function adviceCard({ diagnosis }: IncidentDetail): Html | false {
+function adviceCard({ diagnosis, plan }: IncidentDetail): Html | false {
   const advice = diagnosis?.advice;
   if (!advice) return false;
-  return html`<section class="card" aria-labelledby="advice"><h2 id="advice">${advice.to === 'user' ? `What ${diagnosis.user} has to do` : 'What an administrator has to do'}</h2>
-<p>${advice.text}</p>
+  const title =
+    advice.to === 'administrator'
+      ? 'What an administrator has to do'
+      : plan
+        ? `What ${diagnosis.user} is told when it is done`
+        : `What ${diagnosis.user} has to do`;
+  return html`<section class="card" aria-labelledby="advice"><h2 id="advice">${title}</h2>
+<p>${sentence(advice.text)}</p>
 ${advice.commands.map(command => html`<div class="command" data-copy><pre tabindex="0"><code>${command}</code></pre></div>`)}
-${advice.check && html`<p class="faint">Afterwards: ${advice.check}</p>`}
+${advice.check && html`<p class="faint">To see whether it helped: <code>${advice.check}</code></p>`}
 <p class="faint">Readmit never runs these commands itself.</p></section>`;
 }
 
@@ -109,22 +144,30 @@ function seenCard(incident: IncidentDetail, now: number): Html {
   return html`<section class="card" aria-labelledby="seen"><h2 id="seen">What was seen</h2>
 <div class="scroll" tabindex="0" role="group" aria-label="Denials by person, address and endpoint" data-live="pairs"><table>
 <thead><tr><th scope="col">Person</th><th scope="col">Address</th><th scope="col">Endpoint</th><th scope="col" class="number">Denials</th><th scope="col">Last</th><th scope="col">Said by</th></tr></thead>
-<tbody>${pairs.map(p => html`<tr><td>${p.user ? personLink(p.user) : '–'}</td><td>${p.ip ? addressLink(p.ip) : '–'}</td><td class="mono">${p.endpoint ?? '–'}</td><td class="number">${p.count}</td><td>${near(p.last, now)}</td><td>${trust(p.selfReported ? 'user-written' : 'server')}</td></tr>`)}</tbody></table></div>
+<tbody>${pairs.slice(0, PAIRS_SHOWN).map(p => pairRow(p, now))}</tbody></table></div>
+${pairs.length > PAIRS_SHOWN && html`<details><summary>${counted(pairs.length - PAIRS_SHOWN, 'more row')}</summary><div class="scroll" tabindex="0" role="group" aria-label="More denials by person, address and endpoint"><table>
+<thead><tr><th scope="col">Person</th><th scope="col">Address</th><th scope="col">Endpoint</th><th scope="col" class="number">Denials</th><th scope="col">Last</th><th scope="col">Said by</th></tr></thead><tbody>${pairs.slice(PAIRS_SHOWN).map(p => pairRow(p, now))}</tbody></table></div></details>`}
 ${
   samples.length > 0 &&
   html`<details><summary>${counted(samples.length, 'line')} as found in the log</summary>
 <p class="faint">Exactly as written; characters that would not show are made visible. A line marked <em>user-written</em> comes from a file its user can edit, and speaks for that user only.</p>
-<ul class="samples">${samples.map(s => html`<li><div class="meta">${trust(s.trust)} <span class="mono">${s.source}</span> byte ${s.offset} ${moment(s.at)}</div><pre tabindex="0"><code>${s.line}</code></pre></li>`)}</ul></details>`
+<ul class="samples">${samples.map(s => html`<li><div class="meta">${trust(s.trust)} <span class="mono">${s.source}</span> byte ${s.offset} ${moment(s.at, 'second')}</div><pre tabindex="0"><code>${s.line}</code></pre></li>`)}</ul></details>`
 }
 </section>`;
 }
+
+/** The rest is behind a fold: the list of a scanner's names is long and says the same. */
+const PAIRS_SHOWN = 12;
+
+const pairRow = (p: IncidentDetail['pairs'][number], now: number): Html =>
+  html`<tr><td>${p.user ? personLink(p.user) : '–'}</td><td>${p.ip ? addressLink(p.ip) : '–'}</td><td class="mono">${p.endpoint ?? '–'}</td><td class="number">${p.count}</td><td>${near(p.last, now)}</td><td>${trust(p.selfReported ? 'user-written' : 'server')}</td></tr>`;
 
 const trust = (label: 'server' | 'user-written'): Html => html`<span class="trust ${label}">${label}</span>`;
 
 function historyCard(incident: IncidentDetail): Html {
   const ended = isEnded(incident.state);
   return html`<section class="card" aria-labelledby="history"><h2 id="history">History</h2>
-<ol class="history" data-live="history">${incident.history.map(h => html`<li><span class="when">${moment(h.at)}</span><span><b>${h.who}</b> ${sentence(h.what)}</span></li>`)}
+<ol class="history" data-live="history">${incident.history.map(h => html`<li><span class="when">${moment(h.at, 'second')}</span><span><b>${h.who}</b> ${sentence(h.what)}</span></li>`)}
 ${incident.next && html`<li class="next"><span class="when">${ended ? 'after' : 'next'}</span><span>${sentence(incident.next)}</span></li>`}
 ${!incident.history.length && !incident.next && html`<li><span>${STATE_WORDS[incident.state][0]}</span></li>`}</ol></section>`;
 }

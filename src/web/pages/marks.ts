@@ -4,7 +4,7 @@
  */
 import type { IncidentRow } from '../../desk.ts';
 import type { FactValue, State } from '../../incident.ts';
-import { type Html, html, ownMarkup } from '../html.ts';
+import { counted, type Html, html, ownMarkup } from '../html.ts';
 
 /** `act`: someone must do something; `wait`: something is under way; `good`, `over`: nobody waits. */
 export type Tone = 'act' | 'wait' | 'good' | 'over';
@@ -24,7 +24,7 @@ export const STATE_WORDS: Record<State, [words: string, tone: Tone]> = {
   expired: ['no longer the case', 'over'],
   stale: ['plan out of date', 'wait'],
   undone: ['taken back', 'over'],
-  escalated: ['needs a person', 'act'],
+  escalated: ['needs a human', 'act'],
 };
 
 export function stateMark(state: State): Html {
@@ -40,27 +40,47 @@ const MARK_WORDS: Record<IncidentRow['marks'][number], string> = {
 export const otherMarks = (marks: IncidentRow['marks']): Html[] =>
   marks.map(m => html`<span class="state over" data-mark="${m}" title="${m}">${MARK_WORDS[m]}</span>`);
 
+/** `3 denials`; of anything else that was seen, how often it failed. */
+export const timesSeen = (row: Pick<IncidentRow, 'count' | 'event'>): string =>
+  counted(row.count, (row.event ?? 'denied') === 'denied' ? 'denial' : 'failed request');
+
 const two = (n: number): string => String(n).padStart(2, '0');
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-/** Exact; the script writes it in the reader's zone, the exact value stays on hover. */
-export function moment(iso: string | number, form: 'full' | 'hour' | 'day' = 'full'): Html {
+/**
+ * Exact; the script writes it in the reader's zone, the exact value stays on hover. `second` is for what happens many
+ * times a minute.
+ */
+export function moment(iso: string | number, form: 'full' | 'second' | 'hour' | 'day' = 'full'): Html {
   const at = new Date(iso);
   if (Number.isNaN(at.getTime())) return html`<span>${String(iso)}</span>`;
   const day = `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]}`;
   const hour = `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
-  const text = form === 'hour' ? hour : form === 'day' ? day : `${day} ${hour}`;
+  const exactly = `${day} ${hour}:${two(at.getUTCSeconds())}`;
+  const text = form === 'hour' ? hour : form === 'day' ? day : form === 'second' ? exactly : `${day} ${hour}`;
   const exact = at.toISOString();
   return html`<time datetime="${exact}" data-form="${form}" title="${exact}">${text}</time>`;
 }
 
-/** A headline whose names don't break at their hyphens. */
-export const whole = (text: string): Html =>
-  html`${text.split(/(\S*\w-\w\S*)/).map((part, i) => (i % 2 && part.length < 20 ? html`<span class="nowrap">${part}</span>` : part))}`;
+const TIMES = /(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)/;
 
 /** A sentence that may hold exact times: they become times of the page. */
 export const sentence = (text: string): Html =>
-  html`${text.split(/(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)/).map((part, i) => (i % 2 ? moment(part) : part))}`;
+  html`${text.split(TIMES).map((part, i) => (i % 2 ? moment(part) : part))}`;
+
+/** A headline: its times are times of the page, and its names don't break at their hyphens. */
+export const whole = (text: string): Html =>
+  html`${text.split(TIMES).map((part, i) => (i % 2 ? moment(part) : unbroken(part)))}`;
+
+const unbroken = (text: string): Html =>
+  html`${text.split(/(\S*\w-\w\S*)/).map((part, i) => (i % 2 && part.length < 20 ? html`<span class="nowrap">${part}</span>` : part))}`;
+
+/** A headline where only text may stand: a title. The times in it lose what nobody reads. */
+export const plainly = (text: string): string =>
+  text
+    .split(TIMES)
+    .map((part, i) => (i % 2 ? `${part.slice(0, 10)} ${part.slice(11, 16)} UTC` : part))
+    .join('');
 
 /** How long ago or in how long, roughly; the exact value on hover. */
 export function near(iso: string | number, now: number): Html {
@@ -88,7 +108,9 @@ function nearWords(ahead: number): string {
 export const causeWords = (cause: string | null): string =>
   cause ? cause.replace(/^[^/]*\//, '').replaceAll('-', ' ') : 'cause not known yet';
 
-export const valueWords = (value: FactValue): string => {
+export const valueWords = (value: FactValue): Html => sentence(plainValue(value));
+
+const plainValue = (value: FactValue): string => {
   if (value === null) return 'none';
   if (value === true) return 'yes';
   if (value === false) return 'no';

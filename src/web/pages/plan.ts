@@ -3,13 +3,25 @@
  * how it is taken back. Nothing is shortened here: what is voted on must be on the page.
  */
 import type { IncidentDetail } from '../../desk.ts';
-import type { Step } from '../../incident.ts';
+import type { State, Step } from '../../incident.ts';
 import { counted, type Html, html } from '../html.ts';
-import { moment, personLink } from './marks.ts';
+import { moment, personLink, sentence } from './marks.ts';
 
-export function planCard({ plan, id }: IncidentDetail): Html | false {
+const OFFERED: readonly State[] = ['proposed'];
+const UNDER_WAY: readonly State[] = ['approved', 'running'];
+const DONE: readonly State[] = ['verifying', 'propagating', 'resolved', 'not-effective', 'undone'];
+
+function titleOf(state: State): string {
+  if (OFFERED.includes(state)) return 'What will be done';
+  if (UNDER_WAY.includes(state)) return 'What is being done';
+  return DONE.includes(state) ? 'What was done' : 'What was proposed';
+}
+
+export function planCard({ plan, id, state }: IncidentDetail): Html | false {
   if (!plan) return false;
-  return html`<section class="card plan" aria-labelledby="plan" data-plan="${plan.digest}"><h2 id="plan">What will be done</h2>
+  const offered = OFFERED.includes(state);
+  return html`<section class="card plan" aria-labelledby="plan" data-plan="${plan.digest}"><h2 id="plan">${titleOf(state)}</h2>
+${titleOf(state) === 'What was proposed' && html`<p class="faint">It is not offered now; nothing of it was done unless the history says so.</p>`}
 <p class="cause">${plan.summary}</p>
 ${plan.managedBy && html`<p class="notice act">This target belongs to ${plan.managedBy}: Readmit does not change it. Export the plan with <code>readmit plan ${id} --format ${plan.managedBy === 'ansible' ? 'ansible' : 'shell'}</code>.</p>`}
 ${steps(plan.full)}
@@ -18,10 +30,10 @@ ${plan.subject && html`<div><dt>For</dt><dd>${personLink(plan.subject.user)}, ui
 ${targets(plan.full).map(([label, value]) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`)}
 <div><dt>Gains access</dt><dd>${people(plan.gains)}</dd></div>
 <div><dt>Loses access</dt><dd>${people(plan.loses)}</dd></div>
-<div><dt>Entitled by</dt><dd>${plan.entitlement ?? html`<strong>Nothing shows that this access is meant to be.</strong> Approving needs a reason.`}</dd></div>
-<div><dt>Valid until</dt><dd>${moment(plan.expires)}</dd></div>
+<div><dt>Entitled by</dt><dd>${plan.entitlement === null ? html`<strong>Nothing shows that this access is meant to be.</strong>${offered && plan.subject !== null && ' Approving needs a reason.'}` : sentence(plan.entitlement)}</dd></div>
+${offered && html`<div><dt>Valid until</dt><dd>${moment(plan.expires)}</dd></div>`}
 </dl>
-${plan.notes.length > 0 && html`<ul class="notes">${plan.notes.map(n => html`<li>${n}</li>`)}</ul>`}
+${plan.notes.length > 0 && html`<ul class="notes">${plan.notes.map(n => html`<li>${sentence(n)}</li>`)}</ul>`}
 <details><summary>How it is taken back</summary><p>${plan.undo}</p>${steps(plan.undoSteps)}</details>
 <p class="faint digest">Plan ${plan.serial}, digest <code>${plan.digest}</code></p>
 </section>`;

@@ -10,6 +10,8 @@
   const day = at => `${at.getDate()} ${MONTHS[at.getMonth()]}`;
   const hour = at => `${two(at.getHours())}:${two(at.getMinutes())}`;
   const full = at => `${day(at)} ${hour(at)}`;
+  const second = at => `${full(at)}:${two(at.getSeconds())}`;
+  const forms = { hour, day, second };
   const exact = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'long' });
   // How far the server's clock is ahead of this one: what is `near` is near on the server.
   const told = Number(document.body.dataset.now);
@@ -26,7 +28,7 @@
       const at = new Date(el.dateTime);
       if (Number.isNaN(at.getTime())) continue;
       const form = el.dataset.form;
-      const text = form === 'near' ? nearWords(at - Date.now() - skew) : (form === 'hour' ? hour : form === 'day' ? day : full)(at);
+      const text = form === 'near' ? nearWords(at - Date.now() - skew) : (forms[form] ?? full)(at);
       if (el.textContent !== text) el.textContent = text;
       if (form !== 'near' && !el.dataset.told) {
         el.dataset.told = '1';

@@ -1,0 +1,110 @@
+/** Whose name is it: the local file, NSS on a budget, and what never counts as a person. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import type { RunCommand } from '../../src/command.ts';
+import { Accounts } from '../../src/watch/accounts.ts';
+import { Homes } from '../../src/watch/homes.ts';
+import { PasswdFile } from '../../src/watch/passwd.ts';
+import { freshDir, removeDirs } from './lab.ts';
+
+afterAll(removeDirs);
+
+const LDAP = 'carol:x:3001:100::/home/carol:/bin/bash\nsvc:x:3002:100::/home/svc:/usr/sbin/nologin\n';
+
+function setUp(nss: (names: string[]) => string | null) {
+  const file = join(freshDir(), 'passwd');
+  writeFileSync(file, 'root:x:0:0::/root:/bin/sh\nalice:x:2001:100::/home/alice:/bin/bash\ndaemon:x:2:2::/:/usr/sbin/nologin\nlocked:x:2002:1::/home/l:/bin/false\nboss:x:2003:1::/home/boss:/bin/bash\n');
+  const clock = { now: 0 };
+  const asked: string[][] = [];
+  const run: RunCommand = async argv => {
+    asked.push(argv.slice(2));
+    const stdout = nss(argv.slice(2));
+    const base = { argv: [...argv], signal: null, stderr: '', ms: 1 };
+    return stdout === null ? { ...base, code: null, stdout: '', timedOut: true } : { ...base, code: stdout ? 0 : 2, stdout, timedOut: false };
+  };
+  const passwd = new PasswdFile(file, () => clock.now);
+  const accounts = new Accounts({ passwd, run, minUid: 1000, denyUsers: ['boss'], steady: () => clock.now });
+  const homes = new Homes({ passwd, run, minUid: 1000, pattern: null, steady: () => clock.now });
+  return { file, clock, asked, accounts, homes, of: async (...names: string[]) => Object.fromEntries(await accounts.of(new Set(names))) };
+}
+
+describe('accounts', () => {
+  test('the local file answers without asking anybody', async () => {
+    const { of, asked } = setUp(() => '');
+    expect(await of('alice', 'root', 'daemon', 'locked', 'boss')).toEqual({ alice: 'user', root: 'system', daemon: 'system', locked: 'system', boss: 'system' });
+    expect(asked).toEqual([]);
+  });
+
+  test('names of the directory are asked together, and remembered', async () => {
+    const { of, asked } = setUp(names => (names.includes('carol') ? LDAP : ''));
+    expect(await of('carol', 'svc', 'nobody-here')).toEqual({ carol: 'user', svc: 'system', 'nobody-here': 'unknown' });
+    expect(await of('carol', 'svc', 'nobody-here')).toEqual({ carol: 'user', svc: 'system', 'nobody-here': 'unknown' });
+    expect(asked).toEqual([['carol', 'svc', 'nobody-here']]);
+  });
+
+  test.each(['--root=/tmp', '-h', 'a b', 'ALICE;id', '$(id)', '', 'x'.repeat(40), 'a:b', 'a\nb'])('%j is never handed to a command', async name => {
+    const { of, asked } = setUp(() => '');
+    expect(await of(name)).toEqual({ [name]: 'unknown' });
+    expect(asked).toEqual([]);
+  });
+
+  test('a million invented names are a few questions', async () => {
+    const { of, asked, clock } = setUp(() => '');
+    for (let i = 0; i < 100; i++) {
+      await of(...Array.from({ length: 100 }, (_, k) => `fake${i}-${k}`));
+      clock.now += 10;
+    }
+    expect(asked.flat().length).toBeLessThanOrEqual(200 + 20);
+    expect(asked.length).toBeLessThan(30);
+  });
+
+  test('a directory that does not answer is left alone for a while, and nobody is called unknown for good', async () => {
+    let up = false;
+    const { of, asked, clock } = setUp(() => (up ? LDAP : null));
+    expect(await of('carol')).toEqual({ carol: 'unknown' });
+    expect(await of('carol')).toEqual({ carol: 'unknown' });
+    expect(asked).toHaveLength(1);
+    up = true;
+    clock.now += 11_000;
+    expect(await of('carol')).toEqual({ carol: 'user' });
+  });
+
+  test('a user made a minute ago is known', async () => {
+    const { of, clock, file } = setUp(() => '');
+    expect(await of('dave')).toEqual({ dave: 'unknown' });
+    writeFileSync(file, 'dave:x:2009:100::/home/dave:/bin/bash\n');
+    clock.now += 1000;
+    expect(await of('dave')).toEqual({ dave: 'user' });
+  });
+});
+
+describe('homes', () => {
+  test('of people, local and in the directory, each once; a new list only when there is one', async () => {
+    const { homes, clock, file } = setUp(names => (names.length === 0 ? LDAP : ''));
+    expect(await homes.read()).toEqual([
+      { owner: 'alice', dir: '/home/alice' },
+      { owner: 'locked', dir: '/home/l' },
+      { owner: 'boss', dir: '/home/boss' },
+      { owner: 'carol', dir: '/home/carol' },
+      { owner: 'svc', dir: '/home/svc' },
+    ]);
+    clock.now += 5000;
+    expect(await homes.read()).toBeNull();
+    writeFileSync(file, 'alice:x:2001:100::/home/alice:/bin/bash\nodd:x:2005:1::relative:/bin/sh\nall:x:2006:1::/:/bin/sh\n+::::::\n');
+    clock.now += 5000;
+    expect((await homes.read())?.map(h => h.owner)).toEqual(['alice', 'carol', 'svc']);
+  });
+
+  test('a directory that is away takes nobody away, nor does a passwd file that is empty for a moment', async () => {
+    let up = true;
+    const { homes, clock, file } = setUp(() => (up ? LDAP : null));
+    expect(await homes.read()).toHaveLength(5);
+    up = false;
+    clock.now += 700_000;
+    expect(await homes.read()).toBeNull();
+    writeFileSync(file, '');
+    clock.now += 5000;
+    expect(await homes.read()).toBeNull();
+  });
+});

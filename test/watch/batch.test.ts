@@ -1,0 +1,160 @@
+/** Batches: merged by key, bounded, contiguous, with one redacted sample each. */
+import { describe, expect, test } from 'vitest';
+import type { ParseChunk } from '../../src/incident.ts';
+import { Outbox, type When } from '../../src/watch/batch.ts';
+import { parseNames } from './lab.ts';
+
+const LIVE: When = { live: 'live' };
+const YEAR_9999 = 253_370_764_800_000;
+
+function outbox(parse: ParseChunk = parseNames): { out: Outbox; clock: { now: number }; spool: { batches: number; tallies: number } } {
+  const clock = { now: 1_800_000_000_000 };
+  const spool = { batches: 0, tallies: 0 };
+  const redact = (line: string): string => line.replace(/secret/g, '[redacted]');
+  const options = { host: 'h', parse, redact, now: () => clock.now, steady: () => clock.now, spool };
+  return { out: new Outbox({ id: 's', path: '/log', kind: 'server', owner: null }, 0, options), clock, spool };
+}
+
+const feed = (out: Outbox, text: string, when: When = LIVE): void => {
+  const bytes = Buffer.from(text);
+  out.take(bytes, 0, bytes.length, out.end, when);
+};
+
+/** Lines `MS NAME`: a parser whose lines have times. */
+const parseTimes: ParseChunk = (bytes, from, to, _source, sink) => {
+  let lines = 0;
+  for (let at = from; at < to; lines++) {
+    const end = bytes.indexOf(10, at);
+    const [time, user] = bytes.toString('utf8', at, end).split(' ');
+    sink({ event: 'denied', user: user ?? null, ip: null, endpoint: null, time: Number(time), selfReported: false, start: at, end });
+    at = end + 1;
+  }
+  return { lines, unparsed: 0, bad: 0 };
+};
+
+describe('a batch', () => {
+  test('the same people in the same words are one tally', () => {
+    const { out } = outbox();
+    feed(out, 'a;\nb;\na;\n');
+    const { batch } = out.next('easy')!;
+    expect(batch.tallies.map(t => [t.user, t.count, t.offset])).toEqual([
+      ['a', 2, 0],
+      ['b', 1, 3],
+    ]);
+    expect(batch).toMatchObject({ from: 0, to: 9, lines: 3 });
+  });
+
+  test('a sample is redacted, cut to 500 characters, and well-formed', () => {
+    const { out } = outbox((bytes, from, to, _s, sink) => {
+      sink({ event: 'denied', user: 'a', ip: null, endpoint: null, time: null, selfReported: false, start: from, end: to - 1 });
+      return { lines: 1, unparsed: 0, bad: 0 };
+    });
+    feed(out, `secret ${'\u{1F600}'.repeat(1000)}\n`);
+    const { sample } = out.next('easy')!.batch.tallies[0]!;
+    expect(sample.startsWith('[redacted] ')).toBe(true);
+    expect(sample.length).toBeLessThanOrEqual(500);
+    expect(sample.isWellFormed()).toBe(true);
+  });
+
+  test.each([
+    ['the year 9999', YEAR_9999],
+    ['before the beginning', -5],
+    ['the seventies', 1000],
+    ['an hour ahead', 1_800_000_000_000 + 3_600_000],
+    ['nonsense', Number.NaN],
+  ])('G19 a line that claims %s gets the time it was read', (_what, time) => {
+    const { out, clock } = outbox(parseTimes);
+    feed(out, `${time} a\n`);
+    expect(out.next('easy')!.batch.tallies[0]).toMatchObject({ first: clock.now, last: clock.now, approximate: false });
+  });
+
+  test('a line with a sane time keeps it, also when it is read late', () => {
+    const { out, clock } = outbox(parseTimes);
+    const then = clock.now - 86_400_000;
+    feed(out, `${then} a\n`, { live: 'catching-up', from: 1, to: 2 });
+    expect(out.next('easy')!.batch.tallies[0]).toMatchObject({ first: then, last: then, approximate: false });
+  });
+
+  test('what was found and what is read live are not mixed', () => {
+    const { out } = outbox();
+    feed(out, 'a;\n', { live: 'catching-up', from: 100, to: 200 });
+    feed(out, 'a;\n');
+    const { batch } = out.next('easy')!;
+    expect(batch).toMatchObject({ approximate: true, to: 3 });
+    expect(batch.tallies[0]).toMatchObject({ first: 100, last: 200, approximate: true });
+    out.ack(3);
+    expect(out.next('easy')!.batch).toMatchObject({ approximate: false, from: 3, to: 6 });
+  });
+
+  test('100,000 different names: no batch holds more than 2,000, none is lost, the lines are right', () => {
+    const { out, spool } = outbox();
+    feed(out, Array.from({ length: 100_000 }, (_, i) => `name${i};\n`).join(''));
+    expect(spool.tallies).toBe(100_000);
+    let names = 0;
+    let lines = 0;
+    let at = 0;
+    for (let draft = out.next('hurry'); draft; draft = out.next('hurry')) {
+      const { batch } = draft;
+      expect(batch.from).toBe(at);
+      expect(batch.tallies.length).toBeLessThanOrEqual(2000);
+      names += batch.tallies.length;
+      lines += batch.lines;
+      at = batch.to;
+      out.ack(batch.to);
+    }
+    expect([names, lines]).toEqual([100_000, 100_000]);
+    expect(spool).toEqual({ batches: 0, tallies: 0 });
+  });
+
+  test('a batch spans at most 8 MiB and a chunk of the file', () => {
+    const { out } = outbox();
+    const chunk = `${'x'.repeat(1000)}\n`.repeat(1000);
+    for (let i = 0; i < 20; i++) feed(out, chunk);
+    const { batch } = out.next('hurry')!;
+    expect(batch.to - batch.from).toBeLessThanOrEqual((8 << 20) + (64 << 10));
+  });
+});
+
+describe('an acknowledgement', () => {
+  test('of a later batch that is held covers the ones before it', () => {
+    const { out } = outbox();
+    feed(out, 'a;\n', { live: 'catching-up', from: 1, to: 2 });
+    feed(out, 'b;\n');
+    out.next('easy');
+    expect(out.ack(3)).toBe('moved');
+    out.next('easy');
+    expect(out.ack(6)).toBe('moved');
+    expect(out.idle).toBe(true);
+  });
+
+  test('behind us is believed when it is said twice', () => {
+    const { out } = outbox();
+    feed(out, 'a;\n');
+    out.next('easy');
+    out.ack(3);
+    expect(out.ack(0)).toBe('known');
+    expect(out.ack(0)).toBe('elsewhere');
+  });
+
+  test('ahead of us is believed at once', () => {
+    const { out } = outbox();
+    feed(out, 'a;\n');
+    out.next('easy');
+    expect(out.ack(2)).toBe('elsewhere');
+    expect(out.ack(300)).toBe('elsewhere');
+  });
+
+  test('what can not be read any more is spanned, so that what is held can follow', () => {
+    const { out, clock } = outbox();
+    feed(out, 'a;\n');
+    out.next('easy');
+    out.ack(3);
+    feed(out, 'b;\n');
+    expect(out.bridge(0)).toBe(3);
+    const { batch } = out.next('easy')!;
+    expect(batch).toMatchObject({ from: 0, to: 3, lines: 0, tallies: [] });
+    out.ack(3);
+    clock.now += 1;
+    expect(out.next('easy')!.batch).toMatchObject({ from: 3, to: 6 });
+  });
+});
