@@ -84,7 +84,3 @@ function readValue(written: string): string | null {
   // What would look like a separator is written as an escape again, so that two different names never look alike.
   return value === '' ? null : dnValue(value);
 }
-
-/** Below which entry a site's groups lie, and its people. */
-export const groupBaseOf = (ldap: { base: string; groupBase: string | null }): string => ldap.groupBase ?? ldap.base;
-export const userBaseOf = (ldap: { base: string; userBase: string | null }): string => ldap.userBase ?? ldap.base;

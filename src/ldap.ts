@@ -4,10 +4,10 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import { connect, isIP } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Client, Entry, Filter } from 'ldapts';
-import type { LdapConfig } from './config.ts';
-import { groupBaseOf, isBelow, sameDn, userBaseOf } from './dn.ts';
+import { isBelow, sameDn } from './dn.ts';
+import { groupBaseOf, type LdapConfig, userBaseOf } from './ldap-config.ts';
 
 /**
  * `away`: no connection, nothing was sent. `refused`: the server, or we ourselves, said no. `lost`: the connection broke
@@ -105,21 +105,53 @@ interface Line {
   end(): void;
 }
 
-/**
- * Connects, with TLS where the site asks for it. The client library opens a new connection by itself when one was lost,
- * without the TLS that was agreed and without a name: so the doors it could use are locked after the first.
- */
+/** Connects, with TLS where the site asks for it. All that is said over the line must fit into the time limit. */
 async function openLine(ldap: LdapConfig, limitMs: number): Promise<Line> {
   const ldapts = await import('ldapts');
   const host = new URL(ldap.url).hostname.replace(/^\[|\]$/g, '');
   const tls = { host, ...(isIP(host) ? {} : { servername: host }), ...trusted(ldap), rejectUnauthorized: true };
+  const client = clientOf(ldapts, ldap, tls, limitMs);
+  const inTime = untilDeadline(ldap, limitMs);
+  const end = (): void => void client.unbind().catch(() => {});
+  const codeOf = (error: unknown): number | null => (error instanceof ldapts.ResultCodeError ? error.code : null);
+  try {
+    await inTime(ldap.startTls ? client.startTLS(tls) : reach(client, ldapts));
+  } catch (error) {
+    end();
+    const code = codeOf(error);
+    throw new DirectoryFault(code === null ? 'away' : 'refused', `${ldap.url}: ${words(error)}`, code);
+  }
+  const send: Line['send'] = async (what, ask) => {
+    try {
+      if (!client.isConnected) throw lost(ldap);
+      return await inTime(ask(client));
+    } catch (error) {
+      if (error instanceof DirectoryFault) throw error;
+      const code = codeOf(error);
+      const kind = code === null ? 'lost' : NOT_NOW.includes(code) ? 'away' : 'refused';
+      throw new DirectoryFault(kind, `${what}: ${words(error)}`, code);
+    }
+  };
+  const bind: Line['bind'] = ({ dn, password }) =>
+    send(`${ldap.url} did not take the name and password of ${dn}`, c => c.bind(dn, password));
+  return { ldapts, bind, send, end };
+}
+
+const lost = ({ url }: LdapConfig, why = 'the connection was lost'): DirectoryFault =>
+  new DirectoryFault('lost', `${url}: ${why}`);
+
+/**
+ * The library opens a new connection by itself when one was lost, without the TLS that was agreed and without a name: so
+ * the doors it could use are locked after the first.
+ */
+function clientOf(ldapts: Ldapts, ldap: LdapConfig, tls: ConnectionOptions, limitMs: number): Client {
   let opened = false;
   const once = <T>(open: () => T): T => {
-    if (opened) throw new DirectoryFault('lost', `${ldap.url}: the connection was lost`);
+    if (opened) throw lost(ldap);
     opened = true;
     return open();
   };
-  const client = new ldapts.Client({
+  return new ldapts.Client({
     url: ldap.url,
     timeout: limitMs,
     connectTimeout: limitMs,
@@ -129,11 +161,14 @@ async function openLine(ldap: LdapConfig, limitMs: number): Promise<Line> {
       // With startTLS the library hands over the socket that is open already.
       ldap.startTls ? connectTls(...args) : once(() => connectTls(...args))) as typeof connectTls,
   });
-  const end = (): void => void client.unbind().catch(() => {});
+}
+
+/** Makes the function that waits for something, but no longer than until this moment's deadline. */
+function untilDeadline(ldap: LdapConfig, limitMs: number): <T>(work: Promise<T>) => Promise<T> {
   const deadline = AbortSignal.timeout(limitMs);
-  const inTime = async <T>(work: Promise<T>): Promise<T> => {
+  return async work => {
     const late = Promise.withResolvers<never>();
-    const tooLate = (): void => late.reject(new DirectoryFault('lost', `${ldap.url}: no answer within ${limitMs} ms`));
+    const tooLate = (): void => late.reject(lost(ldap, `no answer within ${limitMs} ms`));
     if (deadline.aborted) tooLate();
     deadline.addEventListener('abort', tooLate, { once: true });
     try {
@@ -142,27 +177,6 @@ async function openLine(ldap: LdapConfig, limitMs: number): Promise<Line> {
       deadline.removeEventListener('abort', tooLate);
     }
   };
-  try {
-    await inTime(ldap.startTls ? client.startTLS(tls) : reach(client, ldapts));
-  } catch (error) {
-    end();
-    const code = error instanceof ldapts.ResultCodeError ? error.code : null;
-    throw new DirectoryFault(code === null ? 'away' : 'refused', `${ldap.url}: ${words(error)}`, code);
-  }
-  const send: Line['send'] = async (what, ask) => {
-    try {
-      if (!client.isConnected) throw new DirectoryFault('lost', `${ldap.url}: the connection was lost`);
-      return await inTime(ask(client));
-    } catch (error) {
-      if (error instanceof DirectoryFault) throw error;
-      const code = error instanceof ldapts.ResultCodeError ? error.code : null;
-      const kind = code === null ? 'lost' : NOT_NOW.includes(code) ? 'away' : 'refused';
-      throw new DirectoryFault(kind, `${what}: ${words(error)}`, code);
-    }
-  };
-  const bind: Line['bind'] = ({ dn, password }) =>
-    send(`${ldap.url} did not take the name and password of ${dn}`, c => c.bind(dn, password));
-  return { ldapts, bind, send, end };
 }
 
 /** Connecting is part of every first request; whatever a server answers to a question about its root, it is there. */

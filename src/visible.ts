@@ -14,7 +14,9 @@ export const visible = (text: string): string => text.replace(UNSAFE, escaped);
 
 /** The same JSON, in which such characters are written as `\u…`: whoever prints it does not obey it. */
 export const inertJson = (json: string): string =>
-  json.replace(UNSAFE, char => (char === '\n' ? char : Array.from({ length: char.length }, (_, i) => unit(char, i)).join('')));
+  json.replace(UNSAFE, char =>
+    char === '\n' ? char : Array.from({ length: char.length }, (_, i) => unit(char, i)).join(''),
+  );
 
 const unit = (char: string, i: number): string => `\\u${char.charCodeAt(i).toString(16).padStart(4, '0')}`;
 

@@ -138,7 +138,7 @@ const COMMANDS: Record<string, () => Promise<void> | void> = {
   submit: async () => {
     const text = await jobFile(needed('a job file'));
     const { body } = await call('POST', '/api/v1/jobs/submit', text);
-    logLine(home, 'INFO', `HTTP 200 from scheduler: ${JSON.stringify({ id: body.id })}`);
+    logLine(home, 'INFO', `accepted by scheduler: ${JSON.stringify({ id: body.id })}`);
     say(`Job submitted: ${body.id}`);
   },
   status: async () => {

@@ -5,8 +5,9 @@
 import { findCommand } from '../command.ts';
 import type { Config } from '../config.ts';
 import { planDigest } from '../digest.ts';
-import { groupBaseOf, isBelow, userBaseOf } from '../dn.ts';
+import { isBelow } from '../dn.ts';
 import type { Tier } from '../incident.ts';
+import { groupBaseOf, userBaseOf } from '../ldap-config.ts';
 import { modifyRecord } from '../ldif.ts';
 import type { Order } from '../messages.ts';
 import { GROUP_NAME, type Group, NAME, type Person } from './accounts.ts';

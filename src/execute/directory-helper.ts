@@ -4,7 +4,6 @@
  * changes anything, and reads the value back afterwards. Effects: network, the password's file.
  */
 import { readFileSync } from 'node:fs';
-import type { LdapConfig } from '../config.ts';
 import { sameDn } from '../dn.ts';
 import {
   type Credential,
@@ -15,6 +14,7 @@ import {
   VALUE_EXISTS,
   withDirectory,
 } from '../ldap.ts';
+import type { LdapConfig } from '../ldap-config.ts';
 import { Answer, Question } from './directory-question.ts';
 
 const STDIN = 0;
@@ -72,27 +72,24 @@ async function change(
     const so = error.code === (what === 'add' ? VALUE_EXISTS : NO_SUCH_VALUE);
     result = so ? 'already' : error.kind === 'lost' ? 'lost' : 'refused';
   }
-  const again = result === 'lost' ? null : directory;
-  const member = await readBack(again, entry.dn, value, ldap, credential);
+  const member = await readBack([
+    () => directory.holds(entry.dn, value),
+    // Where that conversation broke, or took all its time, a new one is asked.
+    () => withDirectory(ldap, credential, fresh => fresh.holds(entry.dn, value)),
+  ]);
   return { kind: 'changed', result, member, why };
 }
 
-/** What is there now, over the same conversation or, where that broke, over a new one; null when nobody can say. */
-async function readBack(
-  directory: Directory | null,
-  dn: string,
-  value: string,
-  ldap: LdapConfig,
-  credential: Credential,
-): Promise<boolean | null> {
-  try {
-    return directory
-      ? await directory.holds(dn, value)
-      : await withDirectory(ldap, credential, fresh => fresh.holds(dn, value));
-  } catch (error) {
-    if (error instanceof DirectoryFault) return null;
-    throw error;
+/** What is there now, by the first way that gives an answer; null when none does. */
+async function readBack(ways: (() => Promise<boolean>)[]): Promise<boolean | null> {
+  for (const ask of ways) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof DirectoryFault)) throw error;
+    }
   }
+  return null;
 }
 
 const short = (error: Error): string => error.message.slice(0, 1000);

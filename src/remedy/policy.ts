@@ -21,7 +21,7 @@ export function mayChangeUser(user: string, facts: Facts, config: Config): Rule 
   if (uid < config.watch.minUid)
     return { refused: `watch.minUid: ${user} has uid ${uid}; nobody below ${config.watch.minUid} is ever changed` };
   if (config.policy.denyUsers.includes(user)) return { refused: `policy.denyUsers: ${user} is never changed` };
-  const groups = [...(facts.list('groups.nss') ?? []), ...(facts.list('groups.file') ?? [])];
+  const groups = ['groups.nss', 'groups.file', 'groups.directory'].flatMap(name => facts.list(name) ?? []);
   const elevated = [...config.scheduler.elevatedGroups, 'root', 'wheel', 'sudo'].find(g => groups.includes(g));
   if (elevated) return { refused: `scheduler.elevatedGroups: ${user} is in ${elevated}; such people are not changed` };
   return null;

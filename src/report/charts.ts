@@ -120,7 +120,9 @@ class Sheet {
   grid(): Markup[] {
     const { top, step } = this.#scale;
     const { left } = ROOM[this.words];
-    return Array.from({ length: top / step + 1 }, (_, i) => i * step).map(v => {
+    // The HTML around a picture draws the ground itself.
+    const from = this.words === 'beside' ? 1 : 0;
+    return Array.from({ length: top / step + 1 - from }, (_, i) => (i + from) * step).map(v => {
       const line = markup`<line class="grid" x1="${left}" x2="${WIDTH}" y1="${this.y(v)}" y2="${this.y(v)}" stroke="#e3e7ec"/>`;
       if (this.words === 'beside') return line;
       return markup`${line}<text class="tick" x="${left - 8}" y="${this.y(v) + 4}" text-anchor="end" fill="#5b6675">${v}</text>`;

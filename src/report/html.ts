@@ -40,9 +40,9 @@ const STYLES = {
   key: 'vertical-align:top;font-weight:normal;border-bottom:1px solid #e3e7ec',
   label: `padding:3px 12px 3px 0;${FONT};font-size:13px;line-height:18px;color:#5b6675;white-space:nowrap`,
   figure: `padding:3px 10px 3px 0;${FONT};font-size:13px;line-height:18px;color:#1c2430;text-align:right;white-space:nowrap`,
-  legend: `margin:6px 0 0;${FONT};font-size:13px;line-height:20px;color:#5b6675`,
+  legend: `margin:10px 0 0;${FONT};font-size:13px;line-height:20px;color:#5b6675`,
   axis: `padding:6px 2px 0;${FONT};font-size:12px;line-height:16px;color:#5b6675;text-align:center;vertical-align:top;border-top:1px solid #c9d0d8`,
-  swatch: 'display:inline-block;width:10px;height:10px;border-radius:2px',
+  swatch: 'display:inline-block;width:10px;height:10px;border-radius:2px;font-size:1px;line-height:10px',
   link: 'color:#0b5cad',
 } as const;
 type Name = keyof typeof STYLES;
@@ -119,7 +119,7 @@ const legend = (report: WeekReport, dress: Dress): Markup =>
 const mailLegend = (report: WeekReport): Markup =>
   markup`<p${look('mail', 'legend')}>${layersOf(report).map(
     l =>
-      markup`<span style="${trusted(STYLES.swatch)};background:${l.colour}">&nbsp;</span> ${l.label} ${l.total} &#160; `,
+      markup`<span style="white-space:nowrap"><span style="${trusted(STYLES.swatch)};vertical-align:4px;background:${l.colour}">&nbsp;</span> ${l.label} ${l.total}</span> &#160; `,
   )}</p>`;
 
 /** More columns than this leave no room for what is said below each. */

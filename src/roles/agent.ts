@@ -33,6 +33,8 @@ import { makeFeed } from './feed.ts';
 import { Teardown } from './teardown.ts';
 
 const HEALTH_EVERY_MS = 5000;
+/** The executor is asked more rarely than it waits before it leaves, so that it can. */
+const EXECUTOR_EVERY_MS = 60_000;
 const SNAPSHOT_EVERY_MS = 1000;
 
 export async function agent(config: Config, log: Logger, signal: AbortSignal): Promise<void> {
@@ -77,6 +79,7 @@ export async function agent(config: Config, log: Logger, signal: AbortSignal): P
     sender.onUp(hello);
     await feed.start();
 
+    const executorStatus = seldom(executor.status, EXECUTOR_EVERY_MS, now);
     const health = async (): Promise<void> => {
       const { sources, files, spooled, refused } = feed.health();
       await send({
@@ -89,7 +92,7 @@ export async function agent(config: Config, log: Logger, signal: AbortSignal): P
           files,
           spooled,
           refused,
-          executor: await executor.status(),
+          executor: await executorStatus(),
         },
       }).catch(() => {});
     };
@@ -115,6 +118,19 @@ export async function agent(config: Config, log: Logger, signal: AbortSignal): P
   } finally {
     await teardown.run(log);
   }
+}
+
+/** Asks at most so often; a bad answer is asked again at once. */
+function seldom(ask: () => Promise<string>, everyMs: number, now: () => number): () => Promise<string> {
+  let answer = '';
+  let asked = Number.NEGATIVE_INFINITY;
+  return async () => {
+    if (answer !== 'ok' || now() - asked >= everyMs) {
+      asked = now();
+      answer = await ask();
+    }
+    return answer;
+  };
 }
 
 /** Looks at the files every second and takes a snapshot when one changed, or a minute has passed; sends what is new. */

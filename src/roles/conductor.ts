@@ -653,7 +653,7 @@ export class Conductor {
             incident: i.id,
             payload: { letter: 'failed', incident: i.id },
           });
-          if (verdict.state === 'failed') this.#putConfigBack(i, at);
+          if (verdict.state === 'failed' && isUnwell(message.facts)) this.#putConfigBack(i, at);
           return;
         default:
           verdict.state satisfies never;
@@ -709,6 +709,10 @@ export class Conductor {
       });
   }
 }
+
+/** Seen to be unwell: that nobody could ask is no reason to take anything back. */
+const isUnwell = (facts: Message<'verified'>['facts']): boolean =>
+  Object.values(facts).some(list => list.some(f => f.fact === 'scheduler.health4' && f.known && f.value !== 'healthy'));
 
 const enqueueSeen = (store: Store, id: string): boolean =>
   store.get("SELECT 1 FROM outbox WHERE incident = ? AND substr(key, 1, 5) = 'tell-'", Number(id)) !== undefined;

@@ -61,10 +61,10 @@ export const mailCarrier =
       if (pointless) return pointless;
       const verdict = judgeAlert(p.now(), sentSince(p.store, 'mail', p.now() - HOUR, 'alert-'), p.config.mail.perHour);
       if (verdict.verdict !== 'send') {
-      // At the next quarter of an hour, whatever else is folded until then: one digest for all of it.
-      const due = (Math.floor(p.now() / DIGEST_EVERY) + 1) * DIGEST_EVERY;
-      enqueue(p.store, p.now(), { key: `digest-${due}`, channel: 'mail', payload: { letter: 'digest' }, due });
-      return 'folded';
+        // At the next quarter of an hour, whatever else is folded until then: one digest for all of it.
+        const due = (Math.floor(p.now() / DIGEST_EVERY) + 1) * DIGEST_EVERY;
+        enqueue(p.store, p.now(), { key: `digest-${due}`, channel: 'mail', payload: { letter: 'digest' }, due });
+        return 'folded';
       }
     }
     const letter = await write(p, payload, i, paper);

@@ -6,11 +6,14 @@
 export class Descriptors<T> {
   #limit: number;
   #close: (holder: T) => void;
+  #inUse: (holder: T) => boolean;
   #open = new Map<T, 'pinned' | 'free'>();
 
-  constructor(limit: number, close: (holder: T) => void) {
+  /** @param inUse somebody reads from it at this moment: it is not closed */
+  constructor(limit: number, close: (holder: T) => void, inUse: (holder: T) => boolean = () => false) {
     this.#limit = Math.max(4, limit);
     this.#close = close;
+    this.#inUse = inUse;
   }
 
   get size(): number {
@@ -21,15 +24,11 @@ export class Descriptors<T> {
   use(holder: T, pin: 'pinned' | 'free'): void {
     this.#open.delete(holder);
     this.#open.set(holder, pin);
-    if (this.#open.size <= this.#limit) return;
-    for (const [other, kind] of this.#open) {
-      if (this.#open.size <= this.#limit) return;
-      if (kind === 'free' && other !== holder) this.release(other);
-    }
-    for (const [other] of this.#open) {
-      if (this.#open.size <= this.#limit) return;
-      if (other !== holder) this.release(other);
-    }
+    for (const kind of ['free', 'pinned'] as const)
+      for (const [other, its] of this.#open) {
+        if (this.#open.size <= this.#limit) return;
+        if (its === kind && other !== holder && !this.#inUse(other)) this.release(other);
+      }
   }
 
   release(holder: T): void {
@@ -37,8 +36,9 @@ export class Descriptors<T> {
     this.#close(holder);
   }
 
-  /** Closes what nobody used since the last call but one: at rest, no file is held open. */
+  /** Closes what may be closed and is not to be kept: at rest, no file is held open. */
   trim(keep: (holder: T) => boolean): void {
-    for (const [holder, kind] of this.#open) if (kind === 'free' && !keep(holder)) this.release(holder);
+    for (const [holder, kind] of this.#open)
+      if (kind === 'free' && !keep(holder) && !this.#inUse(holder)) this.release(holder);
   }
 }

@@ -13,6 +13,10 @@ import type { Known } from './position.ts';
 /** What a reading turn found. `changed`: the bytes before the position are not the ones that were read. */
 export type Reading = 'end' | 'more' | 'changed';
 
+export interface Reader {
+  readonly polling: 'yes' | 'no';
+}
+
 export class Source {
   /** Null while there is no complete first line. */
   id: string | null = null;
@@ -44,15 +48,18 @@ export class Source {
   /** The record of this life is on disk: it may be spoken of to serve. */
   recorded: 'yes' | 'no' = 'no';
   outbox: Outbox | null = null;
+  /** Who reads it: while it does, the file is not closed. */
+  readonly reader: Reader;
 
-  constructor(key: string, name: string | null) {
+  constructor(key: string, name: string | null, reader: Reader) {
     this.keys = [key];
     this.name = name;
+    this.reader = reader;
   }
 
   /** The same source again, from what the checkpoint knows. */
-  static from(known: Known, ref: Omit<SourceRef, 'id'>, options: OutboxOptions): Source {
-    const source = new Source(known.keys[0] ?? parseId(known.id)?.key ?? '', null);
+  static from(known: Known, ref: Omit<SourceRef, 'id'>, options: OutboxOptions, reader: Reader): Source {
+    const source = new Source(known.keys[0] ?? parseId(known.id)?.key ?? '', null, reader);
     source.keys = [...known.keys];
     source.marks = [...known.marks];
     source.end = known.end;
@@ -78,6 +85,12 @@ export class Source {
     return { id, committed: this.outbox.committed, marks, end, keys: this.keys.slice(-8), mtime, birth, at: now };
   }
 
+  /** A descriptor that should stay: its file may have no name any more, and serve has not got everything. */
+  get pin(): 'pinned' | 'free' {
+    return this.standing === 'rotated' && (!this.settledUp || this.name === null) ? 'pinned' : 'free';
+  }
+
+  /** Nothing is held for serve. */
   get settledUp(): boolean {
     return this.outbox?.idle ?? true;
   }

@@ -6,11 +6,12 @@ import type { Batch } from '../messages.ts';
 import type { OutboxOptions } from './batch.ts';
 import { Descriptors } from './descriptors.ts';
 import { parseId } from './identity.ts';
+import type { Shared } from './lives.ts';
 import type { Place } from './place.ts';
 import type { Checkpoint, Known, PathRecord } from './position.ts';
 import type { Source } from './source.ts';
 import type { Surveyed } from './survey.ts';
-import { type Shared, Tail, type Turn } from './tail.ts';
+import { Tail, type Turn } from './tail.ts';
 
 export interface TailerOptions extends Omit<OutboxOptions, 'spool'> {
   checkpoint: Checkpoint;
@@ -57,10 +58,13 @@ export class Tailer {
       ...rest,
       spool: this.spool,
       lost,
-      descriptors: new Descriptors<Source>(descriptors, source => source.close()),
+      descriptors: new Descriptors<Source>(
+        descriptors,
+        source => source.close(),
+        source => source.reader.polling === 'yes',
+      ),
       borrow: () => this.#buffers.pop() ?? Buffer.allocUnsafeSlow(length),
       giveBack: buffer => this.#buffers.push(buffer),
-      named: (source, tail) => this.#named(source, tail),
       generation: (key, fp) => this.#generations.get(`${key}-${fp}`) ?? 0,
       mayRead: source => this.#mayRead(source, spool),
       strangers: { any: () => this.#strangers.length > 0, of: (files, path, recorded) => this.#claim(files, path, recorded) },
@@ -82,7 +86,7 @@ export class Tailer {
   watch(place: Place): Tail {
     const known = this.tails.get(place.path);
     if (known) return known;
-    const tail = new Tail(place, this.shared, this.#records.get(place.path) ?? null);
+    const tail = new Tail(place, this.shared, this.#named, this.#records.get(place.path) ?? null);
     this.#records.delete(place.path);
     this.tails.set(place.path, tail);
     return tail;
@@ -92,7 +96,7 @@ export class Tailer {
   unwatch(path: string): void {
     const tail = this.tails.get(path);
     if (!tail) return;
-    for (const source of [...tail.sources, ...tail.past]) {
+    for (const source of tail.all) {
       if (source.id) this.#sources.delete(source.id);
       for (const set of [this.#busy, this.#moved, this.#unrecorded]) set.delete(source);
       source.outbox?.restart(source.outbox.committed);
@@ -165,7 +169,7 @@ export class Tailer {
       tail.again(source, committed);
     }
     if (!source.settledUp) this.#holds(source);
-    this.shared.checkpoint.changed(tail.place.path, tail.record);
+    tail.moved();
     return tail;
   }
 
@@ -212,10 +216,10 @@ export class Tailer {
     return batches < most && tallies < TALLIES && own < BATCHES_OF_ONE ? 'yes' : 'no';
   }
 
-  #named(source: Source, tail: Tail): void {
+  #named = (source: Source, tail: Tail): void => {
     this.#sources.set(source.id!, { source, tail });
     this.#remember(source.id!);
-  }
+  };
 
   #remember(id: string): void {
     const part = parseId(id);

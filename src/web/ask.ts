@@ -6,13 +6,14 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import { getCookie } from 'hono/cookie';
 import type { Config } from '../config.ts';
-import type { Desk, IncidentDetail } from '../desk.ts';
+import type { Desk, IncidentDetail, Person } from '../desk.ts';
 import { NotFound } from '../incident.ts';
 import type { ApiParts } from './api/parts.ts';
 import type { Assets } from './assets.ts';
 import type { Live } from './live.ts';
 import type { Bare, Frame } from './pages/frame.ts';
 import type { WeekReport } from './pages/report.ts';
+import type { RulesParts } from './pages/rules.ts';
 import type { Sessions, SignedIn } from './session.ts';
 
 /** What a program's log has to offer; pino's has. Messages are constants, everything else is a field. */
@@ -28,6 +29,12 @@ export interface Extra {
   api?: ApiParts;
   /** The report of a week (`2026-W47`; null: the last whole one), or null when there is none. */
   report?: (week: string | null) => WeekReport | null;
+  /** Has the report of a week mailed, to this person or to everybody who gets it. @throws Refused saying why not */
+  sendReport?: (person: Person, week: string, to: 'me' | 'all') => void;
+  /** The report of a week as a file. */
+  reportFile?: (week: string, format: 'csv' | 'json') => string;
+  /** The packs as they are loaded, and what they make of a line. */
+  rules?: RulesParts;
   /** What keeps us from being ready; empty when nothing does. Shown to nobody without a sign-in. */
   notReady?: () => string[];
 }
@@ -69,6 +76,8 @@ export const frameOf = (web: Web, c: Ask): Frame => ({
   path: c.req.path,
   now: web.now(),
   hasReport: Boolean(web.extra.report),
+  hasRules: Boolean(web.extra.rules),
+  maySend: Boolean(web.extra.sendReport),
 });
 
 /** The incident of exactly this id, however lenient the desk is with numbers. @throws NotFound */

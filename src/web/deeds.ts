@@ -5,16 +5,19 @@
 import type { Hono } from 'hono';
 import { z } from 'zod';
 import type { IncidentDetail } from '../desk.ts';
-import { type Decision, isEnded, Refused } from '../incident.ts';
+import { type Decision, isEnded, NotFound, Refused } from '../incident.ts';
 import { type Ask, bareOf, type Env, frameOf, incidentOf, type Web } from './ask.ts';
-import { SILENCES } from './pages/decision.ts';
+import { lacksEntitlement, SILENCES } from './pages/decision.ts';
 import { incidentPage } from './pages/incident.ts';
 import { type Done, moved } from './pages/notices.ts';
+import { WEEK } from './pages/report.ts';
 import { problemPage } from './pages/sign-in.ts';
 import { mayAct, mayVote, standing } from './rights.ts';
 
 const reason = z.string().trim().max(500);
 const Vote = z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/), reason: reason.default('') });
+const HandOver = z.object({ to: z.string().trim().max(64), note: reason.default('') });
+const SendReport = z.object({ week: z.string().regex(WEEK), to: z.enum(['me', 'all']) });
 const Silence = z.object({ for: z.enum(Object.keys(SILENCES) as (keyof typeof SILENCES)[]), reason: reason.min(1) });
 
 export function deeds(app: Hono<Env>, web: Web): void {
@@ -32,6 +35,28 @@ export function deeds(app: Hono<Env>, web: Web): void {
     return attempt(web, c, incident, 'silenced', () =>
       web.desk.silence(c.get('signedIn').person, incident.id, until, form.data.reason),
     );
+  });
+
+  app.post('/incidents/:id/hand-over', c => {
+    const incident = incidentOf(web, c.req.param('id'));
+    if (!mayAct(c.get('signedIn').person, web.config)) return notAllowed(web, c);
+    const form = HandOver.safeParse(c.get('form'));
+    if (!form.success) return again(web, c, incident, 'Say who takes it over, and why.');
+    const to = form.data.to || null;
+    if (to !== null && !form.data.note) return again(web, c, incident, 'Say why it is handed over.');
+    return attempt(web, c, incident, to === null ? 'given-back' : 'handed-over', () =>
+      web.desk.handOver(c.get('signedIn').person, incident.id, to, form.data.note),
+    );
+  });
+
+  app.post('/report/send', c => {
+    const { person } = c.get('signedIn');
+    if (!mayAct(person, web.config)) return notAllowed(web, c);
+    const form = SendReport.safeParse(c.get('form'));
+    const { sendReport } = web.extra;
+    if (!form.success || !sendReport) throw new NotFound('no such report');
+    sendReport(person, form.data.week, form.data.to);
+    return c.redirect(`/report?week=${form.data.week}&sent=${form.data.to}`, 303);
   });
 
   app.post('/incidents/:id/undo', c => {
@@ -73,7 +98,7 @@ function vote(web: Web, c: Ask, id: string, decision: Decision): Response | Prom
       break;
   }
   if (!reason && decision === 'deny') return again(web, c, incident, 'Say why you deny it.');
-  if (!reason && incident.plan?.entitlement === null)
+  if (!reason && decision === 'approve' && incident.plan && lacksEntitlement(incident.plan))
     return again(web, c, incident, 'Nothing shows that this access is meant to be, so approving it needs a reason.');
   return attempt(web, c, incident, decision === 'approve' ? 'approved' : 'denied', () =>
     web.desk.voteAs(person, id, digest, decision, reason),

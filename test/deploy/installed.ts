@@ -67,7 +67,10 @@ export class Installed {
     chmodSync(root, 0o755);
     const installed = new Installed(root);
     const said = await installed.install();
-    if (said.code !== 0) throw new Error(`install.sh: ${said.out}${said.err}`);
+    if (said.code !== 0) {
+      await installed.end();
+      throw new Error(`install.sh: ${said.out}${said.err}`);
+    }
     return installed;
   }
 

@@ -3,13 +3,14 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { directoryFindings } from '../../src/cli/doctor-directory.ts';
 import { parseConfig } from '../../src/config.ts';
 import { dnValue, isBelow, sameDn } from '../../src/dn.ts';
 import { Usage } from '../../src/incident.ts';
 import { DirectoryFault, readCredential, withDirectory } from '../../src/ldap.ts';
 import { modifyRecord } from '../../src/ldif.ts';
 import { type Lab, startLab } from '../diagnose/lab.ts';
-import { BASE, GROUPS, PASSWORDS, PEOPLE, READER, type Slapd, startSlapd } from './slapd.ts';
+import { BASE, GROUPS, PASSWORDS, PEOPLE, READER, type Slapd, startSlapd, WRITER } from './slapd.ts';
 
 describe('distinguished names', () => {
   it.each([
@@ -192,6 +193,30 @@ describe('a real directory', () => {
     await expect(work).rejects.toThrow(DirectoryFault);
     expect(performance.now() - started).toBeLessThan(3000);
     silent.close();
+  });
+
+  it('doctor says what is missing, and what to do about it', async () => {
+    const look = async (more: Record<string, unknown>) => {
+      const ldap = { ...settings(), bindDn: WRITER, passwordFile: slapd.passwordFile(WRITER), ...more };
+      return await directoryFindings(parseConfig(JSON.stringify({ directory: { ldap } }), 'readmit.yaml'));
+    };
+    expect((await look({})).map(f => f.level)).toEqual(['ok', 'ok']);
+    expect((await look({ groupBase: null })).find(f => f.level === 'problem')!.what).toContain(
+      'more than one group claw-users',
+    );
+    expect((await look({ groupBase: PEOPLE })).find(f => f.level === 'note')!.what).toContain(
+      'no group claw-users below',
+    );
+    expect((await look({ passwordFile: slapd.passwordFile(WRITER, 'guessed') })).at(-1)).toMatchObject({
+      level: 'problem',
+    });
+    expect((await look({ bindDn: null, passwordFile: null })).at(-1)!.what).toContain(
+      'plans for its groups are exported',
+    );
+    expect((await look({ url: 'ldap://127.0.0.1:1' }))[0]).toMatchObject({
+      level: 'problem',
+      what: expect.stringContaining('ECONNREFUSED'),
+    });
   });
 
   it('an empty password is refused before anything is sent, whoever hands it over', async () => {

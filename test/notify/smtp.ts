@@ -31,13 +31,22 @@ export interface Manners {
 export async function smtp(
   manners: Manners = {},
   listen = 0,
-): Promise<{ port: number; mails: Received[]; recipients: string[][]; close: () => Promise<void> }> {
+): Promise<{
+  port: number;
+  mails: Received[];
+  /** The same as they came over the wire. */
+  raw: string[];
+  recipients: string[][];
+  close: () => Promise<void>;
+}> {
   const mails: Received[] = [];
+  const raw: string[] = [];
   const recipients: string[][] = [];
   const keep = async (stream: Readable, session: Session, done: Done): Promise<void> => {
     const chunks: Buffer[] = [];
     for await (const chunk of stream) chunks.push(chunk as Buffer);
     recipients.push(session.envelope.rcptTo.map(r => r.address));
+    raw.push(Buffer.concat(chunks).toString('latin1'));
     mails.push((await simpleParser(Buffer.concat(chunks))) as unknown as Received);
     done();
   };
@@ -57,5 +66,5 @@ export async function smtp(
   server.on('error', () => {});
   await new Promise<void>(ready => server.listen(listen, '127.0.0.1', ready));
   const { port } = server.server.address() as { port: number };
-  return { port, mails, recipients, close: () => new Promise<void>(done => server.close(done)) };
+  return { port, mails, raw, recipients, close: () => new Promise<void>(done => server.close(done)) };
 }

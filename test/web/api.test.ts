@@ -504,7 +504,8 @@ describe('/metrics', () => {
     expect(value(text, 'readmit_executor_up{host="claw-head-01"}')).toBe(1);
     expect(value(text, 'readmit_source_lag_bytes{host="claw-head-01",path="/var/log/claw-scheduler.log"}')).toBe(17);
     expect(text).toMatch(/^process_resident_memory_bytes \d/m);
-    for (const line of text.split('\n').filter(Boolean)) expect(line).toMatch(/^(# (HELP|TYPE) |[a-z_0-9]+(\{.*\})? \S+$)/);
+    for (const line of text.split('\n').filter(Boolean))
+      expect(line).toMatch(/^(# (HELP|TYPE) |[a-z_0-9]+(\{.*\})? \S+$)/);
   });
 
   it('time to access is a histogram that counts each case once, however often it is asked', async () => {

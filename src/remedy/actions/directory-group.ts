@@ -2,8 +2,9 @@
  * `group.add` where the group lives in the directory: one value of the group's own entry, shown as LDIF. The person, the
  * numbers and the entry must be the same ones on both sides; where they are not, nothing is proposed. Pure.
  */
-import { groupBaseOf, isBelow, userBaseOf } from '../../dn.ts';
+import { isBelow } from '../../dn.ts';
 import type { Step } from '../../incident.ts';
+import { groupBaseOf, type LdapConfig, userBaseOf } from '../../ldap-config.ts';
 import { modifyRecord } from '../../ldif.ts';
 import type { ActionContext } from '../action.ts';
 import type { Facts } from '../facts.ts';
@@ -41,7 +42,7 @@ export function inDirectory(
     return { refused: `${group} has gid ${entry.gid} in the directory and ${gid} on ${config.host}` };
   if (facts.list('groups.directory')?.includes(group))
     return { refused: `the directory has ${user} in ${group} already; ${config.host} does not show it yet` };
-  const value = memberValue(target, facts, config.directory.ldap!);
+  const value = memberValue(target, facts, ldap);
   if (typeof value !== 'string') return value;
   const what = { ...target, dn: entry.dn, attribute: ldap.memberAttribute, value };
   return {
@@ -51,11 +52,7 @@ export function inDirectory(
 }
 
 /** What the group's entry gets: a name, or the name of the person's own entry. */
-function memberValue(
-  { user, uid }: Target,
-  facts: Facts,
-  ldap: NonNullable<ActionContext['config']['directory']['ldap']>,
-): string | { refused: string } {
+function memberValue({ user, uid }: Target, facts: Facts, ldap: LdapConfig): string | { refused: string } {
   const person = facts.list('directory.person');
   if (!person) return { refused: `the entry of ${user} can't be asked: ${facts.source('directory.person')}` };
   const [number, dn] = person;

@@ -334,7 +334,8 @@ export const SessionVote = z
     reason: reason.default(''),
   })
   .openapi('SessionVote');
-export const SignedVote = VoteSchema.openapi('SignedVote');
+// Made anew: a schema that is older than the library's extension of zod has no `openapi`.
+export const SignedVote = z.strictObject(VoteSchema.shape).openapi('SignedVote');
 export const VoteBody = z
   .union([SessionVote, SignedVote])
   .describe("a vote signed with the person's own key; or, where the page may sign for people, the digest they saw");

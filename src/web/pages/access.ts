@@ -5,33 +5,44 @@ import type { Grant } from '../../desk.ts';
 import { counted, type Html, html } from '../html.ts';
 import { mayAct } from '../rights.ts';
 import { type Frame, page, token } from './frame.ts';
-import { incidentLink, moment, near, nothing, personLink } from './marks.ts';
+import { incidentLink, moment, near, nothing, personLink, sentence } from './marks.ts';
 
-export function accessPage(frame: Frame): Html {
-  const grants = frame.desk.grants().sort((a, b) => Date.parse(b.since) - Date.parse(a.since));
-  const inForce = grants.filter(g => !g.ended);
-  const ended = grants.filter(g => g.ended);
-  const ending = inForce.filter(g => g.until !== null);
+const LISTED = 100;
+
+/** `ended` shows those that have ended; `before` goes on below a time of beginning. */
+export function accessPage(frame: Frame, query: { ended: boolean; before: string | null }): Html {
+  const { ended, before } = query;
+  const counts = frame.desk.grantCounts();
+  const found = frame.desk.grants({ ended, limit: LISTED + 1, ...(before ? { before } : {}) });
+  const shown = found.slice(0, LISTED);
+  const older = new URLSearchParams({ ...(ended ? { show: 'ended' } : {}), before: shown.at(-1)?.since ?? '' }).toString();
   return page(
     frame,
     'Access',
-    html`<div class="lead"><h1>${inForce.length ? `${counted(new Set(inForce.map(g => g.user)).size, 'person has', 'people have')} access through Readmit.` : 'No access granted through Readmit is in force.'}</h1>
-<p>${ending.length ? `${counted(ending.length, 'grant ends', 'grants end')} by itself.` : 'None of it ends by itself.'} <a href="/access.json" download>Export as JSON</a></p></div>
-<section aria-label="In force" data-live="grants">${grantTable(frame, inForce)}</section>
-${ended.length > 0 && html`<section aria-labelledby="ended"><h2 id="ended">Ended</h2>${grantTable(frame, ended)}</section>`}`,
+    html`<div class="lead"><h1>${counts.inForce ? `${counted(counts.people, 'person has', 'people have')} access through Readmit.` : 'No access granted through Readmit is in force.'}</h1>
+<p>${counts.ending ? `${counted(counts.ending, 'grant ends', 'grants end')} by itself.` : counts.inForce ? 'None of it ends by itself.' : ''} Export as <a href="/access.csv" download>CSV</a> or <a href="/access.json" download>JSON</a></p></div>
+<nav class="ranges" aria-label="Which grants"><a href="/access"${!ended && html` aria-current="true"`}>In force ${counts.inForce.toLocaleString('en')}</a><a href="/access?show=ended"${ended && html` aria-current="true"`}>Ended ${counts.ended.toLocaleString('en')}</a></nav>
+<section aria-label="${ended ? 'Ended' : 'In force'}" data-live="grants">${grantTable(frame, shown, ended ? 'No grant has ended.' : 'When a plan lets somebody in, it stands here.')}</section>
+${found.length > LISTED && html`<p><a href="/access?${older}" rel="next">Older grants</a></p>`}`,
   );
 }
 
-export function grantTable(frame: Frame, grants: Grant[]): Html {
-  if (!grants.length) return nothing('Nothing was granted.');
+export function grantTable(frame: Frame, grants: Grant[], empty = 'Nothing was granted.'): Html {
+  if (!grants.length) return nothing(empty);
   const act = mayAct(frame.person, frame.config);
   return html`<div class="card"><div class="scroll" tabindex="0" role="group" aria-label="Grants"><table class="grants">
 <thead><tr><th scope="col">Who</th><th scope="col">Group</th><th scope="col">Approved by</th><th scope="col">Why</th><th scope="col">Since</th><th scope="col">Until</th><th scope="col"><span class="aloud">Take back</span></th></tr></thead>
 <tbody>${grants.map(
-    g => html`<tr data-row><th scope="row">${personLink(g.user)}<span class="faint"> uid ${g.uid}</span></th><td class="mono">${g.group}<span class="faint"> on ${g.host}</span></td>
-<td>${g.by.join(', ')}</td><td>${g.entitlement ?? g.reason}${g.entitlement && g.reason && html`<span class="source">${g.reason}</span>`}</td>
-<td>${moment(g.since, 'day')}<span class="source">${incidentLink(g.incident, 'incident')}</span></td>
-<td>${g.ended ? html`ended ${moment(g.ended, 'day')}` : g.until ? near(g.until, frame.now) : 'no end'}</td>
+    g => html`<tr data-row><th scope="row">${personLink(g.user)}<span class="source">uid ${g.uid}</span></th><td class="mono">${g.group}<span class="source">on ${g.host}</span></td>
+<td>${g.by.join(', ')}</td><td>${sentence(g.entitlement || g.reason)}${g.entitlement && g.reason && html`<span class="source">${g.reason}</span>`}</td>
+<td class="nowrap">${moment(g.since)}<span class="source">${incidentLink(g.incident, `incident ${g.incident}`)}</span></td>
+<td class="nowrap">${g.ended ? html`ended ${moment(g.ended)}` : g.until ? near(g.until, frame.now) : 'no end'}</td>
 <td>${act && !g.ended && html`<details class="other"><summary aria-label="${`Take back ${g.user}’s access`}">Take back</summary><form method="post" action="/incidents/${encodeURIComponent(g.incident)}/undo">${token(frame)}<button class="plain">Remove ${g.user} from ${g.group}</button></form></details>`}</td></tr>`,
   )}</tbody></table></div></div>`;
 }
+
+/** The grants as a table for a spreadsheet: heads and rows. */
+export const grantCells = (grants: Grant[]): { head: string[]; rows: (string | number | null)[][] } => ({
+  head: ['user', 'uid', 'group', 'host', 'approved by', 'entitlement', 'reason', 'since', 'until', 'ended', 'incident'],
+  rows: grants.map(g => [g.user, g.uid, g.group, g.host, g.by.join(' '), g.entitlement, g.reason, g.since, g.until, g.ended, g.incident]),
+});

@@ -1,41 +1,59 @@
 /**
- * Audit: who did what, newest first, each entry with the digest that chains it to the one before. The proof itself is
- * `readmit audit verify`, which reads the file and not this page.
+ * Audit: who did what, newest first, each entry with the digest that chains it to the one before, and how far the chain
+ * was walked. The proof for others is `readmit audit verify`, which walks the executor's own chain too.
  */
-import { type Html, html } from '../html.ts';
+import type { AuditRow, ChainState } from '../../desk.ts';
+import { counted, type Html, html } from '../html.ts';
 import { type Frame, page } from './frame.ts';
-import { incidentLink, moment, nothing } from './marks.ts';
+import { incidentLink, moment, nothing, sentence } from './marks.ts';
 
 const SHOWN = 100;
-const SEARCHED = 1000;
 
-/** `before` pages back: entries with a smaller number; `query` is looked for in actor, deed and incident. */
+/** `before` pages back: entries with a smaller number; `query` is looked for in all of them. */
 export function auditPage(frame: Frame, query: string, before: number | null): Html {
-  const wanted = query.toLowerCase();
-  const amount = wanted ? SEARCHED : SHOWN;
-  const from = before === null ? -1 : Math.max(1, before - amount);
-  const read = frame.desk
-    .audit(from, amount)
-    .filter(e => before === null || e.seq < before)
-    .sort((a, b) => b.seq - a.seq);
-  const entries = read
-    .filter(e => !wanted || `${e.actor} ${e.what} ${e.incident ?? ''} ${e.digest}`.toLowerCase().includes(wanted))
-    .slice(0, SHOWN);
-  const head = before === null ? read[0] : undefined;
-  const last = read.at(-1);
+  const chain = frame.desk.chain();
+  const entries = query ? frame.desk.searchAudit(query, before, SHOWN) : newest(frame, before);
+  const last = entries.at(-1);
+  const more = last && last.seq > 1 && entries.length === SHOWN;
   return page(
     frame,
     'Audit',
-    html`<div class="lead"><h1>${head ? html`${head.seq.toLocaleString('en')} entries, each chained to the one before.` : 'The audit chain.'}</h1>
-<p>${head && html`Head of the chain: <code class="breaks">${head.digest}</code>. `}Prove it on the host: <code>readmit audit verify</code>. <a href="/audit.json" download>Export as JSON</a></p></div>
+    html`<div class="lead" data-live="headline"><h1>${headline(chain)}</h1>
+<p>${walked(chain)} ${chain.head && html`Head of the chain: <code class="breaks">${chain.head}</code>.`}</p>
+<p>Prove it on the host, the executor’s own chain too: <code>readmit audit verify</code>. Export as <a href="/audit.csv" download>CSV</a> or <a href="/audit.json" download>JSON</a></p></div>
 <form class="search" method="get" action="/audit" role="search"><label>Search <input type="search" name="q" value="${query}" maxlength="100"></label><button class="plain">Search</button></form>
 ${
   entries.length
-    ? html`<section class="card" aria-label="Entries"><div class="scroll" tabindex="0" role="group" aria-label="Audit entries"><table>
+    ? html`<section class="card" aria-label="Entries"${!query && before === null && html` data-live="entries"`}><div class="scroll" tabindex="0" role="group" aria-label="Audit entries"><table>
 <thead><tr><th scope="col" class="number">No.</th><th scope="col">When</th><th scope="col">Who</th><th scope="col">What</th><th scope="col">Incident</th><th scope="col">Digest</th></tr></thead>
-<tbody>${entries.map(e => html`<tr data-row><td class="number">${e.seq}</td><td class="nowrap">${moment(e.time)}</td><td>${e.actor}</td><td>${e.what}</td><td>${e.incident ? incidentLink(e.incident, e.incident) : '–'}</td><td class="mono" title="${e.digest}">${e.digest.slice(0, 12)}</td></tr>`)}</tbody></table></div></section>`
-    : nothing(wanted ? 'No entry holds that.' : 'No entry yet.')
+<tbody>${entries.map(e => html`<tr data-row><td class="number">${e.seq}</td><td class="nowrap">${moment(e.time, 'second')}</td><td>${e.actor}</td><td>${sentence(e.what)}</td><td>${e.incident ? incidentLink(e.incident, e.incident) : '–'}</td><td class="mono" title="${e.digest}">${e.digest.slice(0, 12)}</td></tr>`)}</tbody></table></div></section>`
+    : nothing(query ? 'No entry holds that.' : 'No entry yet.')
 }
-${last && last.seq > 1 && html`<p><a href="/audit?${query ? html`q=${encodeURIComponent(query)}&amp;` : ''}before=${last.seq}">Older entries</a></p>`}`,
+${more && html`<p><a href="/audit?${new URLSearchParams({ ...(query ? { q: query } : {}), before: String(last.seq) }).toString()}" rel="next">Older entries</a></p>`}`,
   );
 }
+
+function newest(frame: Frame, before: number | null): AuditRow[] {
+  if (before === null) return frame.desk.audit(-1, SHOWN);
+  const from = Math.max(1, before - SHOWN);
+  return frame.desk.audit(from, before - from).sort((a, b) => b.seq - a.seq);
+}
+
+function headline({ entries, bad }: ChainState): Html | string {
+  if (bad) return html`The chain is broken at entry ${bad.seq.toLocaleString('en')}: ${bad.why}.`;
+  if (!entries) return 'Nothing has happened yet.';
+  return entries === 1 ? 'One entry, the first of the chain.' : `${counted(entries, 'entry', 'entries')}, each chained to the one before.`;
+}
+
+function walked({ entries, verified, at, bad }: ChainState): Html | string {
+  if (bad) return 'What was written before it can be trusted; what follows can’t.';
+  if (!entries || !at) return '';
+  if (verified >= entries) return html`All of them were checked since ${moment(at)}.`;
+  return `${verified.toLocaleString('en')} of them are checked so far.`;
+}
+
+/** Entries as a table for a spreadsheet: heads and rows. */
+export const auditCells = (entries: AuditRow[]): { head: string[]; rows: (string | number | null)[][] } => ({
+  head: ['number', 'time', 'who', 'what', 'incident', 'digest'],
+  rows: entries.map(e => [e.seq, e.time, e.actor, e.what, e.incident, e.digest]),
+});

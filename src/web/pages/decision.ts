@@ -7,10 +7,12 @@ import { isEnded, type State } from '../../incident.ts';
 import { counted, type Html, html } from '../html.ts';
 import { mayAct, type Standing, standing } from '../rights.ts';
 import { type Frame, token } from './frame.ts';
-import { near, sentence, stateMark } from './marks.ts';
+import { near, sentence } from './marks.ts';
 
 /** States in which something of ours was done that can be taken back. */
 const UNDOABLE: readonly State[] = ['verifying', 'propagating', 'not-effective', 'failed', 'resolved'];
+/** States in which nothing is under way that somebody could take over from the middle of. */
+const HANDED_OVER: readonly State[] = ['open', 'proposed', 'advised', 'not-effective', 'failed', 'stale', 'escalated'];
 export const SILENCES = { '1h': 1, '4h': 4, '1d': 24, '7d': 168 } as const;
 
 export function decision(frame: Frame, incident: IncidentDetail): Html {
@@ -40,7 +42,7 @@ function decide(frame: Frame, incident: IncidentDetail, plan: Plan, where: Stand
     case 'may':
       return forms(frame, incident, plan);
     case 'not-proposed':
-      return html`<p>${stateMark(incident.state)}</p>`;
+      return false;
     case 'no-role':
       return html`<p class="faint">Your roles (${frame.person.roles.join(', ') || 'none'}) let you read this plan. Approving it takes one of: ${tierRoles(frame, incident)}.</p>`;
     case 'own':
@@ -66,7 +68,7 @@ const tierRoles = (frame: Frame, incident: IncidentDetail): string =>
 function forms(frame: Frame, incident: IncidentDetail, plan: Plan): Html {
   const path = `/incidents/${encodeURIComponent(incident.id)}`;
   const seen = html`${token(frame)}<input type="hidden" name="digest" value="${plan.digest}">`;
-  const bare = plan.entitlement === null;
+  const bare = lacksEntitlement(plan);
   return html`<form method="post" action="${path}/approve" class="approve">${seen}
 <label>Reason${bare ? html` <span class="faint">needed: nothing shows the entitlement</span>` : html` <span class="faint">optional</span>`}
 <input name="reason" maxlength="500" autocomplete="off"${bare && html` required`}></label>
@@ -75,6 +77,10 @@ function forms(frame: Frame, incident: IncidentDetail, plan: Plan): Html {
 <label>Reason <input name="reason" maxlength="500" required autocomplete="off"></label>
 <button class="plain">Deny this plan</button><p class="faint">Final for this plan; the same change is not offered again for ${hours(frame.config.policy.denySticky)}.</p></form></details>`;
 }
+
+/** Somebody would be let in, and nothing shows that they should be: whoever approves says why. */
+export const lacksEntitlement = (plan: Pick<Plan, 'subject' | 'entitlement'>): boolean =>
+  plan.subject !== null && !plan.entitlement;
 
 const hours = (seconds: number): string =>
   seconds % 86_400 === 0 ? counted(seconds / 86_400, 'day') : counted(Math.round(seconds / 3600), 'hour');
@@ -88,10 +94,24 @@ function others(frame: Frame, incident: IncidentDetail): Html {
 <label>Reason <input name="reason" maxlength="500" required autocomplete="off"></label>
 <button class="plain">Silence</button><p class="faint">No mail until then. The incident stays on this page.</p></form></details>`
   }
+${handOver(frame, incident, path)}
 ${
   incident.plan &&
+  incident.plan.undoSteps.length > 0 &&
   UNDOABLE.includes(incident.state) &&
   html`<details class="other"><summary>Take it back</summary><form method="post" action="${path}/undo">${token(frame)}
 <p>${incident.plan.undo}</p><button class="plain">Take back: ${incident.plan.deed}</button></form></details>`
 }`;
+}
+
+function handOver(frame: Frame, incident: IncidentDetail, path: string): Html | false {
+  if (incident.takenBy)
+    return html`<details class="other"><summary>Give back to Readmit</summary><form method="post" action="${path}/hand-over">${token(frame)}
+<input type="hidden" name="to" value=""><label>Note <span class="faint">optional</span> <input name="note" maxlength="500" autocomplete="off"></label>
+<button class="plain">Give back</button><p class="faint">It is looked at at once, and what would help is offered again.</p></form></details>`;
+  if (!HANDED_OVER.includes(incident.state)) return false;
+  return html`<details class="other"><summary>Hand over</summary><form method="post" action="${path}/hand-over">${token(frame)}
+<label>Who takes it <input name="to" maxlength="64" required autocomplete="off" value="${frame.person.name}"></label>
+<label>Note <input name="note" maxlength="500" required autocomplete="off"></label>
+<button class="plain">Hand over</button><p class="faint">Readmit offers nothing while they have it; it still notices when the person can work again.</p></form></details>`;
 }

@@ -6,7 +6,7 @@ import type { Config } from '../../config.ts';
 import type { Desk, Health, Person } from '../../desk.ts';
 import { counted, type Html, html } from '../html.ts';
 import { waitsFor } from '../rights.ts';
-import { mark } from './marks.ts';
+import { mark, sentence } from './marks.ts';
 
 /** What a page knows about its reader and the moment. */
 export interface Frame {
@@ -19,8 +19,10 @@ export interface Frame {
   theme: 'light' | 'dark' | null;
   now: number;
   asset: (name: string) => string;
-  /** Whether a report is there to link to. */
+  /** Whether a report and rules are there to link to, and whether a report can be mailed. */
   hasReport: boolean;
+  hasRules: boolean;
+  maySend: boolean;
 }
 
 /** The part of it that a page without a signed-in person has. */
@@ -33,6 +35,7 @@ const PAGES = [
   ['/addresses', 'Addresses'],
   ['/access', 'Access'],
   ['/report', 'Report'],
+  ['/rules', 'Rules'],
   ['/audit', 'Audit'],
   ['/health', 'Health'],
 ] as const;
@@ -61,7 +64,7 @@ ${body}
 export function page(frame: Frame, title: string, body: Html): Html {
   const waiting = frame.desk
     .incidents({ state: 'proposed' })
-    .filter(row => waitsFor(frame.person, row, frame.config)).length;
+    .filter(row => !row.marks.includes('inhibited') && waitsFor(frame.person, row, frame.config)).length;
   const health = frame.desk.health();
   return documentOf(
     frame,
@@ -69,7 +72,7 @@ export function page(frame: Frame, title: string, body: Html): Html {
     html`<header class="top"><div class="wide">
 <a class="brand" href="/">${mark}<span>Readmit</span></a>
 <nav aria-label="Pages"><ul>
-${PAGES.filter(([path]) => path !== '/report' || frame.hasReport).map(
+${PAGES.filter(([path]) => (path !== '/report' || frame.hasReport) && (path !== '/rules' || frame.hasRules)).map(
   ([path, label]) =>
     html`<li><a href="${path}"${isHere(frame.path, path) && html` aria-current="page"`}>${label}${path === '/approvals' && html`<span class="tally" data-live="waiting"${waiting === 0 && html` hidden`}>${waiting}<span class="aloud"> waiting</span></span>`}</a></li>`,
 )}
@@ -111,10 +114,10 @@ const menu = (frame: Frame): Html => html`<div class="me">
 
 const banner = (health: Health): Html | false =>
   health.banner.length > 0 &&
-  html`<div class="banner" role="status"><div class="wide"><strong>Not all is well.</strong> ${health.banner.join(' ')} <a href="/health">Health</a></div></div>`;
+  html`<div class="banner" role="status"><div class="wide"><strong>Not all is well.</strong> ${sentence(health.banner.join(' '))} <a href="/health">Health</a></div></div>`;
 
 function footer(health: Health): Html {
-  const readable = health.sources.filter(s => s.state === 'ok').length;
+  const readable = health.sources.filter(s => s.state === 'ok' || s.state === 'catching-up').length;
   const executor = health.executor || 'unknown';
   return html`<footer><div class="wide" data-live="footer">
 <span>Reading ${readable} of ${counted(health.sources.length, 'source')}</span>

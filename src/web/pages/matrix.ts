@@ -2,8 +2,9 @@
  * Who was denied from where: a table of people and addresses whose dots grow with the count. A scanner is one column
  * with many rows, an onboarding gap one row; the eye tells them apart before it reads.
  */
+import type { Desk } from '../../desk.ts';
 import { counted, type Html, html } from '../html.ts';
-import { nothing } from './marks.ts';
+import { listed, nothing } from './marks.ts';
 
 export type Cell = { user: string; ip: string; count: number };
 const ROWS = 14;
@@ -19,15 +20,36 @@ function largest(cells: Cell[], key: 'user' | 'ip', n: number): string[] {
     .map(([k]) => k);
 }
 
+/**
+ * The largest, and some names of the address with the most: what it tried is many names once, and would drown among
+ * those who tried often.
+ */
+function rowsOf(cells: Cell[]): string[] {
+  const names = new Map<string, Set<string>>();
+  for (const { user, ip } of cells) names.set(ip, (names.get(ip) ?? new Set()).add(user));
+  const [most] = [...names.values()].sort((a, b) => b.size - a.size);
+  const all = largest(cells, 'user', cells.length);
+  if (!most || most.size < 6) return all.slice(0, ROWS);
+  const kept = all.slice(0, ROWS - 5);
+  const tried = all.filter(user => most.has(user) && !kept.includes(user)).slice(0, 5);
+  return [...kept, ...tried, ...all.filter(user => !kept.includes(user) && !tried.includes(user))].slice(0, ROWS);
+}
+
 /** Five sizes, each four times the one before: 1, 2–4, 5–16, 17–64, more. */
 const size = (n: number): number => Math.min(5, 1 + Math.ceil(Math.log2(Math.max(1, n)) / 2));
 
-export function matrix(cells: Cell[]): Html {
+/** `seen` says how many there are in all: the cells are those of the latest and the largest. */
+export function matrix(cells: Cell[], seen: ReturnType<Desk['seen']>): Html {
   if (!cells.length) return nothing('Nobody was denied in this time.');
-  const users = largest(cells, 'user', ROWS);
+  const users = rowsOf(cells);
   const ips = largest(cells, 'ip', COLUMNS);
   const counts = new Map(cells.map(c => [`${c.user} ${c.ip}`, c.count]));
-  const more = [new Set(cells.map(c => c.user)).size - users.length, new Set(cells.map(c => c.ip)).size - ips.length];
+  const people = Math.max(0, seen.people + seen.names - users.length);
+  const addresses = Math.max(0, seen.addresses - ips.length);
+  const more = [
+    ...(people ? [html`<a href="/people">${counted(people, 'more name')}</a>`] : []),
+    ...(addresses ? [html`<a href="/addresses">${counted(addresses, 'more address', 'more addresses')}</a>`] : []),
+  ];
   return html`<div class="scroll" tabindex="0" role="group" aria-label="Denials by person and address">
 <table class="matrix"><thead><tr><td></td>${ips.map(ip => html`<th scope="col" title="${ip}"><a href="/addresses/${encodeURIComponent(ip)}">${ip}</a></th>`)}</tr></thead>
 <tbody>${users.map(
@@ -39,5 +61,5 @@ export function matrix(cells: Cell[]): Html {
           : html`<td></td>`;
       })}</tr>`,
   )}</tbody></table></div>
-${(more[0]! > 0 || more[1]! > 0) && html`<p class="faint">The largest are shown; <a href="/people">${counted(more[0]!, 'more person', 'more people')}</a> and <a href="/addresses">${counted(more[1]!, 'more address', 'more addresses')}</a>.</p>`}`;
+${more.length > 0 && html`<p class="faint">There are ${listed(more)}.</p>`}`;
 }

@@ -3,12 +3,12 @@
  * how many people each one blocks.
  */
 import type { Config } from '../../config.ts';
-import type { IncidentRow, Person } from '../../desk.ts';
+import type { Desk, IncidentRow, Person } from '../../desk.ts';
 import { isEnded } from '../../incident.ts';
 import { counted, type Html, html } from '../html.ts';
 import { waitsFor } from '../rights.ts';
 import { type Frame, page } from './frame.ts';
-import { causeWords, near, nothing, otherMarks, STATE_WORDS, spark, stateMark, whole } from './marks.ts';
+import { causeWords, near, nothing, otherMarks, STATE_WORDS, spark, stateMark, timesSeen, whole } from './marks.ts';
 import { matrix } from './matrix.ts';
 import { RANGES, type Range, startOf, timeline } from './timeline.ts';
 
@@ -28,13 +28,20 @@ export const byBlocked = (a: IncidentRow, b: IncidentRow): number =>
 const urgency = (row: IncidentRow): number =>
   row.state === 'proposed' ? 2 : STATE_WORDS[row.state][1] === 'act' ? 1 : 0;
 
-/** `3 people can't work right now; one change lets all 3 back in.` */
-export function headline(rows: IncidentRow[], person: Person, config: Config): { first: string; second: string } {
+/** `3 people can't work right now; one change lets all 3 back in.` Each person counts once, whatever they are in. */
+export function headline(
+  rows: IncidentRow[],
+  blocked: ReturnType<Desk['blocked']>,
+  person: Person,
+  config: Config,
+): { first: string; second: string } {
   const open = rows.filter(r => !isEnded(r.state));
-  const people = open.reduce((n, r) => n + blockedBy(r), 0);
-  const plans = open.filter(r => r.state === 'proposed' && blockedBy(r) > 0);
-  const helped = plans.reduce((n, r) => n + blockedBy(r), 0);
-  const mine = open.filter(r => waitsFor(person, r, config)).length;
+  const { people, helped, changes } = blocked;
+  const mine = new Set(
+    open
+      .filter(r => !r.marks.includes('inhibited') && waitsFor(person, r, config))
+      .map(r => (r.deed ? `${r.host} ${r.deed}` : r.id)),
+  ).size;
   const probing = open.filter(r => r.kind === 'address').length;
   if (people === 0)
     return {
@@ -43,10 +50,10 @@ export function headline(rows: IncidentRow[], person: Person, config: Config): {
         ? `${counted(probing, 'address is', 'addresses are')} probing; nobody is kept from working by it.`
         : 'Nobody has been denied without an answer.',
     };
-  const changes = plans.length === 1 ? 'one change lets' : `${plans.length} changes let`;
+  const let_ = changes === 1 ? 'one change lets' : `${changes} changes let`;
   const whom = helped === people ? (people === 1 ? 'them' : `all ${people}`) : `${helped} of them`;
   return {
-    first: `${counted(people, 'person', 'people')} can’t work right now${plans.length ? `; ${changes} ${whom} back in` : ''}.`,
+    first: `${counted(people, 'person', 'people')} can’t work right now${helped ? `; ${let_} ${whom} back in` : ''}.`,
     second: mine ? `${counted(mine, 'plan waits', 'plans wait')} for your approval.` : 'Nothing waits for you.',
   };
 }
@@ -59,7 +66,7 @@ export function nowPage(frame: Frame, range: Range): Html {
   const shown = rows.filter(r => !r.marks.length);
   const aside = rows.filter(r => r.marks.length > 0);
   const from = startOf(range, frame.now);
-  const words = headline(rows, frame.person, frame.config);
+  const words = headline(rows, frame.desk.blocked(), frame.person, frame.config);
   return page(
     frame,
     'Now',
@@ -72,7 +79,7 @@ export function nowPage(frame: Frame, range: Range): Html {
 <div data-live="open">${incidentList(shown, frame.now)}
 ${aside.length > 0 && html`<details class="aside"><summary>${counted(aside.length, 'more')} silenced, held or explained by one above</summary>${incidentList(aside, frame.now)}</details>`}</div></section>
 <section class="card" aria-labelledby="who-where"><h2 id="who-where">Who, from where</h2><p class="faint">Last ${RANGES[range].words}. Larger dots are more denials.</p>
-<div data-live="matrix">${matrix(frame.desk.matrix(from))}</div></section>
+<div data-live="matrix">${matrix(frame.desk.matrix(from), frame.desk.seen(from))}</div></section>
 </div>`,
   );
 }
@@ -81,7 +88,7 @@ ${aside.length > 0 && html`<details class="aside"><summary>${counted(aside.lengt
 export const incidentList = (rows: IncidentRow[], now: number): Html =>
   rows.length
     ? html`<ol class="incidents">${rows.slice(0, LISTED).map(row => incidentItem(row, now))}</ol>
-${rows.length > LISTED && html`<p class="faint">${counted(rows.length - LISTED, 'more incident')}; \`readmit incidents\` lists all.</p>`}`
+${rows.length > LISTED && html`<p class="faint">${counted(rows.length - LISTED, 'more incident')}; <code>readmit incidents</code> lists all.</p>`}`
     : nothing('No open incident.');
 
 export function incidentItem(row: IncidentRow, now: number): Html {
@@ -89,6 +96,6 @@ export function incidentItem(row: IncidentRow, now: number): Html {
   return html`<li data-row data-live="row-${row.id}">
 <div class="blocked">${blocked ? html`<b>${blocked}</b><span>${blocked === 1 ? 'person' : 'people'}</span>` : html`<b class="faint">–</b><span>${isEnded(row.state) ? 'over' : 'nobody'}</span>`}</div>
 <div class="what"><a class="cover" href="/incidents/${encodeURIComponent(row.id)}">${whole(row.headline)}</a>
-<p>${stateMark(row.state)} ${otherMarks(row.marks)} <span>${causeWords(row.cause)}</span> <span>${counted(row.count, 'denial')}</span> <span>first ${near(row.opened, now)}</span>${row.state === 'proposed' && row.needs > 0 && html` <span>${counted(row.needs, 'vote')} missing</span>`}</p></div>
+<p>${stateMark(row.state)} ${otherMarks(row.marks)} <span>${causeWords(row.cause)}</span> <span>${timesSeen(row)}</span> <span>first ${near(row.opened, now)}</span>${row.state === 'proposed' && row.needs > 0 && html` <span>${counted(row.needs, 'vote')} missing</span>`}</p></div>
 ${spark(row.spark)}</li>`;
 }

@@ -1,89 +1,101 @@
 /**
- * People: all that was seen of one person, what was changed for them, and what access Readmit granted until when.
- * And the list of everybody who was denied in the last 30 days.
+ * People: everybody with an account who was denied, the latest first, and apart from them the names nobody has. A
+ * person's own page holds all that was seen of them, what was changed for them, and what access they got until when.
  */
-import { NotFound } from '../../incident.ts';
+import type { PersonDetail, PersonRow } from '../../desk.ts';
 import { counted, type Html, html } from '../html.ts';
 import { grantTable } from './access.ts';
 import { type Frame, page } from './frame.ts';
-import { addressLink, nothing, personLink, whole } from './marks.ts';
-import { blockedBy, byBlocked, incidentList } from './now.ts';
-import { startOf } from './timeline.ts';
+import { addressLink, causeWords, moment, near, nothing, personLink, whole } from './marks.ts';
+import { blockedBy, incidentList } from './now.ts';
+import { startOf, timeline } from './timeline.ts';
 
-const LISTED = 200;
+const LISTED = 100;
 
-/** Sums by a key, largest first. */
-export function totals<T>(rows: T[], key: (row: T) => string, n: (row: T) => number): [string, number][] {
-  const sums = new Map<string, number>();
-  for (const row of rows) sums.set(key(row), (sums.get(key(row)) ?? 0) + n(row));
-  return [...sums].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
+export interface PeopleQuery {
+  account: 'user' | 'other';
+  q: string;
+  after: string | null;
 }
 
-export function peoplePage(frame: Frame): Html {
-  const cells = frame.desk.matrix(startOf('30d', frame.now));
-  const people = totals(
-    cells,
-    c => c.user,
-    c => c.count,
-  );
-  const grants = frame.desk.grants();
-  const places = new Map(
-    totals(
-      cells,
-      c => c.user,
-      () => 1,
-    ),
-  );
-  const blocked = new Set(
-    frame.desk.incidents({ all: false }).flatMap(r => (r.kind === 'user' && blockedBy(r) > 0 ? [r.key] : [])),
-  );
+const link = (query: Partial<PeopleQuery>): string => {
+  const text = new URLSearchParams({
+    ...(query.account === 'other' ? { names: 'other' } : {}),
+    ...(query.q ? { q: query.q } : {}),
+    ...(query.after ? { after: query.after } : {}),
+  }).toString();
+  return text ? `/people?${text}` : '/people';
+};
+
+export function peoplePage(frame: Frame, query: PeopleQuery): Html {
+  const seen = frame.desk.seen(startOf('30d', frame.now));
+  const { rows, next } = frame.desk.people({ ...query, limit: LISTED });
+  const other = query.account === 'other';
   return page(
     frame,
     'People',
-    html`<div class="lead"><h1>${people.length ? `${counted(people.length, 'person was', 'people were')} denied in the last 30 days.` : 'Nobody was denied in the last 30 days.'}</h1></div>
-${
-  people.length > 0 &&
-  html`<section class="card" aria-label="People"><div class="scroll" tabindex="0" role="group" aria-label="People who were denied"><table>
-<thead><tr><th scope="col">Person</th><th scope="col" class="number">Denials</th><th scope="col" class="number">Addresses</th><th scope="col">Now</th><th scope="col" class="number">Grants</th></tr></thead>
-<tbody>${people.slice(0, LISTED).map(
-    ([user, n]) => html`<tr data-row><th scope="row">${personLink(user)}</th><td class="number">${n}</td>
-<td class="number">${places.get(user) ?? 0}</td>
-<td>${blocked.has(user) ? html`<span class="state act">can’t work</span>` : ''}</td>
-<td class="number">${grants.filter(g => g.user === user && !g.ended).length || '–'}</td></tr>`,
-  )}</tbody></table></div>${people.length > LISTED && html`<p class="faint">The ${LISTED} with most denials are shown.</p>`}</section>`
-}`,
+    html`<div class="lead"><h1>${seen.people ? `${counted(seen.people, 'person was', 'people were')} denied in the last 30 days.` : 'Nobody with an account was denied in the last 30 days.'}</h1>
+${seen.names > 0 && html`<p>So ${seen.names === 1 ? 'was' : 'were'} ${counted(seen.names, 'name')} without an account of a person.</p>`}</div>
+<nav class="ranges" aria-label="Whom to list"><a href="${link({ ...query, account: 'user', after: null })}"${!other && html` aria-current="true"`}>With an account</a><a href="${link({ ...query, account: 'other', after: null })}"${other && html` aria-current="true"`}>Other names</a></nav>
+<form class="search" method="get" action="/people" role="search">${other && html`<input type="hidden" name="names" value="other">`}<label>Name begins with <input type="search" name="q" value="${query.q}" maxlength="64" autocomplete="off" spellcheck="false"></label><button class="plain">Search</button></form>
+${rows.length ? table(frame, rows) : nothing(query.q ? 'No name begins so.' : query.after ? 'That was all.' : other ? 'No other name was ever denied.' : 'Nobody was ever denied.')}
+${next && html`<p><a href="${link({ ...query, after: next })}" rel="next">Denied earlier</a></p>`}`,
   );
 }
 
+const table = (frame: Frame, rows: PersonRow[]): Html =>
+  html`<section class="card" aria-label="People" data-live="people"><div class="scroll" tabindex="0" role="group" aria-label="People who were denied"><table>
+<thead><tr><th scope="col">Name</th><th scope="col">Now</th><th scope="col">Last denied</th><th scope="col" class="number">In 30 days</th><th scope="col" class="number">Addresses</th><th scope="col" class="number">Grants</th></tr></thead>
+<tbody>${rows.map(
+    r => html`<tr data-row><th scope="row">${personLink(r.name)}</th>
+<td>${r.blocked && html`<a class="state act" href="/incidents/${encodeURIComponent(r.blocked)}">can’t work</a>`}</td><td>${near(r.last, frame.now)}</td>
+<td class="number">${r.denials ? r.denials.toLocaleString('en') : '–'}</td><td class="number">${r.addresses || '–'}</td><td class="number">${r.grants || '–'}</td></tr>`,
+  )}</tbody></table></div></section>`;
+
 /** @throws NotFound for a name nothing is known of */
 export function personPage(frame: Frame, name: string): Html {
-  const all = frame.desk.incidents({ all: true });
-  const cells = frame.desk.matrix(startOf('30d', frame.now)).filter(c => c.user === name);
-  const grants = frame.desk.grants().filter(g => g.user === name);
-  const own = all
-    .filter(r => r.kind === 'user' && r.key === name)
-    .sort((a, b) => Date.parse(b.opened) - Date.parse(a.opened));
-  if (!cells.length && !grants.length && !own.length) throw new NotFound(`nothing is known of ${name}`);
-  const current = own.find(r => blockedBy(r) > 0);
-  const denials = cells.reduce((n, c) => n + c.count, 0);
+  const person = frame.desk.person(name);
+  const current = person.incidents.find(r => r.key === name && blockedBy(r) > 0) ?? person.incidents.find(r => r.kind === 'service' && blockedBy(r) > 0);
   return page(
     frame,
     name,
     html`<nav class="crumbs" aria-label="Where you are"><a href="/people">People</a> <span aria-hidden="true">›</span> <span>${name}</span></nav>
-<div class="lead"><h1>${whole(current ? current.headline : `${name} is not kept from working.`)}</h1>
-<p>${counted(denials, 'denial')} from ${counted(cells.length, 'address', 'addresses')} in the last 30 days; ${counted(grants.filter(g => !g.ended).length, 'grant')} through Readmit in force.</p></div>
-<section aria-labelledby="incidents"><h2 id="incidents">Incidents</h2>${own.length ? incidentList([...own].sort(byBlocked), frame.now) : nothing('No incident of their own.')}</section>
-<section aria-labelledby="granted"><h2 id="granted">Access granted</h2>${grantTable(frame, grants)}</section>
-<section class="card" aria-labelledby="from"><h2 id="from">Seen from</h2>${
-      cells.length
-        ? html`<table><thead><tr><th scope="col">Address</th><th scope="col" class="number">Denials</th></tr></thead><tbody>${totals(
-            cells,
-            c => c.ip,
-            c => c.count,
-          ).map(
-            ([ip, n]) => html`<tr><th scope="row">${addressLink(ip)}</th><td class="number">${n}</td></tr>`,
-          )}</tbody></table>`
-        : nothing('No address in the last 30 days.')
-    }</section>`,
+<div class="lead" data-live="headline"><h1>${current ? html`<a class="plainly" href="/incidents/${encodeURIComponent(current.id)}">${whole(current.headline)}</a>` : whole(nameNow(person))}</h1>
+<p>${sum(person, frame)}</p></div>
+<section class="card" aria-labelledby="over-time"><h2 id="over-time">Denials over time</h2><div data-live="timeline">${timeline(person.timeline, '30d', frame.now)}</div></section>
+<section aria-labelledby="incidents"><h2 id="incidents">Incidents</h2><div data-live="incidents">${person.incidents.length ? incidentList(person.incidents, frame.now) : nothing('No incident.')}</div></section>
+<section aria-labelledby="granted"><h2 id="granted">Access granted</h2>${grantTable(frame, person.grants)}</section>
+<div class="pair"><section class="card" aria-labelledby="groups"><h2 id="groups">Groups that count here</h2>${groups(person)}</section>
+<section class="card" aria-labelledby="from"><h2 id="from">Denied from</h2>${addresses(person, frame)}</section></div>
+${person.told.length > 0 && html`<section class="card" aria-labelledby="told"><h2 id="told">What ${name} was told</h2><ul class="plain-list">${person.told.map(t => html`<li>${moment(t.at)} ${causeWords(t.cause)}</li>`)}</ul></section>`}`,
   );
 }
+
+const nameNow = ({ name, account }: PersonDetail): string =>
+  account === null || account === 'user'
+    ? `${name} is not kept from working.`
+    : account === 'system'
+      ? `${name} is a system account.`
+      : `Nobody here has the name ${name}.`;
+
+function sum(person: PersonDetail, frame: Frame): Html {
+  const inForce = person.grants.filter(g => !g.ended).length;
+  return html`${counted(person.denials, 'denial')} in the last 30 days${person.last && html`, the last ${near(person.last, frame.now)}`}; ${counted(inForce, 'grant')} through Readmit in force.`;
+}
+
+const BY = { readmit: 'Readmit', others: 'somebody else' } as const;
+
+const groups = ({ groups: all }: PersonDetail): Html =>
+  all.length
+    ? html`<ul class="plain-list">${all.map(
+        g =>
+          html`<li><b class="mono">${g.group}</b> <span class="faint">on ${g.host}</span><span class="source">${g.addedBy ? html`added ${moment(g.since)} by ${BY[g.addedBy]}` : html`seen there from the start, ${moment(g.since)}`}${g.until && html`; taken out ${moment(g.until)} by ${g.removedBy && BY[g.removedBy]}`}</span></li>`,
+      )}</ul>`
+    : nothing('In none of the groups that count, as far back as they were watched.');
+
+const addresses = ({ places }: PersonDetail, frame: Frame): Html =>
+  places.length
+    ? html`<div class="scroll" tabindex="0" role="group" aria-label="Addresses they were denied from"><table><thead><tr><th scope="col">Address</th><th scope="col" class="number">Denials</th><th scope="col">Last</th></tr></thead>
+<tbody>${places.map(p => html`<tr data-row><th scope="row">${addressLink(p.ip)}</th><td class="number">${p.count.toLocaleString('en')}</td><td>${near(p.last, frame.now)}</td></tr>`)}</tbody></table></div>`
+    : nothing('From no address in the last 30 days.');
+

@@ -1,0 +1,15 @@
+const m = () => Math.round(process.memoryUsage().rss / 1e6);
+console.log('base', m());
+let t = performance.now();
+await import('./src/web/session.ts'); await import('zod'); await import('hono'); console.log('zod+hono', m(), performance.now() - t); t = performance.now();
+await import('@hono/zod-openapi'); console.log('zod-openapi', m(), performance.now() - t); t = performance.now();
+await import('./src/web/api/api.ts'); console.log('api', m(), performance.now() - t); t = performance.now();
+await import('prom-client'); console.log('prom', m(), performance.now() - t); t = performance.now();
+const { Resvg, renderAsync } = await import('@resvg/resvg-js'); console.log('resvg', m(), performance.now() - t); t = performance.now();
+const { denialsChart } = await import('./src/report/charts.ts');
+const { weekReport } = await import('./src/report/week.ts');
+const { BUSY } = await import('./test/report/a-week.ts');
+const { drawPictures } = await import('./src/report/pictures.ts');
+const r = weekReport(BUSY); console.log('report', m());
+await drawPictures(r); console.log('drawn', m());
+for (let i = 0; i < 20; i++) await drawPictures(r); console.log('drawn x20', m());

@@ -1,0 +1,327 @@
+/**
+ * The lives of one log: the live file, its rotations that are still read, and those that were. `settle` looks at all the
+ * files there are and says of each which life it is; what begins a new one gets a name that was never given before.
+ */
+import type { Stats } from 'node:fs';
+import type { SourceRef } from '../messages.ts';
+import type { OutboxOptions } from './batch.ts';
+import type { Descriptors } from './descriptors.ts';
+import { agrees, fingerprint, HEAD, markOf, repeats, sourceId, TAIL } from './identity.ts';
+import { type Matching, match, reborn } from './match.ts';
+import { isRefusal, type Place, type Refusal } from './place.ts';
+import type { Checkpoint, Known, PathRecord } from './position.ts';
+import { type Reader, Source } from './source.ts';
+import { bytesOf, closeSurveyed, compareFile, type Surveyed, surveyed, surveyRotations } from './survey.ts';
+
+/** What all logs share. */
+export interface Shared extends OutboxOptions {
+  maxLine: number;
+  checkpoint: Checkpoint;
+  descriptors: Descriptors<Source>;
+  /** Chunk buffers are lent, one for each turn under way. */
+  borrow: () => Buffer;
+  giveBack: (buffer: Buffer) => void;
+  generation: (key: string, fp: string) => number;
+  mayRead: (source: Source) => 'yes' | 'no';
+  /** Sources that serve spoke of and no checkpoint did; those of these files are handed over. */
+  strangers: { any: () => boolean; of: (files: readonly Surveyed[], path: string, recorded: 'yes' | 'no') => Known[] };
+  /** Lines lost for good are said, with how many bytes. */
+  lost: (path: string, bytes: number, why: string) => void;
+}
+
+/** A file that was written to longer ago than this was not made just now. */
+const OLD_MS = 10_000;
+const MOST_PAST = 16;
+const MOST_RETIRED = 256;
+/** A file that was cut short is only believed to be the same one on so many unchanged bytes. */
+const ENOUGH = 4096;
+
+export class Lives {
+  /** Being read, oldest first; the live one, if there is one, is the last. */
+  sources: Source[] = [];
+  /** Read to their end, kept to be recognised. */
+  past: Source[] = [];
+  /** Nobody has looked yet. */
+  first: 'yes' | 'no' = 'yes';
+  /** Rotations that are no younger were there before our first look; 0 before there was one. */
+  seen = 0;
+  settledAt = Number.NEGATIVE_INFINITY;
+  #place: Place;
+  #shared: Shared;
+  #reader: Reader;
+  #named: (source: Source) => void;
+  /** Names of lives that are no longer kept in `past`. */
+  #retired: string[] = [];
+  #recorded: 'yes' | 'no' = 'no';
+
+  /** @param named is told of every source that has a name, so that an acknowledgement finds it */
+  constructor(place: Place, shared: Shared, reader: Reader, named: (source: Source) => void, record: PathRecord | null) {
+    this.#place = place;
+    this.#reader = reader;
+    this.#shared = shared;
+    this.#named = named;
+    if (record) this.#restore(record);
+  }
+
+  get live(): Source | null {
+    const last = this.sources.at(-1);
+    return last?.standing === 'live' ? last : null;
+  }
+  get #ref(): Omit<SourceRef, 'id'> {
+    return { path: this.#place.path, kind: this.#place.kind, owner: this.#place.owner };
+  }
+
+  #restore(record: PathRecord): void {
+    this.seen = record.seen;
+    this.#recorded = 'yes';
+    this.#retired = record.retired;
+    for (const known of record.sources) this.#adopt(known);
+    for (const { key, birth } of record.drafts) {
+      const draft = new Source(key, null, this.#reader);
+      draft.standing = 'rotated';
+      draft.birth = birth;
+      this.sources.push(draft);
+    }
+  }
+
+  #adopt(known: Known): Source {
+    const source = Source.from(known, this.#ref, this.#shared, this.#reader);
+    (known.end === 'open' ? this.sources : this.past).push(source);
+    this.#named(source);
+    return source;
+  }
+
+  /** What the checkpoint keeps of this path; null when there is nothing to keep. */
+  record = (): PathRecord | null => {
+    const now = this.#shared.now();
+    const sources = [...this.past, ...this.sources].map(s => s.known(now)).filter(k => k !== null);
+    const drafts = this.sources.filter(s => s.id === null && s.birth > 0).map(s => ({ key: s.keys[0]!, birth: s.birth }));
+    if (sources.length === 0 && this.seen === 0) return null;
+    return { path: this.#place.path, seen: this.seen, drafts: drafts.slice(-16), sources, retired: this.#retired };
+  };
+
+  /** The checkpoint has to be written. */
+  changed(): void {
+    this.#shared.checkpoint.changed(this.#place.path, this.record);
+  }
+
+  /** Looks at all files of this log and says of each what it is. @returns why the live path is not read, or null */
+  async settle(hint: Stats | null): Promise<Refusal | null> {
+    const opened = await this.#place.open(this.#place.base, hint);
+    // It may well be there and be the same: nothing is concluded from not being let in.
+    if (isRefusal(opened) && opened.state === 'unreadable') return opened;
+    const first = this.first;
+    this.first = 'no';
+    this.settledAt = this.#shared.steady();
+    const files: Surveyed[] = [];
+    try {
+      if (!isRefusal(opened)) files.push(await surveyed(this.#place.disk, opened, this.#place.base, null));
+      await this.#settle(files, first);
+    } finally {
+      for (const file of files) if (file.taken === 'no') closeSurveyed(this.#place.disk, file);
+    }
+    this.changed();
+    return isRefusal(opened) ? opened : null;
+  }
+
+  async #settle(files: Surveyed[], first: 'yes' | 'no'): Promise<void> {
+    const { disk, path, kind } = this.#place;
+    const { strangers } = this.#shared;
+    // What serve knows and no record of ours does counts for the files there are when we come: later ones wear used inodes.
+    const asking = first === 'yes' && strangers.any();
+    const known = this.past.length + this.sources.length > 0 || this.seen > 0 || asking;
+    const unknown = kind === 'server' && this.seen === 0;
+    if (unknown || (known && !(await this.#onlyLive(files[0])))) files.push(...(await surveyRotations(this.#place)));
+    const adopted = asking ? strangers.of(files, path, this.#recorded).map(stranger => this.#adopt(stranger)) : [];
+    const before = files.filter(f => f.sibling).map(f => f.mtime);
+    await this.#letGoOfEmptied();
+    await this.#nameDrafts(files);
+    const pool = [...this.past, ...this.sources];
+    const found = await match(files, pool, this.seen, (file, source) => compareFile(disk, file, source));
+    if (process.env.DBG) console.log('MATCH', files.map(f=>f.name+':'+f.key.slice(-4)+':'+f.size+':'+f.mtime).join(' '), 'seen', this.seen, found.matches.map(m=>m.file.name+'='+m.source.id?.slice(-8)+m.source.keys.map(k=>k.slice(-4))+m.how).join(' '), 'unread', found.unread.map(f=>f.name)); //DBG
+    // A name of which no file is left serves to number the next life of its inode, and for nothing else.
+    this.sources = this.sources.filter(s => !adopted.includes(s) || found.matches.some(m => m.source === s));
+    await this.#apply(found, first);
+    // From now on this path is known: a rotation that is younger than those there are was never read.
+    if (unknown || asking) this.seen = Math.max(1, ...before);
+  }
+
+  /** The common start: one source is open, and the live file is it. Then the rotations need no look. */
+  async #onlyLive(file: Surveyed | undefined): Promise<boolean> {
+    const [source, other] = this.sources;
+    if (!file || !source || other || source.fp === null || source.fp !== file.fp) return false;
+    if (!source.keys.includes(file.key) || reborn(file, source)) return false;
+    const how = await compareFile(this.#place.disk, file, source);
+    return how === 'same' || how === 'again';
+  }
+
+  /** A file that is held open may have been emptied before it was taken away: then its copy is what is left. */
+  async #letGoOfEmptied(): Promise<void> {
+    for (const source of this.sources) {
+      if (source.fd === null || source.packed) continue;
+      const { size } = await this.#place.disk.fstat(source.fd);
+      if (size < BigInt(source.marks.at(-1)?.at ?? 0)) this.#shared.descriptors.release(source);
+    }
+  }
+
+  /** A file that is held open and lies elsewhere now may have a copy here: it must be known by its content first. */
+  async #nameDrafts(files: readonly Surveyed[]): Promise<void> {
+    for (const source of this.sources) {
+      if (source.id !== null || source.fd === null) continue;
+      await this.identify(source, files.some(f => source.keys.includes(f.key)) ? 'growing' : 'ended');
+    }
+  }
+
+  async #apply(found: Matching<Surveyed, Source>, first: 'yes' | 'no'): Promise<void> {
+    const { live } = this;
+    for (const source of found.displaced) this.vanish(source);
+    // Whatever is not the live file now is rotated away: moved, or deleted and held open.
+    if (live && !found.matches.some(m => m.source === live && m.file.sibling === null)) {
+      live.standing = 'rotated';
+      live.changedAt = this.#shared.steady();
+    }
+    for (const source of this.sources) if (source.standing === 'rotated') source.name = null;
+    for (const { file, source, how } of found.matches) {
+      await this.#learn(source, file);
+      this.#assign(source, file, how === 'shorter' ? 'shorter' : 'whole', first);
+    }
+    for (const file of found.unread) if (file.size > 0 || file.packed) this.#begin(file, 'old');
+    if (found.fresh) await this.#anew(found.fresh, found.shortened, first);
+    this.#sort(found.order.map(file => file.key));
+  }
+
+  /** Oldest first, the live one last; what has no name any more is older than all that have. */
+  #sort(order: readonly string[]): void {
+    const rank = (s: Source): number => (s.standing === 'live' ? Number.MAX_SAFE_INTEGER : order.indexOf(s.keys.at(-1)!));
+    const ranked = this.sources.map((source, at) => ({ source, at, rank: rank(source) }));
+    this.sources = ranked.sort((a, b) => a.rank - b.rank || a.at - b.at).map(({ source }) => source);
+  }
+
+  /** A source that only serve remembered has no marks: from its file it gets one. */
+  async #learn(source: Source, file: Surveyed): Promise<void> {
+    if (source.marks.length > 0 || source.read === 0) return;
+    const length = Math.min(TAIL, source.read);
+    const bytes = await bytesOf(this.#place.disk, file, { at: source.read, length, hash: '', time: 0 });
+    if (bytes.length === length) source.marks = [markOf(bytes, 0, length, source.read, this.#shared.now())];
+  }
+
+  /** The file is this source's. It is kept open as long as there is something to read or to deliver. */
+  #assign(source: Source, file: Surveyed, how: 'whole' | 'shorter', first: 'yes' | 'no'): void {
+    if (source.end !== 'open') {
+      const late = how === 'whole' && file.size > source.read && source.end === 'cut';
+      if (!source.keys.includes(file.key)) source.keys.push(file.key);
+      if (!late && file.sibling) return;
+      this.reopen(source);
+    }
+    const others = source.keys.filter(key => key !== file.key);
+    if (source.birth === 0 && others.length === 0) source.birth = file.birth;
+    source.keys = [...others, file.key];
+    source.standing = file.sibling ? 'rotated' : 'live';
+    if (how === 'shorter' && file.size <= source.read) {
+      // A copy that was made while we read on: nothing in it is new.
+      this.#shared.descriptors.release(source);
+      source.name = null;
+      return;
+    }
+    source.name = file.name;
+    if (source.fd !== null) return;
+    this.#take(source, file);
+    source.more = 'yes';
+    if (first === 'yes') source.caughtUp = file.size;
+    const age = Math.max(0, this.#shared.now() - file.mtime);
+    source.changedAt = Math.max(source.changedAt, this.#shared.steady() - age);
+  }
+
+  /** The source reads from this open file from now on. */
+  #take(source: Source, file: Surveyed): void {
+    file.taken = 'yes';
+    source.fd = file.fd;
+    source.packed = file.packed;
+    source.size = file.size;
+    source.mtime = file.mtime;
+    this.#shared.descriptors.use(source, source.pin);
+  }
+
+  /** The live file begins a new life, unless it was only cut short. */
+  async #anew(file: Surveyed, shortened: Source | null, first: 'yes' | 'no'): Promise<void> {
+    const mark = shortened?.marks.findLast(m => m.at <= file.size && m.at >= ENOUGH);
+    const bytes = mark ? await bytesOf(this.#place.disk, file, mark) : null;
+    const proven = mark && bytes && agrees(mark, bytes) && !repeats(bytes);
+    if (shortened && proven && shortened.end === 'open' && mark.at >= shortened.read) {
+      // What is missing had not been acknowledged yet: a crash of the machine took it.
+      shortened.marks = shortened.marks.filter(m => m.at <= mark.at);
+      this.#assign(shortened, file, 'whole', first);
+      return;
+    }
+    const source = this.#begin(file, first === 'yes' ? 'old' : 'new');
+    if (!proven || !(await this.identify(source, 'growing'))) return;
+    // What stands before the mark has been counted: the new life goes on behind it.
+    source.outbox?.advance(mark.at, { cut: 0, bad: 0 }, { live: 'live' });
+    source.read = mark.at;
+    source.marks = [mark];
+  }
+
+  /** @param age `old`: its lines were written while nobody looked */
+  #begin(file: Surveyed, age: 'old' | 'new'): Source {
+    const source = new Source(file.key, file.name, this.#reader);
+    source.standing = file.sibling ? 'rotated' : 'live';
+    source.birth = file.birth;
+    source.since = file.birth;
+    source.inside = 'start';
+    source.changedAt = this.#shared.steady();
+    const waited = age === 'old' || source.standing === 'rotated' || this.#shared.now() - file.mtime > OLD_MS;
+    source.caughtUp = waited ? file.size : 0;
+    this.sources.push(source);
+    if (this.seen === 0) this.seen = file.mtime;
+    this.#take(source, file);
+    return source;
+  }
+
+  // ------------------------------------------------------------ the course of a life
+
+  /** Gives the source its name, once its first line is complete. */
+  async identify(source: Source, how: 'growing' | 'ended'): Promise<boolean> {
+    const head = Buffer.allocUnsafe(HEAD);
+    const length = await source.bytes(this.#place.disk, head, HEAD, 0);
+    const fp = fingerprint(head.subarray(0, length), how);
+    source.more = fp ? 'yes' : 'no';
+    if (!fp) return false;
+    const key = source.keys[0]!;
+    source.become(sourceId(key, fp, this.#shared.generation(key, fp)), 0, this.#ref, this.#shared);
+    source.recorded = 'no';
+    this.#named(source);
+    this.changed();
+    return true;
+  }
+
+  /** There is nothing left to read of it; what is held is still delivered. */
+  vanish(source: Source): void {
+    this.#shared.descriptors.release(source);
+    source.name = null;
+    source.standing = 'rotated';
+    source.more = 'no';
+  }
+
+  /** A life that had ended is read on. */
+  reopen(source: Source): void {
+    source.end = 'open';
+    this.past = this.past.filter(s => s !== source);
+    this.sources.unshift(source);
+  }
+
+  /** What is done with goes to the past; what has no file any more, and nothing to deliver, too. */
+  retire(): void {
+    for (const source of this.sources) {
+      const gone = source.standing === 'rotated' && source.fd === null && source.name === null;
+      if (source.end === 'open' && gone && source.settledUp) source.end = 'cut';
+    }
+    const done = this.sources.filter(s => s.end !== 'open');
+    if (done.length === 0) return;
+    for (const source of done) this.#shared.descriptors.release(source);
+    this.sources = this.sources.filter(s => s.end === 'open');
+    this.past = [...this.past, ...done.filter(s => s.id !== null)];
+    const over = this.past.splice(0, Math.max(0, this.past.length - MOST_PAST));
+    this.#retired = [...this.#retired, ...over.map(s => s.id!)].slice(-MOST_RETIRED);
+    this.changed();
+  }
+}
