@@ -24,6 +24,9 @@ export function csvCell(value: Cell | undefined): string {
   return /[",;\s']/.test(neutral) ? `"${neutral.replaceAll('"', '""')}"` : neutral;
 }
 
-/** Rows as RFC 4180 has them: commas, CRLF, the same number of cells in each. */
+/** One row as RFC 4180 has it: commas between, CRLF after. */
+export const csvRow = (cells: readonly (Cell | undefined)[]): string => `${cells.map(csvCell).join(',')}\r\n`;
+
+/** A head and rows, the same number of cells in each. */
 export const csvTable = (head: readonly string[], rows: readonly (Cell | undefined)[][]): string =>
-  [head, ...rows].map(row => `${row.map(csvCell).join(',')}\r\n`).join('');
+  [head, ...rows].map(csvRow).join('');

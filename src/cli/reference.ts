@@ -26,7 +26,7 @@ function rows(schema: Schema, path: string): string[] {
     const inner = s.properties ? s : s.anyOf?.find(a => a.properties);
     const text = s.description ?? '';
     if (inner) return [`| **\`${name}\`** | | | ${text} |`, ...rows(inner, name)];
-    const value = s.default === undefined ? '' : `\`${JSON.stringify(s.default)}\``;
+    const value = s.default === undefined ? '' : `\`${JSON.stringify(s.default).replaceAll('|', '\\|')}\``;
     return [`| \`${name}\` | ${kind(s).replaceAll('|', '\\|')} | ${value} | ${text} |`];
   });
 }

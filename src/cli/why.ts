@@ -11,7 +11,7 @@ import { type Fact, NotFound } from '../incident.ts';
 import { inWords, whyNow } from '../roles/ask.ts';
 import { denialFacts } from '../roles/given-facts.ts';
 import { canonicalAddress } from '../rules/address.ts';
-import { loadPacks } from '../rules/pack.ts';
+import { compiledPacks } from '../rules/cache.ts';
 import { makeParser } from '../rules/parser.ts';
 import { historyFacts } from '../store/history.ts';
 import { lastIncident } from '../store/incidents.ts';
@@ -21,7 +21,7 @@ import { print, printJson } from './inbox.ts';
 export async function why(asked: string, o: { config?: string; json?: boolean }): Promise<void> {
   const config = loadConfig(o.config);
   const user = canonicalAddress(asked) ?? asked;
-  const parse = makeParser(loadPacks(packDirs(config)).flatMap(p => p.rules));
+  const parse = makeParser((await compiledPacks(packDirs(config))).rules);
   const ground = realGround(config, {
     parse,
     ask: question =>

@@ -8,7 +8,7 @@ import { loadCauses } from '../diagnose/causes.ts';
 import { collect } from '../diagnose/collect.ts';
 import { diagnose } from '../diagnose/diagnose.ts';
 import { packDirs } from '../diagnose/effects.ts';
-import type { Ground } from '../diagnose/ground.ts';
+import { type Ground, sharedGround } from '../diagnose/ground.ts';
 import { snapshot } from '../diagnose/snapshot.ts';
 import type { Advice, Diagnosis, Fact, Plan, Step } from '../incident.ts';
 import type { Snapshot } from '../messages.ts';
@@ -27,9 +27,10 @@ export async function collectFacts(
   given: readonly Fact[] = [],
   limitMs?: number,
 ): Promise<{ facts: Fact[]; snapshot: Snapshot }> {
+  const shared = sharedGround(ground);
   const [facts, seen] = await Promise.all([
-    collect(user, ground, given, limitMs === undefined ? {} : { limitMs }),
-    snapshot(ground),
+    collect(user, shared, given, limitMs === undefined ? {} : { limitMs }),
+    snapshot(shared),
   ]);
   return { facts, snapshot: seen };
 }
@@ -65,8 +66,11 @@ export interface Why {
  */
 export async function whyNow(user: string, config: Config, ground: Ground, given: readonly Fact[] = []): Promise<Why> {
   const address = isIP(user) !== 0;
+  // The system is asked while the causes are read.
+  const asked = collectFacts(address ? null : user, ground, given);
+  asked.catch(() => {});
   const causes = loadCauses(packDirs(config)).filter(c => !address || c.kind === 'address');
-  const { facts, snapshot: seen } = await collectFacts(address ? null : user, ground, given);
+  const { facts, snapshot: seen } = await asked;
   const diagnosis = diagnose({ user, facts, causes, config });
   const { cause, also, confidence, evidence, ruledOut, unknown } = diagnosis;
   const well = cause === null && (address || letsIn(facts).verdict === 'in');

@@ -134,7 +134,7 @@ async function write(
     case 'report':
       return weekly(await p.report(payload.week!), {
         ...paper,
-        to: p.config.report.to.length ? p.config.report.to : p.config.mail.to,
+        to: payload.to ?? (p.config.report.to.length ? p.config.report.to : p.config.mail.to),
       });
     default:
       return payload.letter satisfies never;

@@ -17,7 +17,7 @@ import { allVotesOf, grantRows, lastRun, planOf } from '../store/approvals.ts';
 import { blindRows, claimWeek, installedAt, weeksQueued } from '../store/desk-rows.ts';
 import { membershipRows } from '../store/history.ts';
 import { type IncidentRecord, incidents } from '../store/incidents.ts';
-import { journal, journalOf } from '../store/journal.ts';
+import { journal, journalOf, record } from '../store/journal.ts';
 import type { Store } from '../store/open.ts';
 import { enqueue } from '../store/outbox.ts';
 
@@ -256,6 +256,24 @@ export function reportFor(
     week: label,
     body: format === 'json' ? renderJson(report) : format === 'csv' ? renderCsv(report) : renderText(report),
   };
+}
+
+/** The report of a week as a file for the auditor. */
+export function reportFileOf(store: Store, config: Config, now: number, week: string, format: 'csv' | 'json'): string {
+  const report = weekReportOf(store, config, now, week);
+  return format === 'csv' ? renderCsv(report) : renderJson(report);
+}
+
+/**
+ * Has a week's report mailed now, beside the one that goes out by itself.
+ * @param to null: to everybody who gets it
+ */
+export function askForReport(store: Store, now: number, by: string, week: string, to: string | null): void {
+  store.tx(() => {
+    const payload = { letter: 'report', week, ...(to === null ? {} : { to: [to] }) };
+    enqueue(store, now, { key: `report-${week}-${to ?? 'all'}-${now}`, channel: 'mail', payload });
+    record(store, now, { actor: by, what: `asked for the report of ${week} by mail${to === null ? '' : `, to ${to}`}` });
+  });
 }
 
 export function startReports(store: Store, config: Config, now: () => number, log: Logger): { stop(): void } {

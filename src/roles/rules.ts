@@ -2,6 +2,7 @@
  * `readmit rules check` runs the examples of the packs; `readmit rules explain 'LINE'` says which pattern took a line, or
  * where the nearest one stopped and what it expected there. Both use the parser that the service uses.
  */
+import type { Cause } from '../diagnose/causes.ts';
 import { Usage } from '../incident.ts';
 import { ownRules } from '../rules/cache.ts';
 import { type Fault, parseLine, runExamples } from '../rules/examples.ts';
@@ -9,6 +10,7 @@ import { explain } from '../rules/explain.ts';
 import { loadPacks } from '../rules/pack.ts';
 import { LineParser } from '../rules/parser.ts';
 import { visible } from '../visible.ts';
+import type { RulesParts } from '../web/pages/rules.ts';
 
 export interface RulesOptions {
   json?: boolean;
@@ -18,6 +20,34 @@ export interface RulesOptions {
   checkCauses?: (packDir: string) => Fault[] | Promise<Fault[]>;
   /** Directories of packs; default: our own. */
   packDirs?: readonly string[];
+}
+
+/** The packs as `serve` has them loaded, for the page: what they read, what they explain, and what they make of a line. */
+export function loadedRules(dirs: readonly string[], causes: readonly Cause[]): RulesParts {
+  const packs = loadPacks(dirs);
+  const parser = new LineParser(packs.flatMap(pack => pack.rules));
+  const list = packs.map(pack => ({
+    name: pack.name,
+    patterns: pack.rules.map(({ name, log, event, line }) => ({ name, log, event, line })),
+    causes: causes
+      .filter(c => c.name.startsWith(`${pack.name}/`))
+      .map(c => ({ name: c.name, title: c.title, remedy: remedyOf(c) })),
+  }));
+  return {
+    list: () => list,
+    explain: line => {
+      const taken = parseLine(parser, line, null);
+      if (!taken) return { kind: 'stopped', ...explain(parser, line) };
+      const { event, log } = parser.rules[parser.rule]!;
+      return { kind: 'taken', rule: taken.rule, event, log, fields: taken.fields };
+    },
+  };
+}
+
+function remedyOf({ remedy }: Cause): 'plan' | 'tell' | 'advice' | 'none' {
+  if ('plan' in remedy) return 'plan';
+  if ('tell' in remedy) return 'tell';
+  return 'advice' in remedy ? 'advice' : 'none';
 }
 
 const writeLine = (to: { write(text: string): unknown }, text: string): void => void to.write(`${text}\n`);

@@ -51,7 +51,8 @@ import { StoreDesk } from './desk.ts';
 import { Doorbell } from './doorbell.ts';
 import { Intake } from './intake.ts';
 import { mailCarrier, type PostParts, webhookCarrier } from './post.ts';
-import { renderedWeek, reportPageOf, startReports } from './reporting.ts';
+import { askForReport, renderedWeek, reportFileOf, reportPageOf, startReports } from './reporting.ts';
+import { loadedRules } from './rules.ts';
 import { Teardown } from './teardown.ts';
 import { tokenVerbs } from './tokens.ts';
 
@@ -185,6 +186,10 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
       log,
       extra: {
         report: week => reportPageOf(store, config, now(), week),
+        reportFile: (week, format) => reportFileOf(store, config, now(), week, format),
+        sendReport: (person, week, to) =>
+          askForReport(store, now(), person.name, week, to === 'all' ? null : mailOf(config, approvers(), person.name)),
+        rules: loadedRules(packDirs(config), causes),
         api: apiParts({ store, config, now, approvers }),
         notReady: () => (senderTo(config.host).up ? [] : ['redis']),
       },
@@ -303,6 +308,19 @@ function answerWhy(request: string, data: Extract<ServeMessage, { name: 'facts' 
   const answer = waiting.get(request);
   if (answer) answer(data);
   return request.startsWith('why-');
+}
+
+/**
+ * Where this approver gets mail: an address the configuration names, theirs by the approvers file or by its name; or the
+ * site's domain. @throws Refused where there is none
+ */
+function mailOf(config: Config, { approvers }: Approvers, name: string): string {
+  const { to, userDomain } = config.mail;
+  const own = approvers.find(a => a.name === name)?.mail;
+  const named = [...to, ...config.report.to].find(mail => mail === own || mail.split('@')[0] === name);
+  const mail = named ?? (userDomain ? `${name}@${userDomain}` : null);
+  if (mail === null) throw new Refused('no mail address of yours is in mail.to or report.to, and mail.userDomain is not set');
+  return mail;
 }
 
 /** The approvers file, read anew when it changed on disk is not worth the race: it is small and read each time. */
@@ -431,17 +449,7 @@ function controlVerbs(p: ControlParts): Record<string, Verb> {
     },
     'send-report': body => {
       const week = text(body.week, 'week');
-      store.tx(() => {
-        store.run(
-          'INSERT INTO outbox (key, channel, payload_json, created, due) VALUES (?,?,?,?,?)',
-          `report-${week}-${now()}`,
-          'mail',
-          JSON.stringify({ letter: 'report', week }),
-          now(),
-          now(),
-        );
-        record(store, now(), { actor: 'operator', what: `asked for the report of ${week} by mail` });
-      });
+      askForReport(store, now(), 'operator', week, null);
       return { week, origin: originOf(p.config) };
     },
     status: () => desk.health(),

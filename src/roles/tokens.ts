@@ -27,6 +27,9 @@ const LONGEST_MS = 3660 * 86_400_000;
 
 const hashed = (secret: string): string => createHash('sha256').update(secret).digest('hex');
 
+/** Roles that only read. */
+const READS_ONLY = ['viewer', 'auditor'];
+
 /** The roles a token leaves of its person's: what the person has, and no more than the token's own. */
 export function rolesLeft(token: TokenRole, roles: readonly string[]): string[] {
   switch (token) {
@@ -34,7 +37,9 @@ export function rolesLeft(token: TokenRole, roles: readonly string[]): string[] 
       return roles.length ? ['viewer'] : [];
     case 'operator':
       // An administrator may lend the lesser right; any other role is lent only by whoever has it.
-      return [...new Set(roles.map(role => (role === 'administrator' ? 'operator' : role)))];
+      return roles.every(role => READS_ONLY.includes(role))
+        ? []
+        : [...new Set(roles.map(role => (role === 'administrator' ? 'operator' : role)))];
     case 'administrator':
       return roles.includes('administrator') ? [...roles] : [];
     default:
@@ -94,7 +99,7 @@ function personOf(token: TokenRow, { approvers }: Approvers): Person | null {
 export function throughToken<T>(
   { store, now }: TokenParts,
   by: { name: string; actsFor: string | null },
-  incident: string,
+  incident: string | null,
   what: string,
   deed: () => T,
 ): T {

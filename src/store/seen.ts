@@ -37,10 +37,10 @@ export function fold(store: Store): 'level' | 'behind' {
       to,
     );
     store.run(
-      `INSERT INTO place (user, hour, ip, count)
-       SELECT user, last / ${HOUR} * ${HOUR}, ip, sum(count) FROM observation
+      `INSERT INTO place (user, hour, ip, count, last)
+       SELECT user, last / ${HOUR} * ${HOUR}, ip, sum(count), max(last) FROM observation
        WHERE id > ? AND id <= ? AND event = 'denied' AND self_reported = 0 AND user IS NOT NULL AND ip IS NOT NULL
-       GROUP BY 1, 2, 3 ON CONFLICT DO UPDATE SET count = count + excluded.count`,
+       GROUP BY 1, 2, 3 ON CONFLICT DO UPDATE SET count = count + excluded.count, last = max(last, excluded.last)`,
       mark,
       to,
     );
@@ -275,8 +275,8 @@ export const placesOf = (store: Store, of: { user: string } | { ip: string }, fr
   const [where, value] = 'user' in of ? ['user = ?', of.user] : ['ip = ?', of.ip];
   return store
     .all<Cell & { last: number }>(
-      `SELECT user, ip, sum(count) AS count, max(hour) AS last FROM
-         (SELECT user, ip, hour, count FROM place WHERE ${where} AND hour >= ? ORDER BY hour DESC LIMIT ${MOST})
+      `SELECT user, ip, sum(count) AS count, max(last) AS last FROM
+         (SELECT user, ip, hour, count, last FROM place WHERE ${where} AND hour >= ? ORDER BY hour DESC LIMIT ${MOST})
        GROUP BY user, ip ORDER BY count DESC, user, ip LIMIT 200`,
       value,
       from,

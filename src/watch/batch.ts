@@ -121,7 +121,17 @@ export class Outbox {
       this.#openedAt = this.#options.steady();
       const { host, now } = this.#options;
       const counts = { lines: 0, unparsed: 0, cut: 0, bad: 0 };
-      const batch = { v: 1 as const, host, source: this.source, from, to: from, ...counts, readAt: now(), approximate, tallies: [] };
+      const batch = {
+        v: 1 as const,
+        host,
+        source: this.source,
+        from,
+        to: from,
+        ...counts,
+        readAt: now(),
+        approximate,
+        tallies: [],
+      };
       this.#options.spool.batches++;
       this.#open = { batch, sentAt: Number.NEGATIVE_INFINITY };
     }
@@ -141,7 +151,10 @@ export class Outbox {
     let list = this.#index.get(line.user);
     const same = list?.find(
       t =>
-        t.event === line.event && t.ip === line.ip && t.endpoint === line.endpoint && t.selfReported === line.selfReported,
+        t.event === line.event &&
+        t.ip === line.ip &&
+        t.endpoint === line.endpoint &&
+        t.selfReported === line.selfReported,
     );
     if (same) {
       same.count++;

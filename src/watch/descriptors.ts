@@ -3,11 +3,14 @@
  * A thousand homes work with a limit of 256 open files.
  */
 
+/** What closing a file costs: nothing, a search for it under another name, or what is unread in it. */
+export type Pin = 'free' | 'needed' | 'only';
+
 export class Descriptors<T> {
   #limit: number;
   #close: (holder: T) => void;
   #inUse: (holder: T) => boolean;
-  #open = new Map<T, 'pinned' | 'free'>();
+  #open = new Map<T, Pin>();
 
   /** @param inUse somebody reads from it at this moment: it is not closed */
   constructor(limit: number, close: (holder: T) => void, inUse: (holder: T) => boolean = () => false) {
@@ -20,11 +23,11 @@ export class Descriptors<T> {
     return this.#open.size;
   }
 
-  /** The holder's file was just used. Pinned ones outlive free ones, but not the limit. */
-  use(holder: T, pin: 'pinned' | 'free'): void {
+  /** The holder's file was just used. The cheap ones are closed first. */
+  use(holder: T, pin: Pin): void {
     this.#open.delete(holder);
     this.#open.set(holder, pin);
-    for (const kind of ['free', 'pinned'] as const)
+    for (const kind of ['free', 'needed', 'only'] as const)
       for (const [other, its] of this.#open) {
         if (this.#open.size <= this.#limit) return;
         if (its === kind && other !== holder && !this.#inUse(other)) this.release(other);

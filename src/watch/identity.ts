@@ -39,7 +39,8 @@ export function markOf(bytes: Buffer, first: number, end: number, at: number, ti
   return { at, length: end - from, hash: short(bytes.subarray(from, end)), time };
 }
 
-export const agrees = (mark: Mark, bytes: Buffer): boolean => bytes.length === mark.length && short(bytes) === mark.hash;
+export const agrees = (mark: Mark, bytes: Buffer): boolean =>
+  bytes.length === mark.length && short(bytes) === mark.hash;
 
 /** Lines that repeat within the remembered bytes identify nothing: a log of one line said again and again. */
 export function repeats(bytes: Buffer): boolean {

@@ -55,7 +55,13 @@ export class Lives {
   #recorded: 'yes' | 'no' = 'no';
 
   /** @param named is told of every source that has a name, so that an acknowledgement finds it */
-  constructor(place: Place, shared: Shared, reader: Reader, named: (source: Source) => void, record: PathRecord | null) {
+  constructor(
+    place: Place,
+    shared: Shared,
+    reader: Reader,
+    named: (source: Source) => void,
+    record: PathRecord | null,
+  ) {
     this.#place = place;
     this.#reader = reader;
     this.#shared = shared;
@@ -95,7 +101,9 @@ export class Lives {
   record = (): PathRecord | null => {
     const now = this.#shared.now();
     const sources = [...this.past, ...this.sources].map(s => s.known(now)).filter(k => k !== null);
-    const drafts = this.sources.filter(s => s.id === null && s.birth > 0).map(s => ({ key: s.keys[0]!, birth: s.birth }));
+    const drafts = this.sources
+      .filter(s => s.id === null && s.birth > 0)
+      .map(s => ({ key: s.keys[0]!, birth: s.birth }));
     if (sources.length === 0 && this.seen === 0) return null;
     return { path: this.#place.path, seen: this.seen, drafts: drafts.slice(-16), sources, retired: this.#retired };
   };
@@ -138,7 +146,6 @@ export class Lives {
     await this.#nameDrafts(files);
     const pool = [...this.past, ...this.sources];
     const found = await match(files, pool, this.seen, (file, source) => compareFile(disk, file, source));
-    if (process.env.DBG) console.log('MATCH', files.map(f=>f.name+':'+f.key.slice(-4)+':'+f.size+':'+f.mtime).join(' '), 'seen', this.seen, found.matches.map(m=>m.file.name+'='+m.source.id?.slice(-8)+m.source.keys.map(k=>k.slice(-4))+m.how).join(' '), 'unread', found.unread.map(f=>f.name)); //DBG
     // A name of which no file is left serves to number the next life of its inode, and for nothing else.
     this.sources = this.sources.filter(s => !adopted.includes(s) || found.matches.some(m => m.source === s));
     await this.#apply(found, first);
@@ -188,11 +195,13 @@ export class Lives {
     for (const file of found.unread) if (file.size > 0 || file.packed) this.#begin(file, 'old');
     if (found.fresh) await this.#anew(found.fresh, found.shortened, first);
     this.#sort(found.order.map(file => file.key));
+    for (const source of this.sources) if (source.fd !== null) this.#shared.descriptors.use(source, source.pin);
   }
 
   /** Oldest first, the live one last; what has no name any more is older than all that have. */
   #sort(order: readonly string[]): void {
-    const rank = (s: Source): number => (s.standing === 'live' ? Number.MAX_SAFE_INTEGER : order.indexOf(s.keys.at(-1)!));
+    const rank = (s: Source): number =>
+      s.standing === 'live' ? Number.MAX_SAFE_INTEGER : order.indexOf(s.keys.at(-1)!);
     const ranked = this.sources.map((source, at) => ({ source, at, rank: rank(source) }));
     this.sources = ranked.sort((a, b) => a.rank - b.rank || a.at - b.at).map(({ source }) => source);
   }
@@ -236,6 +245,7 @@ export class Lives {
   #take(source: Source, file: Surveyed): void {
     file.taken = 'yes';
     source.fd = file.fd;
+    source.fdKey = file.key;
     source.packed = file.packed;
     source.size = file.size;
     source.mtime = file.mtime;

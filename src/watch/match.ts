@@ -84,7 +84,8 @@ export async function match<F extends Found, C extends Candidate>(
     const source = known.findLast(s => s.keys.includes(file.key) && !placed.has(s));
     // Nothing was ever read from a packed file's inode before it was packed: without marks it means another file.
     if (!source || (source.marks.length === 0 && file.sibling?.packed === 'gz')) continue;
-    const how = reborn(file, source) || (source.fp !== file.fp && source.fp !== null) ? 'other' : await compare(file, source);
+    const how =
+      reborn(file, source) || (source.fp !== file.fp && source.fp !== null) ? 'other' : await compare(file, source);
     if (how === 'same' || how === 'again') pair(file, source, how);
     else {
       if (source.end === 'open') out.displaced.push(source);
@@ -107,7 +108,9 @@ export async function match<F extends Found, C extends Candidate>(
     }
 
   if (live && !taken.has(live)) {
-    const moved = known.findLast(s => !placed.has(s) && s.fp !== null && s.fp === live.fp && !s.keys.includes(live.key));
+    const moved = known.findLast(
+      s => !placed.has(s) && s.fp !== null && s.fp === live.fp && !s.keys.includes(live.key),
+    );
     const how = moved ? await compare(live, moved) : 'other';
     // The same inode on a device with another number: a reboot. Else the content must speak for itself.
     const sameInode = moved?.keys.some(key => inodeOf(key) === inodeOf(live.key)) ?? false;
@@ -146,7 +149,10 @@ function neverRead<F extends Found, C extends Candidate>(
   // The live file is one we know: whatever is older and unknown was there before us.
   if (landmarks.some(m => m.file.sibling === null)) return [];
   const places = landmarks.map(m => rotated.indexOf(m.file)).filter(at => at >= 0);
-  if (places.length > 0) return rotated.slice(Math.max(...places) + 1).filter(file => !taken.has(file) && file.mtime > seen);
+  if (places.length > 0)
+    return rotated.slice(Math.max(...places) + 1).filter(file => !taken.has(file) && file.mtime > seen);
   const horizon = Math.max(0, ...known.map(s => s.mtime));
-  return rotated.filter(file => !taken.has(file) && file.mtime > seen && file.mtime >= horizon);
+  // Whoever packs a file keeps its time, but perhaps in whole seconds only.
+  const slack = (file: F): number => (file.sibling?.packed === 'gz' ? 1000 : 0);
+  return rotated.filter(file => !taken.has(file) && file.mtime > seen && file.mtime + slack(file) >= horizon);
 }

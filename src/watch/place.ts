@@ -66,7 +66,8 @@ export function objection(stat: Stats | BigIntStats, homeOwner: number | null): 
     return `is sparse: claims ${size} bytes, holds ${Number(stat.blocks) * 512}`;
   if (homeOwner === null) return null;
   if (Number(stat.nlink) > 1) return `has ${Number(stat.nlink)} links`;
-  if (Number(stat.uid) !== homeOwner) return `belongs to uid ${Number(stat.uid)}, not to the owner of the home directory`;
+  if (Number(stat.uid) !== homeOwner)
+    return `belongs to uid ${Number(stat.uid)}, not to the owner of the home directory`;
   return null;
 }
 
@@ -118,7 +119,7 @@ async function openChecked(
   hint?: Stats | null,
 ): Promise<Opened | Refusal> {
   // A look before: opening a device can have effects of its own (a tape rewinds).
-  const before = hint ?? await disk.look(path, flags === READ_FOLLOWING ? 'follow' : 'stay');
+  const before = hint ?? (await disk.look(path, flags === READ_FOLLOWING ? 'follow' : 'stay'));
   if (!before) return { state: 'missing', why: 'there is no such file' };
   const first = objection(before, homeOwner);
   if (first) return { state: 'refused', why: first };

@@ -4,10 +4,11 @@
  */
 import type { SourceRef } from '../messages.ts';
 import { Outbox, type OutboxOptions, type When } from './batch.ts';
+import type { Pin } from './descriptors.ts';
 import { closeFile, type Disk } from './disk.ts';
 import { agrees, type Mark, markOf, parseId, TAIL, withMark } from './identity.ts';
 import { cutLines } from './lines.ts';
-import { Packed } from './packed.ts';
+import type { Packed } from './packed.ts';
 import type { Known } from './position.ts';
 
 /** What a reading turn found. `changed`: the bytes before the position are not the ones that were read. */
@@ -28,6 +29,8 @@ export class Source {
   standing: 'live' | 'rotated' = 'live';
   end: Known['end'] = 'open';
   fd: number | null = null;
+  /** `device-inode` of the open file: that of an older name, perhaps. */
+  fdKey: string | null = null;
   packed: Packed | null = null;
   /** The next byte to read; what lies before it is in the outbox or acknowledged. */
   read = 0;
@@ -85,9 +88,11 @@ export class Source {
     return { id, committed: this.outbox.committed, marks, end, keys: this.keys.slice(-8), mtime, birth, at: now };
   }
 
-  /** A descriptor that should stay: its file may have no name any more, and serve has not got everything. */
-  get pin(): 'pinned' | 'free' {
-    return this.standing === 'rotated' && (!this.settledUp || this.name === null) ? 'pinned' : 'free';
+  /** How much its open file is worth: `only` has no name any more, `needed` may lose it before serve has everything. */
+  get pin(): Pin {
+    if (this.standing === 'live') return 'free';
+    if (this.name === null) return 'only';
+    return this.settledUp ? 'free' : 'needed';
   }
 
   /** Nothing is held for serve. */

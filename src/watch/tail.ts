@@ -26,7 +26,7 @@ export class Tail {
   readonly place: Place;
   /** Why the log is not read at present. */
   refusal: Refusal | null = null;
-  /** Steady time at which something was last read, for whoever schedules. */
+  /** Steady time at which something new was last read, for whoever schedules. */
   activeAt = Number.NEGATIVE_INFINITY;
   /** A poll is under way: its files must not be closed. */
   polling: 'yes' | 'no' = 'no';
@@ -36,7 +36,12 @@ export class Tail {
   #closed: 'yes' | 'no' = 'no';
   #refused: { ino: number; ctime: number; at: number } | null = null;
 
-  constructor(place: Place, shared: Shared, named: (source: Source, tail: Tail) => void, record: PathRecord | null = null) {
+  constructor(
+    place: Place,
+    shared: Shared,
+    named: (source: Source, tail: Tail) => void,
+    record: PathRecord | null = null,
+  ) {
     this.place = place;
     this.#shared = shared;
     this.#lives = new Lives(place, shared, this, source => named(source, this), record);
@@ -116,7 +121,6 @@ export class Tail {
       if (step === 'more' || step === 'paused') break;
     }
     this.#lives.retire();
-    if (turn === 'grew' || turn === 'more') this.activeAt = this.#shared.steady();
     return turn;
   }
 
@@ -151,14 +155,22 @@ export class Tail {
       source.pausedAt ??= shared.steady();
       return 'paused';
     }
+    const { size, mtime } = source;
     if ((await this.#reach(source, hint)) === 'no') return 'idle';
     if (source.pausedAt !== null) this.#resume(source);
     if (source.id === null && !(await this.#lives.identify(source, 'growing'))) return await this.#rest(source);
     const before = source.read;
-    const reading = await this.#withBuffer(buffer => source.step(this.place.disk, buffer, shared.maxLine, shared.now()));
-    if (reading === 'changed') return await this.#rewritten(source);
+    const reading = await this.#withBuffer(buffer =>
+      source.step(this.place.disk, buffer, shared.maxLine, shared.now()),
+    );
+    if (reading === 'changed') {
+      // What was seen of the file last belongs to its next life.
+      Object.assign(source, { size, mtime });
+      return await this.#rewritten(source);
+    }
     if (source.read === before) return await this.#rest(source);
     source.changedAt = shared.steady();
+    if (source.read > source.caughtUp) this.activeAt = source.changedAt;
     this.#lives.changed();
     return reading === 'more' ? 'more' : 'grew';
   }
@@ -184,7 +196,7 @@ export class Tail {
     this.#shared.descriptors.use(source, source.pin);
     if (source.packed) return 'yes';
     const stat = await this.place.disk.fstat(source.fd);
-    if (stat.nlink === 0n) source.name = null;
+    if (stat.nlink === 0n && source.fdKey === source.keys.at(-1)) source.name = null;
     if (source.birth === 0 && source.keys.length === 1) source.birth = birthOf(stat);
     const size = Number(stat.size);
     const mtime = Number(stat.mtimeMs);
@@ -203,6 +215,7 @@ export class Tail {
       return false;
     }
     source.fd = opened.fd;
+    source.fdKey = opened.key;
     const packed = source.standing === 'rotated' && source.name!.endsWith('.gz');
     source.packed = packed ? new Packed(disk, opened.fd) : null;
     return true;

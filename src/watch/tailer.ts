@@ -67,7 +67,10 @@ export class Tailer {
       giveBack: buffer => this.#buffers.push(buffer),
       generation: (key, fp) => this.#generations.get(`${key}-${fp}`) ?? 0,
       mayRead: source => this.#mayRead(source, spool),
-      strangers: { any: () => this.#strangers.length > 0, of: (files, path, recorded) => this.#claim(files, path, recorded) },
+      strangers: {
+        any: () => this.#strangers.length > 0,
+        of: (files, path, recorded) => this.#claim(files, path, recorded),
+      },
     };
   }
 
@@ -240,7 +243,8 @@ export class Tailer {
       return recorded === 'no' && (at === path || files.some(f => f.fp === part.fp && f.sibling !== null));
     });
     this.#strangers = this.#strangers.filter(stranger => !mine.includes(stranger));
-    const byLife = (a: Committed, b: Committed): number => (parseId(a.id)?.generation ?? 0) - (parseId(b.id)?.generation ?? 0);
+    const byLife = (a: Committed, b: Committed): number =>
+      (parseId(a.id)?.generation ?? 0) - (parseId(b.id)?.generation ?? 0);
     return mine.sort(byLife).map(({ id, committed }) => {
       const key = parseId(id)!.key;
       return { id, committed, marks: [], end: 'open', keys: [key], mtime: 0, birth: 0, at: 0 };

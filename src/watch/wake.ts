@@ -71,7 +71,13 @@ export class Waker {
   }
 
   start(): void {
-    this.#watcher = watch([], { followSymlinks: false, depth: 0, ignoreInitial: true, atomic: false, ignored: path => this.#ignored(path) });
+    this.#watcher = watch([], {
+      followSymlinks: false,
+      depth: 0,
+      ignoreInitial: true,
+      atomic: false,
+      ignored: path => this.#ignored(path),
+    });
     this.#watcher.on('all', (_event, path) => this.wakePath(path));
     this.#watcher.on('error', error => this.#failed(error as NodeJS.ErrnoException));
     this.#running = [this.#run('local'), ...Array.from({ length: NETWORK_LANES }, () => this.#run('network'))];
@@ -146,7 +152,8 @@ export class Waker {
       const again = await this.#pass(set, hot);
       this.#o.after();
       const now = this.#o.steady();
-      if (set === hot) due = again === 'more' ? now : now + Math.max(SHORTEST_MS, Math.min(100, REST_RATIO * (now - started)));
+      if (set === hot)
+        due = again === 'more' ? now : now + Math.max(SHORTEST_MS, Math.min(100, REST_RATIO * (now - started)));
       else if (again === 'more') due = now;
       if (again === 'more') await yieldNow();
     }

@@ -4,6 +4,7 @@
  */
 import { Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { compress } from 'hono/compress';
 import { getCookie } from 'hono/cookie';
 import { NotFound, Refused, Retry } from '../incident.ts';
 import { mountApi } from './api/api.ts';
@@ -15,7 +16,7 @@ import { lostPage, problemPage, signInPage } from './pages/sign-in.ts';
 import { maySee } from './rights.ts';
 import { BODY_LIMIT, cookieName, headers, hostOf, isForm, knownHost, sameOrigin, sameToken } from './security.ts';
 import type { SignedIn } from './session.ts';
-import { signingIn, signingOut } from './sign-in.ts';
+import { remember, signingIn, signingOut } from './sign-in.ts';
 import { views } from './views.ts';
 
 export type { Extra, WebLog, WebParts } from './ask.ts';
@@ -31,6 +32,7 @@ export function makeApp(parts: WebParts): Hono<Env> {
   const app = new Hono<Env>();
 
   app.use(accessLog(web));
+  app.use(compress());
   app.use(headers(config));
   app.onError((error, c) => answerFault(web, c, error));
 
@@ -118,7 +120,10 @@ const signedIn =
   (web: Web): MiddlewareHandler<Env> =>
   async (c, next) => {
     const session = web.sessions.find(getCookie(c, cookieName(web.config)));
-    if (!session) return c.html(signInPage(bareOf(web, c)), 401);
+    if (!session) {
+      if (reads(c)) remember(c, web);
+      return c.html(signInPage(bareOf(web, c)), 401);
+    }
     c.set('signedIn', session);
     return next();
   };

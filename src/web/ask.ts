@@ -14,6 +14,7 @@ import type { Live } from './live.ts';
 import type { Bare, Frame } from './pages/frame.ts';
 import type { WeekReport } from './pages/report.ts';
 import type { RulesParts } from './pages/rules.ts';
+import { maskedToken } from './security.ts';
 import type { Sessions, SignedIn } from './session.ts';
 
 /** What a program's log has to offer; pino's has. Messages are constants, everything else is a field. */
@@ -72,7 +73,7 @@ export const frameOf = (web: Web, c: Ask): Frame => ({
   config: web.config,
   desk: web.desk,
   person: c.get('signedIn').person,
-  csrf: c.get('signedIn').csrf,
+  csrf: maskedToken(c.get('signedIn').csrf),
   path: c.req.path,
   now: web.now(),
   hasReport: Boolean(web.extra.report),

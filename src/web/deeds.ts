@@ -13,6 +13,7 @@ import { type Done, moved } from './pages/notices.ts';
 import { WEEK } from './pages/report.ts';
 import { problemPage } from './pages/sign-in.ts';
 import { mayAct, mayVote, standing } from './rights.ts';
+import { remember } from './sign-in.ts';
 
 const reason = z.string().trim().max(500);
 const Vote = z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/), reason: reason.default('') });
@@ -77,6 +78,7 @@ function vote(web: Web, c: Ask, id: string, decision: Decision): Response | Prom
   if (change) return c.html(incidentPage(frameOf(web, c), incident, change), 409);
   switch (standing(person, incident, web.config, web.now())) {
     case 'stale-sign-in':
+      remember(c, web);
       return c.html(
         incidentPage(frameOf(web, c), incident, {
           tone: 'act',

@@ -29,9 +29,45 @@ export function signingIn(app: Hono<Env>, web: Web): void {
       maxAge: Math.floor(config.web.session),
     });
     log.info({ by: done.session.person.name }, 'signed in');
-    return c.redirect('/', 303);
+    return c.redirect(wanted(c, web), 303);
   });
 }
+
+/** How long a page is remembered for somebody who goes to the host for a link (seconds). */
+const REMEMBERED = 1800;
+
+const wantedCookie = (web: Web): string => `${cookieName(web.config)}-to`;
+
+/** Keeps the page that was asked for, so that signing in leads there. */
+export function remember(c: Ask, web: Web): void {
+  const { pathname, search } = new URL(c.req.url);
+  const path = pathname + search;
+  if (!isOurPage(path) || (c.req.header('sec-fetch-dest') ?? 'document') !== 'document') return;
+  setCookie(c, wantedCookie(web), path, {
+    path: '/',
+    httpOnly: true,
+    sameSite: 'Lax',
+    secure: isHttps(web.config),
+    maxAge: REMEMBERED,
+  });
+}
+
+/** Where somebody wanted to go before they had to sign in; `/` when nothing sound is remembered. */
+function wanted(c: Ask, web: Web): string {
+  const path = getCookie(c, wantedCookie(web));
+  if (path === undefined) return '/';
+  deleteCookie(c, wantedCookie(web), { path: '/', secure: isHttps(web.config) });
+  return isOurPage(path) ? path : '/';
+}
+
+/**
+ * A path of a page of ours and nothing else: a cookie may have been put there by a neighbour, so it leads to no other
+ * origin (`//host`, `/\\host`) and to nothing that is no page.
+ */
+const isOurPage = (path: string): boolean =>
+  path.length <= 500 &&
+  /^\/(?:$|\?|(?:incidents|approvals|people|addresses|access|report|rules|audit|health)(?:[/?]|$))[!-[\]-~]*$/.test(path) &&
+  !path.includes('//');
 
 /** For whoever is signed in, with a role or without. */
 export function signingOut(app: Hono<Env>, web: Web): void {

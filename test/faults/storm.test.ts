@@ -2,9 +2,13 @@
  * Much at once: names invented by the hundred thousand, one person a hundred thousand times, and two hundred people whom
  * one changed line in the configuration locks out. What it leads to stays small, right and readable.
  */
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readClientConfig, writeClientConfig } from '../../deploy/practice/clw-home.ts';
+import { layoutOf } from '../../deploy/practice/layout.ts';
+import { groupsIn } from '../../deploy/practice/people.ts';
+import { issue } from '../../deploy/practice/tokens.ts';
 import { type Cluster, counted, denial, pidOf, query, resident, startCluster, write } from './lab.ts';
 
 const NAMES = Number(process.env.READMIT_NAMES ?? 200_000);
@@ -25,8 +29,22 @@ beforeAll(async () => {
     appendFileSync(join(dir, 'etc/entitlements.yaml'), '');
     for (const name of crowd) mkdirSync(join(dir, 'home', name), { recursive: true });
   });
+  logIn(crowd);
 }, 120_000);
 afterAll(async () => c?.end());
+
+/** As each would in the morning: a token of the day, a profile, a job to try. */
+function logIn(names: string[]): void {
+  const at = layoutOf(c.dir);
+  const key = readFileSync(at.tokenKey, 'utf8').trim();
+  const { server } = readClientConfig(join(at.home, 'alice'));
+  for (const [n, user] of names.entries()) {
+    const home = join(at.home, user);
+    const groups = groupsIn(at.group, { name: user, uid: 10_000 + n, gid: 10_000 + n, home });
+    writeClientConfig(home, { server, username: user, token: issue({ user, groups, exp: Math.floor(Date.now() / 1000) + 86_400 }, key) });
+    for (const file of ['.profile', 'test.yaml']) copyFileSync(join(at.home, 'alice', file), join(home, file));
+  }
+}
 
 const adminMails = async () => (await c.mails()).filter(m => m.to.join().includes('root-ann'));
 

@@ -14,25 +14,43 @@ const LDAP = 'carol:x:3001:100::/home/carol:/bin/bash\nsvc:x:3002:100::/home/svc
 
 function setUp(nss: (names: string[]) => string | null) {
   const file = join(freshDir(), 'passwd');
-  writeFileSync(file, 'root:x:0:0::/root:/bin/sh\nalice:x:2001:100::/home/alice:/bin/bash\ndaemon:x:2:2::/:/usr/sbin/nologin\nlocked:x:2002:1::/home/l:/bin/false\nboss:x:2003:1::/home/boss:/bin/bash\n');
+  writeFileSync(
+    file,
+    'root:x:0:0::/root:/bin/sh\nalice:x:2001:100::/home/alice:/bin/bash\ndaemon:x:2:2::/:/usr/sbin/nologin\nlocked:x:2002:1::/home/l:/bin/false\nboss:x:2003:1::/home/boss:/bin/bash\n',
+  );
   const clock = { now: 0 };
   const asked: string[][] = [];
   const run: RunCommand = async argv => {
     asked.push(argv.slice(2));
     const stdout = nss(argv.slice(2));
     const base = { argv: [...argv], signal: null, stderr: '', ms: 1 };
-    return stdout === null ? { ...base, code: null, stdout: '', timedOut: true } : { ...base, code: stdout ? 0 : 2, stdout, timedOut: false };
+    return stdout === null
+      ? { ...base, code: null, stdout: '', timedOut: true }
+      : { ...base, code: stdout ? 0 : 2, stdout, timedOut: false };
   };
   const passwd = new PasswdFile(file, () => clock.now);
   const accounts = new Accounts({ passwd, run, minUid: 1000, denyUsers: ['boss'], steady: () => clock.now });
   const homes = new Homes({ passwd, run, minUid: 1000, pattern: null, steady: () => clock.now });
-  return { file, clock, asked, accounts, homes, of: async (...names: string[]) => Object.fromEntries(await accounts.of(new Set(names))) };
+  return {
+    file,
+    clock,
+    asked,
+    accounts,
+    homes,
+    of: async (...names: string[]) => Object.fromEntries(await accounts.of(new Set(names))),
+  };
 }
 
 describe('accounts', () => {
   test('the local file answers without asking anybody', async () => {
     const { of, asked } = setUp(() => '');
-    expect(await of('alice', 'root', 'daemon', 'locked', 'boss')).toEqual({ alice: 'user', root: 'system', daemon: 'system', locked: 'system', boss: 'system' });
+    expect(await of('alice', 'root', 'daemon', 'locked', 'boss')).toEqual({
+      alice: 'user',
+      root: 'system',
+      daemon: 'system',
+      locked: 'system',
+      boss: 'system',
+    });
     expect(asked).toEqual([]);
   });
 
@@ -43,11 +61,14 @@ describe('accounts', () => {
     expect(asked).toEqual([['carol', 'svc', 'nobody-here']]);
   });
 
-  test.each(['--root=/tmp', '-h', 'a b', 'ALICE;id', '$(id)', '', 'x'.repeat(40), 'a:b', 'a\nb'])('%j is never handed to a command', async name => {
-    const { of, asked } = setUp(() => '');
-    expect(await of(name)).toEqual({ [name]: 'unknown' });
-    expect(asked).toEqual([]);
-  });
+  test.each(['--root=/tmp', '-h', 'a b', 'ALICE;id', '$(id)', '', 'x'.repeat(40), 'a:b', 'a\nb'])(
+    '%j is never handed to a command',
+    async name => {
+      const { of, asked } = setUp(() => '');
+      expect(await of(name)).toEqual({ [name]: 'unknown' });
+      expect(asked).toEqual([]);
+    },
+  );
 
   test('a million invented names are a few questions', async () => {
     const { of, asked, clock } = setUp(() => '');
@@ -91,7 +112,10 @@ describe('homes', () => {
     ]);
     clock.now += 5000;
     expect(await homes.read()).toBeNull();
-    writeFileSync(file, 'alice:x:2001:100::/home/alice:/bin/bash\nodd:x:2005:1::relative:/bin/sh\nall:x:2006:1::/:/bin/sh\n+::::::\n');
+    writeFileSync(
+      file,
+      'alice:x:2001:100::/home/alice:/bin/bash\nodd:x:2005:1::relative:/bin/sh\nall:x:2006:1::/:/bin/sh\n+::::::\n',
+    );
     clock.now += 5000;
     expect((await homes.read())?.map(h => h.owner)).toEqual(['alice', 'carol', 'svc']);
   });

@@ -7,7 +7,11 @@ import { parseNames } from './lab.ts';
 const LIVE: When = { live: 'live' };
 const YEAR_9999 = 253_370_764_800_000;
 
-function outbox(parse: ParseChunk = parseNames): { out: Outbox; clock: { now: number }; spool: { batches: number; tallies: number } } {
+function outbox(parse: ParseChunk = parseNames): {
+  out: Outbox;
+  clock: { now: number };
+  spool: { batches: number; tallies: number };
+} {
   const clock = { now: 1_800_000_000_000 };
   const spool = { batches: 0, tallies: 0 };
   const redact = (line: string): string => line.replace(/secret/g, '[redacted]');
@@ -26,7 +30,16 @@ const parseTimes: ParseChunk = (bytes, from, to, _source, sink) => {
   for (let at = from; at < to; lines++) {
     const end = bytes.indexOf(10, at);
     const [time, user] = bytes.toString('utf8', at, end).split(' ');
-    sink({ event: 'denied', user: user ?? null, ip: null, endpoint: null, time: Number(time), selfReported: false, start: at, end });
+    sink({
+      event: 'denied',
+      user: user ?? null,
+      ip: null,
+      endpoint: null,
+      time: Number(time),
+      selfReported: false,
+      start: at,
+      end,
+    });
     at = end + 1;
   }
   return { lines, unparsed: 0, bad: 0 };
@@ -45,8 +58,17 @@ describe('a batch', () => {
   });
 
   test('a sample is redacted, cut to 500 characters, and well-formed', () => {
-    const { out } = outbox((bytes, from, to, _s, sink) => {
-      sink({ event: 'denied', user: 'a', ip: null, endpoint: null, time: null, selfReported: false, start: from, end: to - 1 });
+    const { out } = outbox((_bytes, from, to, _s, sink) => {
+      sink({
+        event: 'denied',
+        user: 'a',
+        ip: null,
+        endpoint: null,
+        time: null,
+        selfReported: false,
+        start: from,
+        end: to - 1,
+      });
       return { lines: 1, unparsed: 0, bad: 0 };
     });
     feed(out, `secret ${'\u{1F600}'.repeat(1000)}\n`);

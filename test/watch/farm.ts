@@ -44,7 +44,10 @@ export class Farm {
     this.passwd();
   }
   remove(name: string): void {
-    this.people.splice(this.people.findIndex(p => p.name === name), 1);
+    this.people.splice(
+      this.people.findIndex(p => p.name === name),
+      1,
+    );
     this.passwd();
   }
   passwd(): void {
@@ -81,7 +84,14 @@ export class Farm {
       }, options.answerMs ?? 1);
     };
     const run = options.run ?? commandRunner(config.paths.commands);
-    const feed = makeFeed({ config, parse: options.parse ?? parseNames, run, now: Date.now, log: makeLog(config, 'feed'), send });
+    const feed = makeFeed({
+      config,
+      parse: options.parse ?? parseNames,
+      run,
+      now: Date.now,
+      log: makeLog(config, 'feed'),
+      send,
+    });
     this.feed = feed;
     await feed.start();
     feed.onPositions(this.serve.positions);
@@ -93,7 +103,9 @@ export class Farm {
     const script = fileURLToPath(new URL('./feed-child.ts', import.meta.url));
     const argv = [process.execPath, script, join(this.dir, 'readmit.yaml')];
     const limit = options.openFiles ? `ulimit -n ${options.openFiles}; ` : '';
-    const child = spawn('sh', ['-c', `${limit}exec "$@"`, 'sh', ...argv], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const child = spawn('sh', ['-c', `${limit}exec "$@"`, 'sh', ...argv], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
     this.#children.push(child);
     child.on('error', () => {});
     const say = (message: object): void => void (child.connected && child.send(message, () => {}));

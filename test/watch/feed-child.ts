@@ -18,11 +18,18 @@ const feed = makeFeed({
   send: async batch => void process.send!({ batch }),
   hello: () => process.send!({ hello: true }),
 });
-process.on('message', (message: { ack?: { source: string; committed: number }; positions?: { id: string; committed: number }[]; health?: true }) => {
-  if (message.ack) feed.onAck(message.ack.source, message.ack.committed);
-  if (message.positions) feed.onPositions(message.positions);
-  if (message.health) process.send!({ health: feed.health(), rss: process.memoryUsage().rss });
-});
+process.on(
+  'message',
+  (message: {
+    ack?: { source: string; committed: number };
+    positions?: { id: string; committed: number }[];
+    health?: true;
+  }) => {
+    if (message.ack) feed.onAck(message.ack.source, message.ack.committed);
+    if (message.positions) feed.onPositions(message.positions);
+    if (message.health) process.send!({ health: feed.health(), rss: process.memoryUsage().rss });
+  },
+);
 process.on('SIGTERM', () => void feed.stop().then(() => process.exit(0)));
 await feed.start();
 process.send!({ hello: true });

@@ -1,7 +1,19 @@
 /** The feed with its real timers and real files: people come and go, events are missed, links fail, processes die. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, chownSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chownSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -167,11 +179,16 @@ describe('reading as it goes', () => {
 });
 
 describe('homes belong to their users', () => {
-  const traps: [string, (f: Farm) => void][] = [
-    ['a FIFO', f => void (unlinkSync(f.clientLog('mallory')), execFileSync('mkfifo', [f.clientLog('mallory')]))],
-    ['a link to a file of somebody else', f => void (unlinkSync(f.clientLog('mallory')), symlinkSync(f.clientLog('alice'), f.clientLog('mallory')))],
-    ['a link to /dev/zero', f => void (unlinkSync(f.clientLog('mallory')), symlinkSync('/dev/zero', f.clientLog('mallory')))],
-    ['a directory', f => void (unlinkSync(f.clientLog('mallory')), mkdirSync(f.clientLog('mallory')))],
+  /** Puts something in place of mallory's log. */
+  const instead = (make: (path: string, f: Farm) => unknown) => (f: Farm) => {
+    unlinkSync(f.clientLog('mallory'));
+    make(f.clientLog('mallory'), f);
+  };
+  const traps: [string, (f: Farm) => unknown][] = [
+    ['a FIFO', instead(path => execFileSync('mkfifo', [path]))],
+    ['a link to a file of somebody else', instead((path, f) => symlinkSync(f.clientLog('alice'), path))],
+    ['a link to /dev/zero', instead(path => symlinkSync('/dev/zero', path))],
+    ['a directory', instead(path => mkdirSync(path))],
     ['a hard link', f => linkSync(f.clientLog('mallory'), join(f.dir, 'other'))],
     ['a file of somebody else', f => chownSync(f.clientLog('mallory'), 4711, 4711)],
     ['50 GB of nothing', f => truncateSync(f.clientLog('mallory'), 50 * 2 ** 30)],
@@ -192,7 +209,10 @@ describe('homes belong to their users', () => {
     appendFileSync(f.clientLog('alice'), 'x;\n');
     await until('alice is read', () => f.serve.counts.get('alice') === 1);
     await until('it is said', () => f.feed!.health().refused === 1);
-    expect(f.feed!.health().sources.find(s => s.path === f.clientLog('mallory'))).toMatchObject({ state: 'refused', kind: 'client' });
+    expect(f.feed!.health().sources.find(s => s.path === f.clientLog('mallory'))).toMatchObject({
+      state: 'refused',
+      kind: 'client',
+    });
     expect(f.serve.counts.has('mallory')).toBe(false);
   });
 
@@ -220,7 +240,7 @@ describe('homes belong to their users', () => {
 });
 
 describe('in a process of its own', () => {
-  test('A05 killed again and again while 5,000 lines are written and the log is rotated: each counts once', async () => {
+  test('A05 killed again and again while 3,000 lines are written and the log is rotated: each counts once', async () => {
     const f = farm();
     f.add(['alice']);
     writeFileSync(f.log, '');
@@ -231,15 +251,15 @@ describe('in a process of its own', () => {
     let n = 0;
     const write = setInterval(() => {
       appendFileSync(f.log, Array.from({ length: 20 }, () => `L${n++};\n`).join(''));
-      if (n % 1000 === 0) {
+      if (n % 600 === 0) {
         for (let k = 8; k > 0; k--) spawnSync('mv', ['-f', `${f.log}.${k}`, `${f.log}.${k + 1}`], { stdio: 'ignore' });
         renameSync(f.log, `${f.log}.1`);
         writeFileSync(f.log, '');
       }
-      if (n >= 5000) clearInterval(write);
+      if (n >= 3000) clearInterval(write);
     }, 15);
     let child = first;
-    for (let seed = 7; n < 5000; ) {
+    for (let seed = 7; n < 3000; ) {
       seed = (seed * 1103515245 + 12345) % 2147483648;
       await pause(50 + (seed % 450));
       child.kill('SIGKILL');
@@ -247,12 +267,12 @@ describe('in a process of its own', () => {
       child = f.spawn();
       await once(child, 'message');
     }
-    await until('all is counted', () => f.serve.total >= 5001, 15_000).catch(() => {});
+    await until('all is counted', () => f.serve.total >= 3001, 15_000).catch(() => {});
     await pause(300);
-    const missing = Array.from({ length: 5000 }, (_, i) => `L${i}`).filter(name => !f.serve.counts.has(name));
+    const missing = Array.from({ length: 3000 }, (_, i) => `L${i}`).filter(name => !f.serve.counts.has(name));
     expect(missing).toEqual([]);
     expect(f.serve.twice).toEqual([]);
-    expect(f.serve.total).toBe(5001);
+    expect(f.serve.total).toBe(3001);
   });
 
   test('G13 256 open files and 1,000 users: all are read, again and again', async () => {

@@ -44,10 +44,10 @@ describe('logrotate', () => {
     await until('the log is known', () => f.feed!.health().files === 2);
     for (let i = 0; i < 1000; i++) {
       appendFileSync(f.log, `L${i};\n`);
-      if (i % 20 === 0) await pause(2);
+      if (i % 50 === 0) await pause(2);
       if (when === 'stopped' && i === 300) await f.end();
       // Dates tell seconds apart, and copytruncate may lose what is written in its own window: nothing is.
-      if (i % 200 === 199) {
+      if (i % 300 === 299) {
         if (options.includes('dateext')) await pause(1100);
         else if (when !== 'stopped') await pause(30);
         await rotate(options);

@@ -1,9 +1,8 @@
 /** The position file: whole or the old one after any crash; damaged it is recognised; a full disk stops nobody. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { Checkpoint, type PathRecord, replaceFile } from '../../src/watch/position.ts';
-import { appendFileSync, truncateSync } from 'node:fs';
 import { freshDir, Lab, removeDirs, replaceQuickly } from './lab.ts';
 
 afterAll(removeDirs);
@@ -13,14 +12,26 @@ const record = (path: string, committed: number): PathRecord => ({
   seen: 1,
   drafts: [],
   retired: [],
-  sources: [{ id: '1-2-0123456789abcdef-0', committed, marks: [], end: 'open', keys: ['1-2'], mtime: 1, birth: 1, at: 1 }],
+  sources: [
+    { id: '1-2-0123456789abcdef-0', committed, marks: [], end: 'open', keys: ['1-2'], mtime: 1, birth: 1, at: 1 },
+  ],
 });
 
-function open(replace = replaceFile): { checkpoint: Checkpoint; file: string; alarms: (string | null)[]; clock: { now: number } } {
+function open(replace = replaceFile): {
+  checkpoint: Checkpoint;
+  file: string;
+  alarms: (string | null)[];
+  clock: { now: number };
+} {
   const file = join(freshDir(), 'agent', 'positions.json');
   const alarms: (string | null)[] = [];
   const clock = { now: 0 };
-  return { checkpoint: new Checkpoint({ file, replace, now: () => clock.now, alarm: p => alarms.push(p) }), file, alarms, clock };
+  return {
+    checkpoint: new Checkpoint({ file, replace, now: () => clock.now, alarm: p => alarms.push(p) }),
+    file,
+    alarms,
+    clock,
+  };
 }
 
 describe('the position file', () => {

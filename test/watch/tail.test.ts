@@ -3,8 +3,19 @@
  * test's hand; `drain` lets the tailer look and serve answer until nothing moves.
  */
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, copyFileSync, mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -96,8 +107,21 @@ describe('a log that grows', () => {
 
   test('A22 invalid UTF-8, NUL, CRLF and a byte order mark: the neighbours are read, the bad lines are counted', async () => {
     const lab = await new Lab().open();
-    const bad = [Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from('bom;\n'), Buffer.from([0xff, 0xfe, 0x0a]), Buffer.from('good;\n')];
-    writeFileSync(lab.log, Buffer.concat([...bad, Buffer.from('x\0y;\n'), Buffer.from([0xed, 0xa0, 0x80, 0x0a]), Buffer.from('crlf;\r\nlast;\n')]));
+    const bad = [
+      Buffer.from([0xef, 0xbb, 0xbf]),
+      Buffer.from('bom;\n'),
+      Buffer.from([0xff, 0xfe, 0x0a]),
+      Buffer.from('good;\n'),
+    ];
+    writeFileSync(
+      lab.log,
+      Buffer.concat([
+        ...bad,
+        Buffer.from('x\0y;\n'),
+        Buffer.from([0xed, 0xa0, 0x80, 0x0a]),
+        Buffer.from('crlf;\r\nlast;\n'),
+      ]),
+    );
     await lab.drain();
     expect([...lab.serve.counts.keys()]).toEqual(['bom', 'good', 'last']);
     expect(lab.serve.bad).toBe(4);
@@ -245,32 +269,37 @@ describe('rotation', () => {
     expect(lab.serve.twice).toEqual([]);
   });
 
-  test.each(['.1 and .2', 'packed', 'by date'])('A07 two rotations while stopped, %s: all read, oldest first', async how => {
-    const lab = await new Lab().open();
-    writeFileSync(lab.log, lines('a', 5));
-    await lab.drain();
-    lab.crash();
-    appendFileSync(lab.log, lines('a-late', 5));
-    const name = { '.1 and .2': ['.2', '.1'], packed: ['.2.gz', '.1.gz'], 'by date': ['-20260101', '-20260102'] }[how]!;
-    const put = (suffix: string, age: number): void => {
-      const file = lab.log + suffix;
-      renameSync(lab.log, file);
-      if (suffix.endsWith('.gz')) {
-        renameSync(file, `${file}.plain`);
-        writeFileSync(file, gzipSync(localDiskText(`${file}.plain`)));
-        unlinkSync(`${file}.plain`);
-      }
-      utimesSync(file, Date.now() / 1000 - age, Date.now() / 1000 - age);
-    };
-    put(name[0]!, 20);
-    writeFileSync(lab.log, lines('b', 5));
-    put(name[1]!, 10);
-    writeFileSync(lab.log, lines('c', 5));
-    await lab.open();
-    await lab.drain();
-    expect([...lab.serve.counts.keys()].map(k => k[0]).join('')).toBe('aaaaaaaaaabbbbbccccc');
-    expect(lab.serve.twice).toEqual([]);
-  });
+  test.each(['.1 and .2', 'packed', 'by date'])(
+    'A07 two rotations while stopped, %s: all read, oldest first',
+    async how => {
+      const lab = await new Lab().open();
+      writeFileSync(lab.log, lines('a', 5));
+      await lab.drain();
+      lab.crash();
+      appendFileSync(lab.log, lines('a-late', 5));
+      const name = { '.1 and .2': ['.2', '.1'], packed: ['.2.gz', '.1.gz'], 'by date': ['-20260101', '-20260102'] }[
+        how
+      ]!;
+      const put = (suffix: string, age: number): void => {
+        const file = lab.log + suffix;
+        renameSync(lab.log, file);
+        if (suffix.endsWith('.gz')) {
+          renameSync(file, `${file}.plain`);
+          writeFileSync(file, gzipSync(localDiskText(`${file}.plain`)));
+          unlinkSync(`${file}.plain`);
+        }
+        utimesSync(file, Date.now() / 1000 - age, Date.now() / 1000 - age);
+      };
+      put(name[0]!, 20);
+      writeFileSync(lab.log, lines('b', 5));
+      put(name[1]!, 10);
+      writeFileSync(lab.log, lines('c', 5));
+      await lab.open();
+      await lab.drain();
+      expect([...lab.serve.counts.keys()].map(k => k[0]).join('')).toBe('aaaaaaaaaabbbbbccccc');
+      expect(lab.serve.twice).toEqual([]);
+    },
+  );
 
   test('A11 `: > log` goes on at 0 at the next look, whatever the first line says', async () => {
     const lab = await new Lab().open();
@@ -297,7 +326,14 @@ describe('rotation', () => {
     const lab = await new Lab().open();
     const text = lines('line-', 2000);
     for (let at = 0; at < 2000; at += 100) {
-      appendFileSync(lab.log, text.split('\n').slice(at, at + 100).map(l => `${l}\n`).join(''));
+      appendFileSync(
+        lab.log,
+        text
+          .split('\n')
+          .slice(at, at + 100)
+          .map(l => `${l}\n`)
+          .join(''),
+      );
       await lab.drain(600, 1);
     }
     truncateSync(lab.log, Buffer.byteLength(lines('line-', 1900)));

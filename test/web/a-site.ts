@@ -9,11 +9,15 @@ import { join } from 'node:path';
 import type { Approvers } from '../../src/approve/approvers.ts';
 import { makeVote, publicKeyOf, signVote } from '../../src/approve/vote.ts';
 import { parseConfig } from '../../src/config.ts';
+import { loadCauses } from '../../src/diagnose/causes.ts';
+import { packDirs } from '../../src/diagnose/effects.ts';
 import { planDigest } from '../../src/digest.ts';
 import type { Decision, Plan, Step, Vote } from '../../src/incident.ts';
 import { apiParts } from '../../src/roles/api.ts';
 import { Approvals } from '../../src/roles/approvals.ts';
 import { StoreDesk } from '../../src/roles/desk.ts';
+import { askForReport } from '../../src/roles/reporting.ts';
+import { loadedRules } from '../../src/roles/rules.ts';
 import { tokenVerbs } from '../../src/roles/tokens.ts';
 import { savePlan } from '../../src/store/approvals.ts';
 import { saveHealth } from '../../src/store/desk-rows.ts';
@@ -87,7 +91,12 @@ export function aSite(more: { web?: string; proof?: 'session' | 'key' } = {}) {
     sessions,
     now,
     log: { info: write, warn: write, error: write },
-    extra: { api: apiParts(parts) },
+    extra: {
+      api: apiParts(parts),
+      rules: loadedRules(packDirs(config), loadCauses(packDirs(config))),
+      sendReport: (person, week, to) =>
+        askForReport(store, now(), person.name, week, to === 'all' ? null : 'x@site.example'),
+    },
   });
   const verbs = tokenVerbs(parts);
 

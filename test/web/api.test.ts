@@ -2,7 +2,12 @@
  * The API as a program meets it: what it says of itself, who gets in with which token, that no token votes for anybody
  * but its person, and that every no says which rule it was.
  */
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { controlSocket, serveControl } from '../../src/roles/control.ts';
 import { Limit } from '../../src/web/api/limit.ts';
 import { aSite, NOON, type Site } from './a-site.ts';
 
@@ -60,7 +65,9 @@ describe('what needs no sign-in', () => {
         '/people',
         '/people/{name}',
         '/report',
+        '/report/send',
         '/rules',
+        '/rules/explain',
         '/timeline',
       ].sort(),
     );
@@ -178,7 +185,9 @@ describe('who gets in', () => {
     site.verbs['token-revoke']!({ id: 'grafana', by: 'root' });
     expect((await site.ask(`${API}/me`, { token: named })).status).toBe(401);
     site.approvers.approvers.find(a => a.name === 'root-ben')!.roles = ['viewer'];
-    expect((await site.ask(`${API}/me`, { token: bens })).json.roles).toEqual(['viewer']);
+    expect((await site.ask(`${API}/me`, { token: bens })).status).toBe(401);
+    site.approvers.approvers.find(a => a.name === 'root-ben')!.roles = ['operator'];
+    expect((await site.ask(`${API}/me`, { token: bens })).status).toBe(200);
     site.approvers.approvers.splice(1, 1);
     expect((await site.ask(`${API}/me`, { token: bens })).status).toBe(401);
   });
@@ -196,6 +205,7 @@ describe('who gets in', () => {
   it('nobody is lent more than they have, and only a viewer token is for nobody', () => {
     for (const [role, as, why] of [
       ['administrator', 'olga', /olga is no administrator/],
+      ['operator', 'vera', /vera is no operator/],
       ['operator', undefined, /acts for a person/],
       ['administrator', undefined, /acts for a person/],
       ['administrator', 'mallory', /not in the approvers file/],
@@ -255,7 +265,7 @@ describe('votes', () => {
         ['approve', site.signed('root-ann', site.user)],
         ['deny', { digest: site.digest(site.user), reason: 'x' }],
         ['silence', { for: '1h', reason: 'x' }],
-        ['hand-over', { to: 'olga' }],
+        ['hand-over', { to: 'olga', note: 'x' }],
         ['undo', {}],
       ] as const)
         expect((await vote(`${site.user}/${deed}`, token, body)).status, deed).toBe(403);
@@ -366,6 +376,28 @@ describe('what strangers wrote', () => {
     expect(text).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e]/);
     expect(json.samples[0].line).toBe(site.desk.show(site.user).samples[0]!.line);
     expect(json.samples[0].line).toContain('\u009b2J\u202egnp');
+  });
+});
+
+describe('beside the incidents', () => {
+  it('a report is sent by whoever may act, and a line is tried by whoever may read', async () => {
+    const viewer = site.token('viewer');
+    const olga = site.token('operator', 'olga', { name: 'cron' });
+    const line = '[WARNING] Unauthorized access attempt from 10.0.0.1: user alice, endpoint /submit';
+    expect((await site.ask(`${API}/rules/explain`, { token: viewer, body: { line } })).json).toMatchObject({
+      kind: 'taken',
+      event: 'denied',
+      fields: { user: 'alice', ip: '10.0.0.1' },
+    });
+    expect((await site.ask(`${API}/rules`, { token: viewer })).json.packs.length).toBeGreaterThan(0);
+    const body = { week: '2026-W47', to: 'all' };
+    expect((await site.ask(`${API}/report/send`, { token: viewer, body })).status).toBe(403);
+    expect((await site.ask(`${API}/report/send`, { token: olga, body: { week: '47', to: 'all' } })).status).toBe(422);
+    expect((await site.ask(`${API}/report/send`, { token: olga, body })).json).toEqual(body);
+    expect(site.store.all("SELECT * FROM outbox WHERE channel = 'mail'")).toHaveLength(1);
+    expect(site.desk.audit(-1, 5).map(e => `${e.actor}: ${e.what}`)).toEqual(
+      expect.arrayContaining(['olga: report through token cron', 'olga: asked for the report of 2026-W47 by mail']),
+    );
   });
 });
 
@@ -540,6 +572,35 @@ describe('/metrics', () => {
       site.end();
       site = aSite({ web });
       expect((await site.ask('/metrics', o)).status, JSON.stringify([web, o])).toBe(status);
+    }
+  });
+});
+
+describe('readmit token', () => {
+  const run = promisify(execFile);
+  const main = resolve(import.meta.dirname, '../../src/main.ts');
+
+  it('prints the token alone on standard output; list shows no secret; revoke ends it', async () => {
+    const file = join(site.dir, 'readmit.yaml');
+    writeFileSync(file, `state: ${site.dir}\n`);
+    const control = await serveControl(controlSocket(site.config), site.verbs);
+    const readmit = (...args: string[]) => run(process.execPath, [main, 'token', ...args, '--config', file]);
+    try {
+      const { stdout, stderr } = await readmit('create', '--name', 'bot', '--role', 'operator', '--as', 'olga');
+      expect(stdout).toMatch(/^rdm_[A-Za-z0-9_-]{43}\n$/);
+      expect(stderr).toContain('bot, operator for olga');
+      expect((await site.ask(`${API}/me`, { token: stdout.trim() })).json.actsFor).toBe('olga');
+      const listed = JSON.parse((await readmit('list', '--json')).stdout);
+      expect(listed).toMatchObject([
+        { name: 'bot', role: 'operator', as: 'olga', state: 'live', expires: '2027-02-21T12:00:00.000Z' },
+      ]);
+      await readmit('revoke', 'bot');
+      expect((await site.ask(`${API}/me`, { token: stdout.trim() })).status).toBe(401);
+      const refused = (code: number, ...args: string[]) =>
+        expect(readmit('create', '--name', 'x', '--role', 'operator', ...args)).rejects.toMatchObject({ code });
+      await Promise.all([refused(2), refused(1, '--as', 'vera')]);
+    } finally {
+      await control.close();
     }
   });
 });

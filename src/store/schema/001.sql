@@ -85,6 +85,7 @@ CREATE TABLE place (
   hour    INTEGER NOT NULL,
   ip      TEXT NOT NULL,
   count   INTEGER NOT NULL,
+  last    INTEGER NOT NULL,
   PRIMARY KEY (user, hour, ip)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX place_ip ON place (ip, hour);

@@ -7,12 +7,12 @@ import type { IncidentDetail, IncidentRow } from '../../desk.ts';
 import { type Decision, isEnded, Refused, type Vote } from '../../incident.ts';
 import { incidentOf, type Web } from '../ask.ts';
 import { mayAct, standing } from '../rights.ts';
+import * as ask from './asks.ts';
 import type { ApiEnv, Caller } from './caller.ts';
 import { Problem } from './problem.ts';
-import { answer, deedRefusals, deedSecurity } from './routes.ts';
+import { answer, body, deedRefusals, deedSecurity } from './routes.ts';
 import * as s from './schemas.ts';
 
-const body = <S>(schema: S) => ({ required: true, content: { 'application/json': { schema } } });
 const after = { 200: answer(s.IncidentRow, 'the incident afterwards'), ...deedRefusals };
 
 const approve = createRoute({
@@ -20,7 +20,7 @@ const approve = createRoute({
   path: '/incidents/{id}/approve',
   summary: 'Vote for the plan of an incident',
   security: deedSecurity,
-  request: { params: s.IncidentId, body: body(s.VoteBody) },
+  request: { params: ask.IncidentId, body: body(ask.VoteBody) },
   responses: after,
 });
 const deny = createRoute({
@@ -28,7 +28,7 @@ const deny = createRoute({
   path: '/incidents/{id}/deny',
   summary: 'Vote against it: final for this plan',
   security: deedSecurity,
-  request: { params: s.IncidentId, body: body(s.VoteBody) },
+  request: { params: ask.IncidentId, body: body(ask.VoteBody) },
   responses: after,
 });
 const silence = createRoute({
@@ -36,7 +36,7 @@ const silence = createRoute({
   path: '/incidents/{id}/silence',
   summary: 'No mail of this incident until a time; it stays in every list',
   security: deedSecurity,
-  request: { params: s.IncidentId, body: body(s.SilenceBody) },
+  request: { params: ask.IncidentId, body: body(ask.SilenceBody) },
   responses: after,
 });
 const undo = createRoute({
@@ -44,7 +44,7 @@ const undo = createRoute({
   path: '/incidents/{id}/undo',
   summary: 'Take back what Readmit changed, under the votes it ran with',
   security: deedSecurity,
-  request: { params: s.IncidentId },
+  request: { params: ask.IncidentId },
   responses: after,
 });
 
@@ -53,8 +53,17 @@ const handOver = createRoute({
   path: '/incidents/{id}/hand-over',
   summary: 'Leave it to somebody by name, or back to Readmit',
   security: deedSecurity,
-  request: { params: s.IncidentId, body: body(s.HandOverBody) },
+  request: { params: ask.IncidentId, body: body(ask.HandOverBody) },
   responses: after,
+});
+
+const send = createRoute({
+  method: 'post',
+  path: '/report/send',
+  summary: 'Have the report of a week mailed',
+  security: deedSecurity,
+  request: { body: body(ask.SendBody) },
+  responses: { 200: answer(ask.Sent, 'it is on its way'), ...deedRefusals },
 });
 
 export function deeds(api: OpenAPIHono<ApiEnv>, web: Web): void {
@@ -82,6 +91,15 @@ export function deeds(api: OpenAPIHono<ApiEnv>, web: Web): void {
       200,
     );
   });
+  api.openapi(send, c => {
+    const caller = c.get('caller');
+    mustAct(web, caller);
+    const { week, to } = c.req.valid('json');
+    const { sendReport } = web.extra;
+    if (!sendReport) throw new Problem(404, 'no report is made here');
+    done(web, caller, null, 'report', () => sendReport(caller.person, week, to));
+    return c.json({ week, to }, 200);
+  });
   api.openapi(undo, c => {
     const caller = c.get('caller');
     const incident = actable(web, caller, c.req.valid('param').id);
@@ -95,21 +113,25 @@ export function deeds(api: OpenAPIHono<ApiEnv>, web: Web): void {
 const UNITS: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
 const durationMs = (text: string): number => Number(text.slice(0, -1)) * UNITS[text.slice(-1)]!;
 
-/** The incident, for somebody who may act on incidents at all: a person, by a role that may vote on something. */
-function actable(web: Web, caller: Caller, id: string): IncidentDetail {
-  const incident = incidentOf(web, id);
+/** For somebody who may act at all: a person, by a role that may vote on something. */
+function mustAct(web: Web, caller: Caller): void {
   if (caller.kind === 'token' && caller.token.actsFor === null)
     throw new Problem(403, 'this token acts for nobody: make one with --as PERSON');
   if (!mayAct(caller.person, web.config)) throw new Problem(403, 'your roles do not allow this');
+}
+
+function actable(web: Web, caller: Caller, id: string): IncidentDetail {
+  const incident = incidentOf(web, id);
+  mustAct(web, caller);
   return incident;
 }
 
 /** Does it; what came by a token is written down with the token's name. */
-function done(web: Web, caller: Caller, incident: IncidentDetail, what: string, deed: () => IncidentRow): IncidentRow {
+function done<T>(web: Web, caller: Caller, incident: IncidentDetail | null, what: string, deed: () => T): T {
   if (caller.kind === 'session') return deed();
-  const row = web.extra.api!.throughToken(caller.token, incident.id, what, deed);
-  web.log.info({ through: caller.token.name, by: caller.person.name, incident: incident.id, what }, 'api deed');
-  return row;
+  const result = web.extra.api!.throughToken(caller.token, incident?.id ?? null, what, deed);
+  web.log.info({ through: caller.token.name, by: caller.person.name, incident: incident?.id, what }, 'api deed');
+  return result;
 }
 
 function vote(

@@ -33,7 +33,7 @@ export interface ApiParts {
   /** Who is behind this secret, or null when it is worth nothing (now). */
   token(secret: string): TokenCaller | null;
   /** Does it and writes down through which token, both or neither. */
-  throughToken<T>(by: TokenCaller, incident: string, what: string, deed: () => T): T;
+  throughToken<T>(by: TokenCaller, incident: string | null, what: string, deed: () => T): T;
   /** The report of an ISO week; null: of the week so far. */
   report(week: string | null, format: ReportFormat): { week: string; body: string };
   numbers(): Numbers;

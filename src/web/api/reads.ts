@@ -2,9 +2,11 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { type Ask, incidentOf, type Web } from '../ask.ts';
 import { waitsFor } from '../rights.ts';
+import { maskedToken } from '../security.ts';
+import * as ask from './asks.ts';
 import type { ApiEnv } from './caller.ts';
 import { Problem } from './problem.ts';
-import { refusals, security, shows } from './routes.ts';
+import { answer, body, deedRefusals, deedSecurity, refusals, security, shows } from './routes.ts';
 import * as s from './schemas.ts';
 
 const DAY = 86_400_000;
@@ -16,7 +18,7 @@ const incidents = shows(
   'Every incident, newest first, as `readmit incidents --json`',
   z.array(s.IncidentRow),
   {
-    query: s.IncidentQuery,
+    query: ask.IncidentQuery,
   },
 );
 const incident = shows(
@@ -24,33 +26,42 @@ const incident = shows(
   'Diagnosis, plan and history, as `readmit show ID --json`',
   s.IncidentDetail,
   {
-    params: s.IncidentId,
+    params: ask.IncidentId,
   },
 );
 const approvals = shows('/approvals', 'What waits for the vote of whoever asks, oldest first', z.array(s.IncidentRow));
 const people = shows('/people', 'Who was denied in the last 30 days, the last first', s.People, {
-  query: s.PeopleQuery,
+  query: ask.PeopleQuery,
 });
-const person = shows('/people/{name}', 'All that is known of one person', s.Person, { params: s.PersonName });
+const person = shows('/people/{name}', 'All that is known of one person', s.Person, { params: ask.PersonName });
 const addresses = shows('/addresses', 'Where denials came from in the last 30 days', s.Addresses, {
-  query: s.AddressesQuery,
+  query: ask.AddressesQuery,
 });
-const address = shows('/addresses/{ip}', 'All that is known of one address', s.Address, { params: s.AddressIp });
+const address = shows('/addresses/{ip}', 'All that is known of one address', s.Address, { params: ask.AddressIp });
 const access = shows('/access', 'Every grant made through Readmit, as `readmit access --json`', z.array(s.Grant));
-const rules = shows('/rules', 'What the rules took in the last 30 days', s.Hits);
+const rules = shows('/rules', 'The packs as they are loaded, and what they took in the last 30 days', s.Rules);
+// Asking changes nothing; it is a POST because a line of a log does not belong into an address.
+const explain = createRoute({
+  method: 'post',
+  path: '/rules/explain',
+  summary: 'Which pattern takes a line, or where the nearest one stopped',
+  security: deedSecurity,
+  request: { body: body(ask.LineBody) },
+  responses: { 200: answer(s.Explained, 'as `readmit rules explain`'), ...deedRefusals },
+});
 const audit = shows('/audit', 'The journal: every transition and every act of a person', z.array(s.AuditEntry), {
-  query: s.AuditQuery,
+  query: ask.AuditQuery,
 });
 const chain = shows('/audit/chain', 'How far the chain of the journal was walked, and whether it held', s.Chain);
 const health = shows('/health', 'Whether Readmit sees, reaches and can act', s.Health);
-const timeline = shows('/timeline', 'Denials per hour and cause', z.array(s.TimelinePoint), { query: s.SinceQuery });
-const matrix = shows('/matrix', 'Denials per user and address', z.array(s.MatrixCell), { query: s.SinceQuery });
+const timeline = shows('/timeline', 'Denials per hour and cause', z.array(s.TimelinePoint), { query: ask.SinceQuery });
+const matrix = shows('/matrix', 'Denials per user and address', z.array(s.MatrixCell), { query: ask.SinceQuery });
 const report = createRoute({
   method: 'get',
   path: '/report',
   summary: 'The access report of a week',
   security,
-  request: { query: s.ReportQuery },
+  request: { query: ask.ReportQuery },
   responses: {
     200: {
       description: 'as `readmit report --json`, `--csv`, or as text',
@@ -71,7 +82,7 @@ export function reads(api: OpenAPIHono<ApiEnv>, web: Web): void {
     const { name, roles } = caller.person;
     return caller.kind === 'token'
       ? c.json({ name, roles, through: 'token' as const, actsFor: caller.token.actsFor }, 200)
-      : c.json({ name, roles, through: 'session' as const, actsFor: name, csrf: caller.csrf }, 200);
+      : c.json({ name, roles, through: 'session' as const, actsFor: name, csrf: maskedToken(caller.csrf) }, 200);
   });
   api.openapi(incidents, c => {
     const { all = true, ...filter } = c.req.valid('query');
@@ -98,7 +109,11 @@ function records(api: OpenAPIHono<ApiEnv>, web: Web): void {
   const { desk } = web;
   const since = (from: string | undefined): number => (from ? Date.parse(from) : web.now() - DAY);
   api.openapi(access, c => c.json(desk.grants(), 200));
-  api.openapi(rules, c => c.json(desk.hits(), 200));
+  api.openapi(rules, c => c.json({ packs: web.extra.rules?.list() ?? [], ...desk.hits() }, 200));
+  api.openapi(explain, c => {
+    if (!web.extra.rules) throw new Problem(404, 'no rules are loaded here');
+    return c.json(web.extra.rules.explain(c.req.valid('json').line), 200);
+  });
   api.openapi(audit, c => {
     const { from = -1, limit = 200, q, before = null } = c.req.valid('query');
     return c.json(q ? desk.searchAudit(q, before, limit) : desk.audit(from, limit), 200);

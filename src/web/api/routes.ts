@@ -7,6 +7,9 @@ export const answer = <S extends z.ZodType>(schema: S, description: string) => (
   content: { 'application/json': { schema } },
 });
 
+/** A body that has to be there. */
+export const body = <S>(schema: S) => ({ required: true, content: { 'application/json': { schema } } });
+
 const refusal = (description: string) => ({
   description,
   content: { 'application/problem+json': { schema: Problem } },

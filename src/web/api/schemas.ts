@@ -1,11 +1,10 @@
 /**
- * What the API says and takes, as schemas: the OpenAPI document is made of them, and what comes in is parsed by them.
- * The answers are the desk's own shapes; the compiler holds the two together where a route answers.
+ * What the API says, as schemas: the OpenAPI document is made of them. They are the desk's own shapes; the compiler holds
+ * the two together where a route answers.
  */
 import { z } from '@hono/zod-openapi';
 import { EVENTS, STATES } from '../../incident.ts';
-import { StepSchema, VoteSchema } from '../../messages.ts';
-import { WEEK } from '../pages/report.ts';
+import { StepSchema } from '../../messages.ts';
 
 const time = z.string().describe('ISO 8601');
 const decision = z.enum(['approve', 'deny']);
@@ -252,12 +251,42 @@ export const Address = z
   })
   .openapi('Address');
 
-export const Hits = z
+export const Rules = z
   .object({
+    packs: z.array(
+      z.object({
+        name: z.string(),
+        patterns: z.array(
+          z.object({ name: z.string(), log: z.enum(['server', 'client']), event: z.string(), line: z.string() }),
+        ),
+        causes: z.array(
+          z.object({ name: z.string(), title: z.string(), remedy: z.enum(['plan', 'tell', 'advice', 'none']) }),
+        ),
+      }),
+    ),
     lines: z.array(z.object({ event: z.string(), log: z.enum(['server', 'client']), lines: z.number(), last: time })),
     causes: z.array(z.object({ cause: z.string(), incidents: z.number(), open: z.number(), last: time })),
   })
-  .openapi('Hits');
+  .openapi('Rules');
+
+export const Explained = z
+  .union([
+    z.object({
+      kind: z.literal('taken'),
+      rule: z.string(),
+      event: z.string(),
+      log: z.string(),
+      fields: z.record(z.string(), z.string()),
+    }),
+    z.object({
+      kind: z.literal('stopped'),
+      rule: z.string(),
+      column: z.number(),
+      expected: z.string(),
+      found: z.string(),
+    }),
+  ])
+  .openapi('Explained');
 
 export const Me = z
   .object({
@@ -268,93 +297,3 @@ export const Me = z
     csrf: z.string().optional().describe('what a session sends in x-csrf-token'),
   })
   .openapi('Me');
-
-// ---------------------------------------------------------------- what comes in
-
-export const IncidentId = z.object({
-  id: z
-    .string()
-    .max(64)
-    .openapi({ param: { name: 'id', in: 'path' }, example: '41' }),
-});
-
-const flag = z.enum(['true', 'false', '1', '0']).transform(text => text === 'true' || text === '1');
-export const IncidentQuery = z.object({
-  state: z.enum(STATES).optional(),
-  all: flag.optional().describe('false: only those where somebody still waits'),
-  kind: z.enum(['user', 'address', 'service']).optional(),
-  key: z.string().max(200).optional().describe('exactly this user, address or service'),
-});
-
-const whole = (text: string) =>
-  z
-    .string()
-    .regex(/^-?\d{1,12}$/, 'a whole number')
-    .transform(Number)
-    .describe(text);
-export const AuditQuery = z.object({
-  from: whole('the first entry; left out: the newest ones, newest first').optional(),
-  limit: whole('how many, at most 1000')
-    .refine(n => n >= 1 && n <= 1000, 'from 1 to 1000')
-    .optional(),
-  q: z.string().max(100).optional().describe('only entries that hold this text, the newest first'),
-  before: whole('with q: only entries below this one').optional(),
-});
-
-const limit = whole('how many, at most 500')
-  .refine(n => n >= 1 && n <= 500, 'from 1 to 500')
-  .optional();
-const afterPage = z.string().max(500).optional().describe('`next` of the page before');
-export const PeopleQuery = z.object({
-  account: z.enum(['user', 'other']).default('user').describe('other: names nobody has, and system accounts'),
-  q: z.string().max(64).optional().describe('names that begin so'),
-  after: afterPage,
-  limit,
-});
-export const PersonName = z.object({ name: z.string().max(200) });
-export const AddressesQuery = z.object({ after: afterPage, limit });
-export const AddressIp = z.object({ ip: z.string().max(64) });
-
-export const SinceQuery = z.object({
-  from: z.iso.datetime({ offset: true }).optional().describe('since when; left out: 24 hours'),
-});
-
-export const ReportQuery = z.object({
-  week: z.string().regex(WEEK, 'an ISO week, e.g. 2026-W47').optional().describe('left out: this week so far'),
-  format: z.enum(['json', 'csv', 'text']).default('json'),
-});
-
-const reason = z.string().trim().max(500);
-export const SessionVote = z
-  .strictObject({
-    digest: z
-      .string()
-      .regex(/^[0-9a-f]{64}$/, 'the digest of the plan that was seen')
-      .describe('of the plan that was seen'),
-    reason: reason.default(''),
-  })
-  .openapi('SessionVote');
-// Made anew: a schema that is older than the library's extension of zod has no `openapi`.
-export const SignedVote = z.strictObject(VoteSchema.shape).openapi('SignedVote');
-export const VoteBody = z
-  .union([SessionVote, SignedVote])
-  .describe("a vote signed with the person's own key; or, where the page may sign for people, the digest they saw");
-
-export const HandOverBody = z
-  .strictObject({
-    to: z.string().min(1).max(64).nullable().describe('who takes it over; null: back to Readmit'),
-    note: reason.default(''),
-  })
-  .openapi('HandOver');
-
-export const SilenceBody = z
-  .strictObject({
-    until: z.iso.datetime({ offset: true }).optional(),
-    for: z
-      .string()
-      .regex(/^\d{1,4}[mhd]$/, 'a number with m, h or d, e.g. 8h')
-      .optional(),
-    reason: reason.min(1, 'a silence needs a reason'),
-  })
-  .refine(body => (body.until === undefined) !== (body.for === undefined), 'one of `until` and `for`')
-  .openapi('Silence');

@@ -79,8 +79,8 @@ function forms(frame: Frame, incident: IncidentDetail, plan: Plan): Html {
 }
 
 /** Somebody would be let in, and nothing shows that they should be: whoever approves says why. */
-export const lacksEntitlement = (plan: Pick<Plan, 'subject' | 'entitlement'>): boolean =>
-  plan.subject !== null && !plan.entitlement;
+export const lacksEntitlement = (plan: Pick<Plan, 'subject' | 'gains' | 'entitlement'>): boolean =>
+  !plan.entitlement && (plan.subject !== null || plan.gains.length > 0);
 
 const hours = (seconds: number): string =>
   seconds % 86_400 === 0 ? counted(seconds / 86_400, 'day') : counted(Math.round(seconds / 3600), 'hour');

@@ -50,10 +50,10 @@ export function headline(
         ? `${counted(probing, 'address is', 'addresses are')} probing; nobody is kept from working by it.`
         : 'Nobody has been denied without an answer.',
     };
-  const let_ = changes === 1 ? 'one change lets' : `${changes} changes let`;
+  const lets = changes === 1 ? 'one change lets' : `${changes} changes let`;
   const whom = helped === people ? (people === 1 ? 'them' : `all ${people}`) : `${helped} of them`;
   return {
-    first: `${counted(people, 'person', 'people')} can’t work right now${helped ? `; ${let_} ${whom} back in` : ''}.`,
+    first: `${counted(people, 'person', 'people')} can’t work right now${helped ? `; ${lets} ${whom} back in` : ''}.`,
     second: mine ? `${counted(mine, 'plan waits', 'plans wait')} for your approval.` : 'Nothing waits for you.',
   };
 }

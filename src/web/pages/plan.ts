@@ -5,6 +5,7 @@
 import type { IncidentDetail } from '../../desk.ts';
 import type { State, Step } from '../../incident.ts';
 import { counted, type Html, html } from '../html.ts';
+import { lacksEntitlement } from './decision.ts';
 import { moment, personLink, sentence } from './marks.ts';
 
 const OFFERED: readonly State[] = ['proposed'];
@@ -30,7 +31,7 @@ ${plan.subject && html`<div><dt>For</dt><dd>${personLink(plan.subject.user)}, ui
 ${targets(plan.full).map(([label, value]) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`)}
 <div><dt>Gains access</dt><dd>${people(plan.gains)}</dd></div>
 <div><dt>Loses access</dt><dd>${people(plan.loses)}</dd></div>
-${(plan.entitlement !== null || plan.gains.length > 0) && html`<div><dt>Entitled by</dt><dd>${plan.entitlement === null ? html`<strong>Nothing shows that this access is meant to be.</strong>${offered && plan.subject !== null && ' Approving needs a reason.'}` : sentence(plan.entitlement)}</dd></div>`}
+${(plan.entitlement !== null || lacksEntitlement(plan)) && html`<div><dt>Entitled by</dt><dd>${plan.entitlement === null ? html`<strong>Nothing shows that this access is meant to be.</strong>${offered && ' Approving needs a reason.'}` : sentence(plan.entitlement)}</dd></div>`}
 ${offered && html`<div><dt>Valid until</dt><dd>${moment(plan.expires)}</dd></div>`}
 </dl>
 ${plan.notes.length > 0 && html`<ul class="notes">${plan.notes.map(n => html`<li>${sentence(n)}</li>`)}</ul>`}

@@ -13,7 +13,7 @@ export const signInPage = (bare: Bare): Html =>
     html`<h1>Please sign in.</h1>
 <p>Ask for a sign-in link on the host Readmit runs on, with your own name:</p>
 <div class="command" data-copy><pre tabindex="0"><code>readmit sign-in --as NAME</code></pre></div>
-<p>Open the link it prints in this browser. It works once, within 15 minutes.</p>`,
+<p>Open the link it prints in this browser; it works once, within 15 minutes, and leads to the page you asked for.</p>`,
   );
 
 /** The page behind a link: whose it is, and the button. */
