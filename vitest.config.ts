@@ -1,13 +1,21 @@
 /** Test projects: `unit` is the inner loop; the others start real daemons, browsers and the practice cluster. */
 import { defineConfig } from 'vitest/config';
 
-const slow = ['test/e2e/**', 'test/browser/**', 'test/faults/**', 'test/practice/**'];
+/** Real executors, real slapd, real logrotate, real installs: seconds each, so not in the inner loop. */
+const system = [
+  'test/execute/{run,crash,directory}.test.ts',
+  'test/watch/{feed,logrotate}.test.ts',
+  'test/ldap/**/*.test.ts',
+  'test/deploy/**/*.test.ts',
+];
+const slow = [...system, 'test/e2e/**', 'test/browser/**', 'test/faults/**', 'test/practice/**'];
 
 export default defineConfig({
   test: {
     reporters: ['default'],
     projects: [
       { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [...slow, 'node_modules/**'], testTimeout: 30_000, hookTimeout: 30_000 } },
+      { test: { name: 'system', include: system, testTimeout: 60_000, hookTimeout: 60_000 } },
       { test: { name: 'practice', include: ['test/practice/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false } },
       { test: { name: 'browser', include: ['test/browser/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 60_000, fileParallelism: false } },
       { test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 300_000, hookTimeout: 120_000, fileParallelism: false } },

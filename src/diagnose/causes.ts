@@ -7,6 +7,7 @@ import { basename, join } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { type FactValue, Usage } from '../incident.ts';
+import { kept } from '../kept.ts';
 import { ConditionSchema, type Conditions, testAll } from './conditions.ts';
 import { FactSet } from './fact-set.ts';
 import { FACTS } from './probes.ts';
@@ -90,6 +91,13 @@ export function loadCauses(packDirs: readonly string[]): Cause[] {
   if (faults.length > 0) throw new Usage(faults.join('\n'));
   return [...causes.values()].sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1));
 }
+
+/** The same, from what was kept of the same files the last time. @throws Usage as `loadCauses` */
+export const knownCauses = (packDirs: readonly string[]): Cause[] =>
+  kept(['causes', FORMAT, [...FACTS].join()], packDirs.flatMap(causeFiles), () => loadCauses(packDirs));
+
+// Changes when the checks or the shape of a cause do, so that no old copy is taken for a new one.
+const FORMAT = '1';
 
 const causeFiles = (dir: string): string[] => {
   const folder = join(dir, 'causes');

@@ -4,7 +4,7 @@
  */
 import { isIP } from 'node:net';
 import type { Config } from '../config.ts';
-import { loadCauses } from '../diagnose/causes.ts';
+import { knownCauses } from '../diagnose/causes.ts';
 import { collect } from '../diagnose/collect.ts';
 import { diagnose } from '../diagnose/diagnose.ts';
 import { packDirs } from '../diagnose/effects.ts';
@@ -69,7 +69,7 @@ export async function whyNow(user: string, config: Config, ground: Ground, given
   // The system is asked while the causes are read.
   const asked = collectFacts(address ? null : user, ground, given);
   asked.catch(() => {});
-  const causes = loadCauses(packDirs(config)).filter(c => !address || c.kind === 'address');
+  const causes = knownCauses(packDirs(config)).filter(c => !address || c.kind === 'address');
   const { facts, snapshot: seen } = await asked;
   const diagnosis = diagnose({ user, facts, causes, config });
   const { cause, also, confidence, evidence, ruledOut, unknown } = diagnosis;

@@ -102,6 +102,7 @@ export const readingOnly = (needs: DeskActs['needs']): DeskActs => {
 
 /** An answer is used again until something was written, and for a second at most: pages ask the same things. */
 const KEPT_MS = 1000;
+const PAST_KEPT_MS = 60_000;
 /** Entries of the chain that one call looks at, and how long a finished walk counts. */
 const CHAIN_STEP = 1000;
 const CHAIN_AGAIN = 10 * 60_000;
@@ -113,6 +114,7 @@ export class StoreDesk implements Desk {
   readonly #version: string;
   readonly #listeners = new Set<(ids: string[]) => void>();
   readonly #kept = new Map<string, { writes: number; at: number; value: unknown }>();
+  #older: { from: number; before: number; at: number; timeline: Timeline } = { from: 0, before: 0, at: 0, timeline: [] };
   #chain: { mark: ChainMark; at: number; bad: ChainState['bad'] };
 
   constructor(store: Store, now: () => number, acts: DeskActs, version: string) {
@@ -393,8 +395,20 @@ export class StoreDesk implements Desk {
   timeline(from: number): Timeline {
     return this.#once(`timeline ${from}`, () => {
       this.#acts.fold();
-      return timelineOf(denialsByHour(this.#store, from));
+      const recent = Math.max(from, this.#now() - (this.#now() % HOUR) - 23 * HOUR);
+      return [...this.#past(from, recent), ...timelineOf(denialsByHour(this.#store, recent))];
     });
+  }
+
+  /** The days before yesterday hardly change: they are counted once a minute. */
+  #past(from: number, before: number): Timeline {
+    if (from >= before) return [];
+    const now = this.#now();
+    const known = this.#older;
+    if (known.from === from && known.before === before && now - known.at < PAST_KEPT_MS) return known.timeline;
+    const timeline = timelineOf(denialsByHour(this.#store, from, { before }));
+    this.#older = { from, before, at: now, timeline };
+    return timeline;
   }
 
   matrix(from: number): { user: string; ip: string; count: number }[] {

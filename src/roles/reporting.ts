@@ -4,7 +4,17 @@
  */
 import { loadApprovers } from '../approve/approvers.ts';
 import { type Config, originOf } from '../config.ts';
-import type { Account, EventName, State } from '../incident.ts';
+import {
+  type Account,
+  type EventName,
+  type IncidentKind,
+  isEnded,
+  type Outcome,
+  type Plan,
+  type State,
+  type Tier,
+  type Vote,
+} from '../incident.ts';
 import type { Logger } from '../log.ts';
 import type { Rendered } from '../notify/letters/weekly.ts';
 import type { GroupHistory, ReportIncident, ReportInput } from '../report/input.ts';
@@ -13,15 +23,20 @@ import { contentIds, drawPictures } from '../report/pictures.ts';
 import { renderCsv, renderHtml, renderJson, renderMail, renderText } from '../report/render.ts';
 import { startSchedule } from '../report/schedule.ts';
 import { headline, type WeekReport, weekNumbers, weekReport } from '../report/week.ts';
-import { allVotesOf, grantRows, lastRun, planOf } from '../store/approvals.ts';
+import { grantRows } from '../store/approvals.ts';
 import { blindRows, claimWeek, installedAt, weeksQueued } from '../store/desk-rows.ts';
 import { membershipRows } from '../store/history.ts';
-import { type IncidentRecord, incidents } from '../store/incidents.ts';
-import { journal, journalOf, record } from '../store/journal.ts';
-import type { Store } from '../store/open.ts';
+import { journal, record } from '../store/journal.ts';
+import type { Row, Store } from '../store/open.ts';
 import { enqueue } from '../store/outbox.ts';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
+
+const incidentsOf = (store: Store, config: Config, { from, to }: { from: string; to: string }): ReportIncident[] =>
+  reportIncidents(store, config, Date.parse(from) - BEFORE, Date.parse(to));
+
+/** A denial is our own change's when it follows so soon: what was changed before the period counts too. */
+const BEFORE = 3_600_000;
 
 export function reportInput(
   store: Store,
@@ -29,11 +44,16 @@ export function reportInput(
   now: number,
   range: { from: string; to: string },
   week: string | null,
+  incidents = incidentsOf(store, config, range),
 ): ReportInput {
   const from = Date.parse(range.from);
   const to = Date.parse(range.to);
-  const roles = rolesOf(config);
-  const concerned = incidents(store, 100_000).filter(i => i.openedMs < to);
+  const resolved = new Map(
+    incidents.flatMap(i => {
+      const first = i.moves.find(m => m.to === 'resolved');
+      return first ? [[i.id, first.at]] : [];
+    }),
+  );
   return {
     title: config.report.title,
     week,
@@ -42,15 +62,17 @@ export function reportInput(
     made: iso(now),
     hosts: store.all<{ host: string }>('SELECT DISTINCT host FROM source ORDER BY host').map(r => r.host),
     tallies: hours(store, from, to),
-    incidents: concerned.map(i => reportIncident(store, i, roles)),
-    grants: grantRows(store).map(g => ({
-      ...g,
-      since: iso(g.since),
-      until: g.until === null ? null : iso(g.until),
-      ended: g.ended === null ? null : iso(g.ended),
-      effective: journalOf(store, g.incident).find(e => stateOf(e.after) === 'resolved')?.time ?? null,
-      executor: `executor on ${g.host}`,
-    })),
+    incidents,
+    grants: grantRows(store)
+      .filter(g => g.since < to)
+      .map(g => ({
+        ...g,
+        since: iso(g.since),
+        until: g.until === null ? null : iso(g.until),
+        ended: g.ended === null ? null : iso(g.ended),
+        effective: resolved.get(g.incident) ?? null,
+        executor: `executor on ${g.host}`,
+      })),
     groups: groupHistories(store, from, to),
     blind: blindRows(store, from, to).map(b => ({
       host: String(b.host),
@@ -61,56 +83,124 @@ export function reportInput(
     })),
     audit: journal(store, -1, 1).map(e => ({ seq: e.seq, digest: e.digest }))[0] ?? null,
     policyNotes: policyNotes(config),
-    exceptions: journal(store, 1, 1_000_000)
-      .filter(e => e.what.startsWith('the undo was ') && Date.parse(e.time) >= from && Date.parse(e.time) < to)
-      .map(e => ({ at: e.time, incident: e.incident, what: e.what })),
+    exceptions: store
+      .all<{ time: string; incident: number | null; what: string }>(
+        "SELECT time, incident, what FROM journal WHERE time >= ? AND time < ? AND what LIKE 'the undo was %' ORDER BY seq",
+        iso(from),
+        iso(to),
+      )
+      .map(e => ({ at: e.time, incident: e.incident === null ? null : String(e.incident), what: e.what })),
     previous: null,
   };
 }
 
 function hours(store: Store, from: number, to: number): ReportInput['tallies'] {
+  const causes = new Map(
+    store.all<{ id: number; cause: string }>('SELECT id, cause FROM incident WHERE cause IS NOT NULL').map(r => [r.id, r.cause]),
+  );
+  const times = new Map<number, string>();
+  const timeOf = (hour: number): string => {
+    const known = times.get(hour) ?? iso(hour);
+    times.set(hour, known);
+    return known;
+  };
   return store
-    .all(
-      `SELECT h.hour, h.host, h.event, h.user, h.ip, h.account, h.incident, i.cause, sum(h.count) AS count
-       FROM hour h LEFT JOIN incident i ON i.id = h.incident WHERE h.hour >= ? AND h.hour < ?
-       GROUP BY h.hour, h.host, h.event, h.user, h.ip, h.account, h.incident`,
+    .all<{ hour: number; host: string; event: EventName; user: string; ip: string; account: Account; incident: number; count: number }>(
+      'SELECT hour, host, event, user, ip, account, incident, count FROM hour WHERE hour >= ? AND hour < ?',
       Math.floor(from / 3_600_000) * 3_600_000,
       to,
     )
     .map(r => ({
-      hour: iso(Number(r.hour)),
-      user: (r.user as string) || null,
-      ip: (r.ip as string) || null,
-      event: r.event as EventName,
-      cause: r.cause as string | null,
-      count: Number(r.count),
-      host: String(r.host),
-      incident: Number(r.incident) ? String(r.incident) : null,
-      account: r.account as Account,
+      hour: timeOf(r.hour),
+      user: r.user || null,
+      ip: r.ip || null,
+      event: r.event,
+      cause: causes.get(r.incident) ?? null,
+      count: r.count,
+      host: r.host,
+      incident: r.incident ? String(r.incident) : null,
+      account: r.account,
     }));
 }
 
-const stateOf = (value: unknown): State | null => (value as { state?: State } | null)?.state ?? null;
+/** What the report needs of one incident, read for many at once. */
+interface Told {
+  moves: Map<string, ReportIncident['moves']>;
+  votes: Map<string, Vote[]>;
+  outcomes: Map<string, Outcome>;
+}
 
-function reportIncident(store: Store, i: IncidentRecord, roles: (name: string) => string[]): ReportIncident {
-  const moves = journalOf(store, i.id)
-    .filter(e => stateOf(e.after) !== null)
-    .map(e => ({ at: e.time, who: e.actor, from: stateOf(e.before), to: stateOf(e.after)!, what: e.what }));
-  const plan = i.plan ?? planOf(store, i.id, i.serial) ?? null;
+/**
+ * Incidents that were open at some time between `from` and `to`, with their history. `updated` moves with everything that
+ * happens to one, so what was still then is left out; what a grant of that time came from is not.
+ */
+function reportIncidents(store: Store, config: Config, from: number, to: number): ReportIncident[] {
+  const roles = rolesOf(config);
+  const rows = store.all<Row>(
+    `SELECT id, kind, key, host, cause, opened, state, users, count, tier, inhibited_by, ifnull(plan_json,
+       (SELECT p.plan_json FROM plan p WHERE p.incident = incident.id AND p.serial = incident.serial)) AS plan_json
+     FROM incident WHERE opened < ?1 AND (updated >= ?2 OR state NOT IN ('resolved', 'expired', 'undone')
+       OR id IN (SELECT incident FROM access_grant WHERE since >= ?2 OR ended >= ?2)) ORDER BY id DESC`,
+    to,
+    from,
+  );
+  const told = toldOfIncidents(store, rows.map(r => Number(r.id)));
+  return rows.map(row => reportIncident(row, told, roles));
+}
+
+function toldOfIncidents(store: Store, ids: number[]): Told {
+  const wanted = JSON.stringify(ids);
+  const told: Told = { moves: new Map(), votes: new Map(), outcomes: new Map() };
+  const add = <T>(to: Map<string, T[]>, id: unknown, value: T): void => {
+    const known = to.get(String(id));
+    if (known) known.push(value);
+    else to.set(String(id), [value]);
+  };
+  for (const e of store.all<Row>(
+    `SELECT incident, time, actor, what, json_extract(before_json, '$.state') AS was, json_extract(after_json, '$.state') AS is_
+     FROM journal WHERE incident IN (SELECT value FROM json_each(?)) AND json_extract(after_json, '$.state') IS NOT NULL ORDER BY seq`,
+    wanted,
+  ))
+    add(told.moves, e.incident, {
+      at: String(e.time),
+      who: String(e.actor),
+      from: e.was as State | null,
+      to: e.is_ as State,
+      what: String(e.what),
+    });
+  for (const v of store.all<Row>(
+    'SELECT incident, vote_json FROM vote WHERE incident IN (SELECT value FROM json_each(?)) ORDER BY at, rowid',
+    wanted,
+  ))
+    add(told.votes, v.incident, JSON.parse(String(v.vote_json)) as Vote);
+  for (const r of store.all<Row>(
+    `SELECT incident, outcome_json FROM run WHERE incident IN (SELECT value FROM json_each(?)) AND what = 'plan' ORDER BY created, rowid`,
+    wanted,
+  ))
+    if (r.outcome_json) told.outcomes.set(String(r.incident), JSON.parse(String(r.outcome_json)) as Outcome);
+    else told.outcomes.delete(String(r.incident));
+  return told;
+}
+
+function reportIncident(row: Row, told: Told, roles: (name: string) => string[]): ReportIncident {
+  const id = String(row.id);
+  const moves = told.moves.get(id) ?? [];
+  const plan = row.plan_json ? (JSON.parse(String(row.plan_json)) as Plan) : null;
+  const state = row.state as State;
   return {
-    id: i.id,
-    kind: i.kind,
-    key: i.key,
-    host: i.host,
-    cause: i.cause,
-    opened: i.opened,
-    state: i.state,
-    ended: ['resolved', 'expired', 'undone'].includes(i.state) ? (moves.at(-1)?.at ?? null) : null,
-    users: i.users,
-    count: i.count,
-    tier: i.tier,
+    id,
+    kind: row.kind as IncidentKind,
+    key: String(row.key),
+    host: String(row.host),
+    cause: row.cause as string | null,
+    opened: iso(Number(row.opened)),
+    state,
+    ended: isEnded(state) ? (moves.at(-1)?.at ?? null) : null,
+    users: Number(row.users),
+    count: Number(row.count),
+    tier: row.tier === null ? null : (Number(row.tier) as Tier),
     moves,
-    votes: allVotesOf(store, i.id).map(v => ({
+    votes: (told.votes.get(id) ?? []).map(v => ({
       by: v.by,
       roles: roles(v.by),
       at: v.issued,
@@ -128,8 +218,8 @@ function reportIncident(store: Store, i: IncidentRecord, roles: (name: string) =
       entitlement: plan.entitlement,
       subject: plan.subject,
     },
-    outcome: lastRun(store, i.id, 'plan')?.outcome ?? null,
-    inhibitedBy: i.inhibitedBy,
+    outcome: told.outcomes.get(id) ?? null,
+    inhibitedBy: row.inhibited_by === null ? null : String(row.inhibited_by),
   };
 }
 
@@ -195,8 +285,10 @@ export function weekReportOf(store: Store, config: Config, now: number, week: st
   const label = week ?? lastWholeWeek(config, now);
   const { timezone } = config.report;
   const before = previousWeek(label);
-  const previous = weekNumbers(reportInput(store, config, now, weekRange(before, timezone), before));
-  return weekReport({ ...reportInput(store, config, now, weekRange(label, timezone), label), previous });
+  const [earlier, range] = [weekRange(before, timezone), weekRange(label, timezone)];
+  const incidents = incidentsOf(store, config, { from: earlier.from, to: range.to });
+  const previous = weekNumbers(reportInput(store, config, now, earlier, before, incidents));
+  return weekReport({ ...reportInput(store, config, now, range, label, incidents), previous });
 }
 
 /** The week as a mail, with pictures where they can be drawn. */
@@ -224,12 +316,15 @@ export async function renderedWeek(
 }
 
 /** A week as the page shows it; by default the one we are in, so that what was done a minute ago is there. */
-export function reportPageOf(
-  store: Store,
-  config: Config,
-  now: number,
-  week: string | null,
-): { week: string; title: string; html: string; previous: string | null; next: string | null } {
+export interface ReportPage {
+  week: string;
+  title: string;
+  html: string;
+  previous: string | null;
+  next: string | null;
+}
+
+export function reportPageOf(store: Store, config: Config, now: number, week: string | null): ReportPage {
   const current = isoWeek(now, config.report.timezone);
   const label = week ?? current;
   const report = weekReportOf(store, config, now, label);

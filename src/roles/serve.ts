@@ -51,7 +51,8 @@ import { StoreDesk } from './desk.ts';
 import { Doorbell } from './doorbell.ts';
 import { Intake } from './intake.ts';
 import { mailCarrier, type PostParts, webhookCarrier } from './post.ts';
-import { askForReport, renderedWeek, reportFileOf, reportPageOf, startReports } from './reporting.ts';
+import { ReportPages } from './report-page.ts';
+import { askForReport, renderedWeek, reportFileOf, startReports } from './reporting.ts';
 import { loadedRules } from './rules.ts';
 import { Teardown } from './teardown.ts';
 import { tokenVerbs } from './tokens.ts';
@@ -178,6 +179,7 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
       config,
       now,
     });
+    const reportPages = new ReportPages(store, inState(config, 'serve', 'readmit.db'), config, now, log);
     const web = await startWeb({
       config,
       desk,
@@ -185,7 +187,7 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
       now,
       log,
       extra: {
-        report: week => reportPageOf(store, config, now(), week),
+        report: week => reportPages.page(week),
         reportFile: (week, format) => reportFileOf(store, config, now(), week, format),
         sendReport: (person, week, to) =>
           askForReport(store, now(), person.name, week, to === 'all' ? null : mailOf(config, approvers(), person.name)),

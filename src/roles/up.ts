@@ -16,6 +16,11 @@ import { answers, startRedis } from '../queue/embedded-redis.ts';
 import { askServe, controlSocket } from './control.ts';
 
 const MAIN = resolve(import.meta.dirname, '../main.ts');
+/**
+ * Left alone, V8 lets garbage pile up to several hundred MB while a flood of lines goes by. With a small young generation
+ * and a bound it keeps what is alive, about 40 MB. `deploy/readmit` starts the installed units with the same.
+ */
+const SMALL = ['--max-semi-space-size=4', '--max-old-space-size=512'];
 const ROLES = ['exec', 'serve', 'agent'] as const;
 type Role = (typeof ROLES)[number];
 
@@ -106,7 +111,7 @@ function startRole(
   setpriv: string | null,
   relay: (line: string) => void,
 ): Promise<ChildProcess> {
-  const argv = [process.execPath, MAIN, role, '--config', config.file];
+  const argv = [process.execPath, ...SMALL, MAIN, role, '--config', config.file];
   const full = setpriv ? [setpriv, '--pdeathsig', 'TERM', ...argv] : argv;
   const child = spawn(full[0]!, full.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout! });

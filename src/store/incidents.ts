@@ -161,9 +161,11 @@ export function incidentLines(
   narrow('id IN (SELECT value FROM json_each(?))', of.ids && JSON.stringify(of.ids.map(Number)));
   narrow('id < ?', of.before);
   const limit = of.limit ?? -1;
+  // What is narrowed goes by its own index: by the order of ids it would read the whole table.
+  const order = of.live || of.state !== undefined || of.key !== undefined || of.ids ? '+id' : 'id';
   return store
     .all(
-      `SELECT ${LINE} FROM incident ${where.length ? `WHERE ${where.join(' AND ')}` : ''} ORDER BY id DESC LIMIT ?`,
+      `SELECT ${LINE} FROM incident ${where.length ? `WHERE ${where.join(' AND ')}` : ''} ORDER BY ${order} DESC LIMIT ?`,
       ...values,
       limit,
     )

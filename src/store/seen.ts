@@ -69,7 +69,7 @@ export function fold(store: Store): 'level' | 'behind' {
 export function denialsByHour(
   store: Store,
   from: number,
-  of: { user?: string; ip?: string } = {},
+  of: { user?: string; ip?: string; before?: number } = {},
 ): { hour: number; cause: string | null; count: number }[] {
   if (of.ip !== undefined)
     return store.all(
@@ -88,8 +88,9 @@ export function denialsByHour(
     );
   return store.all(
     `SELECT h.hour, i.cause, sum(h.count) AS count FROM incident_hour h LEFT JOIN incident i ON i.id = h.incident
-     WHERE h.hour >= ? AND h.event = 'denied' GROUP BY h.hour, i.cause ORDER BY h.hour`,
+     WHERE h.hour >= ? AND h.hour < ? AND h.event = 'denied' GROUP BY h.hour, i.cause ORDER BY h.hour`,
     from,
+    of.before ?? Number.MAX_SAFE_INTEGER,
   );
 }
 
@@ -335,12 +336,12 @@ export const heardSince = (store: Store, from: number): Heard[] =>
     )
     .map(r => ({ event: r.event, log: r.self_reported ? 'client' : 'server', lines: Number(r.count), last: Number(r.last) }));
 
-/** Incidents per cause since `from`: how many, how many of them are open, and when the last one opened. */
+/** Incidents per cause that opened since `from`: how many, how many of them are open, and when the last one opened. */
 export const causesSince = (store: Store, from: number): { cause: string; incidents: number; open: number; last: number }[] =>
   store
     .all<{ cause: string; incidents: number; open: number; last: number }>(
       `SELECT cause, count(*) AS incidents, sum(state NOT IN ('resolved', 'expired', 'undone')) AS open, max(opened) AS last
-       FROM incident WHERE cause IS NOT NULL AND updated >= ? GROUP BY cause`,
+       FROM incident WHERE cause IS NOT NULL AND opened >= ? GROUP BY cause`,
       from,
     )
     .map(r => ({ cause: r.cause, incidents: Number(r.incidents), open: Number(r.open), last: Number(r.last) }));

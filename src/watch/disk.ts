@@ -22,7 +22,7 @@ import {
 } from 'node:fs';
 import { promisify } from 'node:util';
 
-export type Soon<T> = T | Promise<T>;
+type Soon<T> = T | Promise<T>;
 
 export interface Disk {
   /** `null`: there is nothing. `follow` looks behind a link. Other errors are thrown with their code. */
@@ -35,7 +35,7 @@ export interface Disk {
 }
 
 /** Linux only and not among Node's constants: a handle to a place, which needs the right to pass, not to read. */
-export const O_PATH = 0o10000000;
+const O_PATH = 0o10000000;
 /** Never follow a link in the last part, never wait for the other end of a FIFO, never become a terminal's owner. */
 export const READ_SAFELY = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
 export const READ_FOLLOWING = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;

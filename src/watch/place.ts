@@ -58,7 +58,7 @@ const typeOf = (mode: number): string => {
 const isRegular = (mode: number): boolean => (mode & constants.S_IFMT) === constants.S_IFREG;
 
 /** What stands against reading a file with these attributes, or null. `homeOwner: null` asks for no owner. */
-export function objection(stat: Stats | BigIntStats, homeOwner: number | null): string | null {
+function objection(stat: Stats | BigIntStats, homeOwner: number | null): string | null {
   const mode = Number(stat.mode);
   if (!isRegular(mode)) return `is ${typeOf(mode)}, not a regular file`;
   const size = Number(stat.size);

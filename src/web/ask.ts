@@ -29,7 +29,7 @@ export interface Extra {
   /** Tokens, reports and numbers for programs. */
   api?: ApiParts;
   /** The report of a week (`2026-W47`; null: the last whole one), or null when there is none. */
-  report?: (week: string | null) => WeekReport | null;
+  report?: (week: string | null) => WeekReport | null | Promise<WeekReport | null>;
   /** Has the report of a week mailed, to this person or to everybody who gets it. @throws Refused saying why not */
   sendReport?: (person: Person, week: string, to: 'me' | 'all') => void;
   /** The report of a week as a file. */

@@ -138,9 +138,9 @@ function reportFile(web: Web, c: Ask, format: 'csv' | 'json'): Response {
   return file(c, `${week}.${format}`, [web.extra.reportFile(week, format)]);
 }
 
-function report(web: Web, c: Ask): Response | Promise<Response> {
+async function report(web: Web, c: Ask): Promise<Response> {
   const week = c.req.query('week') ?? null;
-  const found = week === null || WEEK.test(week) ? (web.extra.report?.(week) ?? null) : null;
+  const found = week === null || WEEK.test(week) ? ((await web.extra.report?.(week)) ?? null) : null;
   if (!found) throw new NotFound('no such report');
   c.set('styleAttributes', true);
   return c.html(reportPage(frameOf(web, c), found, c.req.query('sent') ?? null));

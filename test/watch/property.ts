@@ -25,7 +25,7 @@ import type { Batch } from '../../src/messages.ts';
 import { freshDir, Lab, removeDirs } from './lab.ts';
 
 /** A small seeded generator (mulberry32): the same seed is the same sequence, everywhere. */
-export function seeded(seed: number): () => number {
+function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -88,7 +88,7 @@ interface World {
 }
 
 /** Runs one sequence. @returns what was done, and what is wrong with the outcome (empty: nothing) */
-export async function runSequence(
+async function runSequence(
   seed: number,
   steps = 40,
   say: (action: string) => void = () => {},

@@ -144,7 +144,7 @@ CREATE INDEX incident_due ON incident (due) WHERE due IS NOT NULL;
 CREATE INDEX incident_state ON incident (state);
 CREATE INDEX incident_inhibited ON incident (inhibited_by) WHERE inhibited_by IS NOT NULL;
 CREATE INDEX incident_updated ON incident (updated);
-CREATE INDEX incident_cause ON incident (cause, id);
+CREATE INDEX incident_cause ON incident (cause, opened, state);
 
 -- Who and where inside an incident.
 CREATE TABLE pair (
