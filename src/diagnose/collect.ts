@@ -6,8 +6,8 @@ import { derive } from './derive.ts';
 import { factMaker, type Ground, messageOf, type Probe, sharedGround } from './ground.ts';
 import { GIVEN, PROBES } from './probes.ts';
 
-/** The longest one probe may take (ms). */
-export const PROBE_LIMIT = 1000;
+/** The longest one probe may take (ms), when nobody waits for it at a terminal. */
+export const PROBE_LIMIT = 2500;
 
 export interface CollectOptions {
   limitMs?: number;

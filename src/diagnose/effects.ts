@@ -39,7 +39,7 @@ export interface GroundOptions {
 
 /** The ground of this host as the configuration describes it. @throws Usage when the pack has no system.yaml */
 export function realGround(config: Config, options: GroundOptions = {}): Ground {
-  const limitMs = options.limitMs ?? 1000;
+  const limitMs = options.limitMs ?? 2000;
   const { ldap } = config.directory;
   return {
     config,

@@ -18,6 +18,8 @@ export interface AlarmParts {
   health(): Health;
   /** What is unsafe about Redis; empty while nothing is, or nobody can say. */
   redisFaults(): readonly string[];
+  /** Why the last message of an agent could not be stored; null when it was. */
+  storeFault(): string | null;
 }
 
 interface Trouble {
@@ -36,58 +38,29 @@ const SILENCE_MS = 30_000;
 /** Parts that are started again are away for a moment. */
 const GRACE_MS = 10_000;
 
+/** Known since it was first seen here, and told of when it has lasted. */
+const standing = (key: string, text: string, grace = GRACE_MS): Trouble => ({ key, text, since: null, grace });
+
 /** What is wrong now, each with its own clock. */
-export function troubles({
-  config,
-  health,
-  redisFaults,
-}: Pick<AlarmParts, 'config' | 'health' | 'redisFaults'>): Trouble[] {
-  const h = health();
-  return [
-    ...h.agents.map(a => ({
-      key: `agent-${a.host}`,
-      text: `No word from the agent on ${a.host} since ${a.seen}: nobody watches its logs.`,
-      since: Date.parse(a.seen),
-      grace: SILENCE_MS,
-    })),
-    ...h.sources
-      .filter(s => s.kind === 'server' && s.state !== 'ok' && s.state !== 'catching-up')
-      .map(s => ({
-        key: `source-${s.host}-${s.path}`,
-        text: `${s.path} on ${s.host}: ${s.why || s.state}.`,
-        since: null,
-        grace: GRACE_MS,
-      })),
-    ...(config.executor.enabled &&
-    h.agents.length > 0 &&
-    h.executor !== 'ok' &&
-    !h.executor.split('; ').every(e => e === 'ok')
-      ? [
-          {
-            key: 'executor',
-            text: `The executor can't act: ${h.executor}. Nothing approved is run.`,
-            since: null,
-            grace: GRACE_MS,
-          },
-        ]
-      : []),
-    ...(h.queue.up
-      ? []
-      : [
-          {
-            key: 'redis',
-            text: 'Redis does not answer: nothing is counted or run until it is back.',
-            since: null,
-            grace: GRACE_MS,
-          },
-        ]),
-    ...redisFaults().map(fault => ({
-      key: `redis-${fault}`,
-      text: `Redis is not safe: ${fault}.`,
-      since: null,
-      grace: 0,
-    })),
-  ];
+export function troubles(p: Pick<AlarmParts, 'config' | 'health' | 'redisFaults' | 'storeFault'>): Trouble[] {
+  const { agents, sources, executor, queue } = p.health();
+  const store = p.storeFault();
+  const found: Trouble[] = agents.map(a => ({
+    key: `agent-${a.host}`,
+    text: `No word from the agent on ${a.host} since ${a.seen}: nobody watches its logs.`,
+    since: Date.parse(a.seen),
+    grace: SILENCE_MS,
+  }));
+  for (const s of sources)
+    if (s.kind === 'server' && s.state !== 'ok' && s.state !== 'catching-up')
+      found.push(standing(`source-${s.host}-${s.path}`, `${s.path} on ${s.host}: ${s.why || s.state}.`));
+  if (p.config.executor.enabled && agents.length > 0 && !executor.split('; ').every(e => e === 'ok'))
+    found.push(standing('executor', `The executor can't act: ${executor}. Nothing approved is run.`));
+  if (store !== null)
+    found.push(standing('store', `The store can't be written: ${store}. Nothing is counted until it can.`));
+  if (!queue.up) found.push(standing('redis', 'Redis does not answer: nothing is counted or run until it is back.'));
+  for (const fault of p.redisFaults()) found.push(standing(`redis-${fault}`, `Redis is not safe: ${fault}.`, 0));
+  return found;
 }
 
 /** Looks every two seconds. @returns the way to stop it */

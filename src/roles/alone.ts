@@ -11,7 +11,9 @@ import { Refused } from '../incident.ts';
 /** Beside Redis's socket when the state directory's path is too long for one (108 bytes). */
 function place(config: Config): string {
   const path = inState(config, 'agent', 'agent.sock');
-  return Buffer.byteLength(path) < 104 || !config.redis.socket ? path : join(dirname(config.redis.socket), 'agent.sock');
+  return Buffer.byteLength(path) < 104 || !config.redis.socket
+    ? path
+    : join(dirname(config.redis.socket), 'agent.sock');
 }
 
 const answers = (path: string): Promise<boolean> =>

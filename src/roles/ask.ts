@@ -59,15 +59,24 @@ export interface Why {
   advice?: Advice;
 }
 
+/** How long somebody at a terminal waits for one probe (ms): what takes longer is said not to be known. */
+const PATIENCE = 1200;
+
 /**
  * Collects, diagnoses and plans. Changes nothing and offers nothing: the plan is what would be offered.
  * @param user a name, or an address that tried many names: `given` then says what it did
  * @throws Usage when the pack's rules don't load
  */
-export async function whyNow(user: string, config: Config, ground: Ground, given: readonly Fact[] = []): Promise<Why> {
+export async function whyNow(
+  user: string,
+  config: Config,
+  ground: Ground,
+  given: readonly Fact[] = [],
+  limitMs: number = PATIENCE,
+): Promise<Why> {
   const address = isIP(user) !== 0;
   // The system is asked while the causes are read.
-  const asked = collectFacts(address ? null : user, ground, given);
+  const asked = collectFacts(address ? null : user, ground, given, limitMs);
   asked.catch(() => {});
   const causes = knownCauses(packDirs(config)).filter(c => !address || c.kind === 'address');
   const { facts, snapshot: seen } = await asked;

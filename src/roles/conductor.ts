@@ -63,6 +63,7 @@ const WAITING: readonly State[] = ['proposed', 'advised', 'escalated', 'failed',
 const PROBE_ANSWER_MS = 6000;
 const VERIFY_ANSWER_MS = 60_000;
 const GROUP_WAIT_MS = 1500;
+const PUT_OFF_MS = 5000;
 /** While somebody edits a file and restarts, each moment has a cause of its own: another cause must be seen this long. */
 const SETTLING_MS = 2500;
 /** How many people of a service incident are asked about before it is said that they share no cause. */
@@ -89,12 +90,24 @@ export class Conductor {
         store.tx(() => this.#take(i));
       } catch (error) {
         log.error({ err: error, incident: i.id }, 'incident could not be taken further');
-        update(store, now(), i.id, { due: now() + 5000 });
+        if (!this.#putOff(i.id)) return;
       }
     }
     const due = nextDue(store);
     if (due !== null) this.#timer = setTimeout(this.tick, Math.max(5, Math.min(30_000, due - now())));
   };
+
+  /** Later, then. A store that can't be written either (a full disk) ends nothing: all of it is tried again. */
+  #putOff(id: string): boolean {
+    const { store, now } = this.#p;
+    try {
+      update(store, now(), id, { due: now() + PUT_OFF_MS });
+      return true;
+    } catch {
+      this.#timer = setTimeout(this.tick, PUT_OFF_MS);
+      return false;
+    }
+  }
 
   stop(): void {
     this.#stopped = true;

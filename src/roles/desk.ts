@@ -265,6 +265,7 @@ export class StoreDesk implements Desk {
 
   vote(vote: Vote): IncidentRow {
     this.#acts.vote(vote);
+    this.changed([vote.incident]);
     return this.#rowOf(vote.incident);
   }
 
@@ -295,8 +296,8 @@ export class StoreDesk implements Desk {
         what: `silenced until ${iso(end)}: ${reason}`,
         incident: id,
       });
-      update(this.#store, this.#now(), id, {});
     });
+    this.changed([id]);
     return this.#rowOf(id);
   }
 

@@ -9,6 +9,9 @@ import { type Channel, dueRows, markDone, markFailed, nextOutboxDue, type Outbox
 /** Carries one row. Resolves with what became of it (`sent`, `folded`, `ended`, …); rejects to be asked again. */
 export type Carrier = (row: OutboxRow) => Promise<string>;
 
+/** A store that can't be written is left alone for so long. */
+const STORE_PAUSE_MS = 5000;
+
 export class Doorbell {
   readonly #store: Store;
   readonly #now: () => number;
@@ -18,6 +21,9 @@ export class Doorbell {
   readonly #again = new Set<Channel>();
   #timer: NodeJS.Timeout | null = null;
   #stopped = false;
+  /** What went out and could not be noted (a full disk): it is noted later and does not go out again. */
+  readonly #unnoted = new Map<number, string>();
+  #notBefore = 0;
   /** The last failure of each channel, for health; null when the last row went out. */
   readonly failing: Record<Channel, string | null> = { job: null, mail: null, webhook: null };
 
@@ -46,34 +52,44 @@ export class Doorbell {
         for (const row of dueRows(this.#store, this.#now(), channel)) await this.#carry(channel, row);
       } while (this.#again.has(channel) && !this.#stopped);
     } catch (error) {
-      this.#log.error({ err: error, channel }, 'outbox could not be read');
+      this.#log.error({ err: error, channel }, 'outbox could not be read or written');
+      this.#notBefore = this.#now() + STORE_PAUSE_MS;
     } finally {
       this.#busy.delete(channel);
       this.#arm();
     }
   }
 
+  /** @throws when the store can't be written */
   async #carry(channel: Channel, row: OutboxRow): Promise<void> {
     if (this.#stopped) return;
-    try {
-      const result = await this.#carriers[channel](row);
+    let result = this.#unnoted.get(row.id);
+    if (result === undefined) {
+      try {
+        result = await this.#carriers[channel](row);
+      } catch (error) {
+        const reason = (error as Error).message;
+        if (!this.failing[channel])
+          this.#log.warn({ channel, reason, key: row.key }, 'channel fails, will be tried again');
+        this.failing[channel] = reason;
+        if (!this.#stopped) markFailed(this.#store, this.#now(), row, reason);
+        return;
+      }
       if (this.failing[channel]) this.#log.info({ channel }, 'channel works again');
       this.failing[channel] = null;
-      if (!this.#stopped) markDone(this.#store, this.#now(), row.id, result);
-    } catch (error) {
-      const reason = (error as Error).message;
-      if (!this.failing[channel])
-        this.#log.warn({ channel, reason, key: row.key }, 'channel fails, will be tried again');
-      this.failing[channel] = reason;
-      if (!this.#stopped) markFailed(this.#store, this.#now(), row, reason);
+      this.#unnoted.set(row.id, result);
     }
+    if (this.#stopped) return;
+    markDone(this.#store, this.#now(), row.id, result);
+    this.#unnoted.delete(row.id);
   }
 
   #arm(): void {
     if (this.#timer) clearTimeout(this.#timer);
     const due = this.#stopped ? null : nextOutboxDue(this.#store);
     if (due === null) return;
-    this.#timer = setTimeout(() => this.ring(), Math.max(10, Math.min(60_000, due - this.#now())));
+    const at = Math.max(due, this.#notBefore);
+    this.#timer = setTimeout(() => this.ring(), Math.max(10, Math.min(60_000, at - this.#now())));
   }
 
   stop(): void {

@@ -9,8 +9,8 @@ import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
 import { isoWeek, previousWeek, weekRange } from '../report/iso-week.ts';
 import type { Store } from '../store/open.ts';
-import type { PageWanted } from './report-worker.ts';
-import { type ReportPage, reportPageOf } from './reporting.ts';
+import type { Wanted } from './report-worker.ts';
+import { type ReportPage, reportFileOf, reportPageOf } from './reporting.ts';
 
 /** Rows of two weeks up to which a page is made at once: about a twentieth of a second. */
 const SMALL = { hours: 5000, incidents: 300 };
@@ -53,6 +53,18 @@ export class ReportPages {
     return kept.page;
   }
 
+  /** Makes this week's page beforehand where that takes long, so that the first who asks need not wait. */
+  warm(): void {
+    const label = isoWeek(this.#now(), this.#config.report.timezone);
+    if (!this.#isSmall(label)) this.#make(label).catch(error => this.#log.warn({ err: error, week: label }, 'report page could not be made'));
+  }
+
+  /** The report of a week as a file. */
+  async file(week: string, format: 'csv' | 'json'): Promise<string> {
+    if (this.#isSmall(week)) return reportFileOf(this.#store, this.#config, this.#now(), week, format);
+    return (await this.#beside(format, week)) as string;
+  }
+
   #isSmall(label: string): boolean {
     const { timezone } = this.#config.report;
     const from = Date.parse(weekRange(previousWeek(label), timezone).from);
@@ -78,15 +90,23 @@ export class ReportPages {
     const under = this.#making.get(label);
     if (under) return under;
     const { writes } = this.#store;
-    const wanted: PageWanted = { file: this.#file, config: this.#config, now: this.#now(), week: label };
-    const worker = new Worker(new URL(`./report-worker${extname(import.meta.url)}`, import.meta.url), { workerData: wanted });
-    const made = once(worker, 'message')
-      .then(([page]) => this.#keep(label, writes, page as ReportPage))
-      .finally(() => {
-        this.#making.delete(label);
-        void worker.terminate();
-      });
+    const made = this.#beside('page', label)
+      .then(page => this.#keep(label, writes, page as ReportPage))
+      .finally(() => this.#making.delete(label));
     this.#making.set(label, made);
     return made;
+  }
+
+  async #beside(as: Wanted['as'], week: string): Promise<unknown> {
+    const wanted: Wanted = { as, file: this.#file, config: this.#config, now: this.#now(), week };
+    const worker = new Worker(new URL(`./report-worker${extname(import.meta.url)}`, import.meta.url), {
+      workerData: wanted,
+    });
+    try {
+      const [made] = (await once(worker, 'message')) as [unknown];
+      return made;
+    } finally {
+      await worker.terminate();
+    }
   }
 }

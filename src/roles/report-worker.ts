@@ -1,21 +1,24 @@
-/** Makes one week's page of a large store beside the program that serves: it reads the database and posts the page. */
+/** Makes a week's report of a large store beside the program that serves: it reads the database and posts what it made. */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Config } from '../config.ts';
 import { openStoreToRead } from '../store/open.ts';
-import { reportPageOf } from './reporting.ts';
+import { reportFileOf, reportPageOf } from './reporting.ts';
 
 /** What `report-page.ts` hands over. */
-export interface PageWanted {
+export interface Wanted {
+  as: 'page' | 'csv' | 'json';
   file: string;
   config: Config;
   now: number;
   week: string;
 }
 
-const { file, config, now, week } = workerData as PageWanted;
+const { as, file, config, now, week } = workerData as Wanted;
 const store = openStoreToRead(file);
 try {
-  parentPort!.postMessage(reportPageOf(store, config, now, week));
+  parentPort!.postMessage(
+    as === 'page' ? reportPageOf(store, config, now, week) : reportFileOf(store, config, now, week, as),
+  );
 } finally {
   store.close();
 }

@@ -52,7 +52,7 @@ import { Doorbell } from './doorbell.ts';
 import { Intake } from './intake.ts';
 import { mailCarrier, type PostParts, webhookCarrier } from './post.ts';
 import { ReportPages } from './report-page.ts';
-import { askForReport, renderedWeek, reportFileOf, startReports } from './reporting.ts';
+import { askForReport, renderedWeek, startReports } from './reporting.ts';
 import { loadedRules } from './rules.ts';
 import { Teardown } from './teardown.ts';
 import { tokenVerbs } from './tokens.ts';
@@ -90,6 +90,15 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
     const mailer = makeMailer(config.mail, { reportTo: config.report.to });
     teardown.add('mail', () => mailer?.close());
 
+    const behind = quietly(log, 'sums are behind');
+    const sums = (): void => {
+      try {
+        fold(store);
+      } catch (error) {
+        // A full disk: the pages show older sums meanwhile.
+        behind(error as Error);
+      }
+    };
     const shared = new Addresses(config.detect.sharedAddresses);
     let doorbell: Doorbell | null = null;
     const desk = new StoreDesk(
@@ -102,12 +111,12 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
         needs: i => approvals.needs(i),
         queue: () => ({ up: senderTo(config.host).up, detail: doorbell?.failing.job ?? 'no connection' }),
         mail: () => ({ up: doorbell?.failing.mail == null, detail: doorbell?.failing.mail ?? '' }),
-        fold: () => void fold(store),
+        fold: sums,
         shared: ip => shared.has(ip),
       },
       VERSION,
     );
-    const folding = setInterval(() => void fold(store), FOLD_EVERY_MS);
+    const folding = setInterval(sums, FOLD_EVERY_MS);
     teardown.add('sums', () => clearInterval(folding));
 
     const causes = loadCauses(packDirs(config));
@@ -155,11 +164,21 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
       clusters: () => new Clusters(config.detect, { unit: config.scheduler.unit }),
       send,
     });
+    let storeFault: string | null = null;
     const inbox = receive(
       config.redis,
       SERVE_QUEUE,
       ToServe,
-      message => handle(message, { store, now, log, intake, conductor, send }),
+      async message => {
+        try {
+          await handle(message, { store, now, log, intake, conductor, send });
+          storeFault = null;
+        } catch (error) {
+          // Agents report every few seconds, so this is noticed soon.
+          if ((error as NodeJS.ErrnoException).code === 'ERR_SQLITE_ERROR') storeFault = (error as Error).message;
+          throw error;
+        }
+      },
       {
         concurrency: 1,
         onError: quietly(log, 'redis receiver'),
@@ -188,7 +207,7 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
       log,
       extra: {
         report: week => reportPages.page(week),
-        reportFile: (week, format) => reportFileOf(store, config, now(), week, format),
+        reportFile: (week, format) => reportPages.file(week, format),
         sendReport: (person, week, to) =>
           askForReport(store, now(), person.name, week, to === 'all' ? null : mailOf(config, approvers(), person.name)),
         rules: loadedRules(packDirs(config), causes),
@@ -197,6 +216,7 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
       },
     });
     teardown.add('web', () => web.stop());
+    reportPages.warm();
 
     const reports = startReports(store, config, now, log);
     teardown.add('reports', () => reports.stop());
@@ -211,7 +231,15 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
         .catch(error => log.debug({ reason: (error as Error).message }, 'redis does not say how it is set up'));
     senderTo(config.host).onUp(lookAtRedis);
     if (senderTo(config.host).up) lookAtRedis();
-    const alarms = startAlarms({ store, config, now, log, health: () => desk.health(), redisFaults: () => faults });
+    const alarms = startAlarms({
+      store,
+      config,
+      now,
+      log,
+      health: () => desk.health(),
+      redisFaults: () => faults,
+      storeFault: () => storeFault,
+    });
     teardown.add('alarms', () => alarms.stop());
 
     Object.assign(verbs, controlVerbs({ store, config, now, desk, approvers, sessions, post, conductor, send }));
@@ -231,24 +259,30 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
 function afterCommits(store: Store, desk: StoreDesk, work: () => void): void {
   let planned = false;
   let seen = 0;
-  let told = new Map<number, number>();
+  const told = new Map<number, string>();
   store.onCommit = () => {
     if (planned) return;
     planned = true;
     setImmediate(() => {
       planned = false;
       work();
-      const rows = store.all<{ id: number; updated: number }>(
-        'SELECT id, updated FROM incident WHERE updated >= ? ORDER BY updated DESC LIMIT 200',
+      const rows = store.all<{ id: number; updated: number; shown: string }>(
+        `SELECT id, updated, json_array(state, cause, count, users, serial, inhibited_by, held, taken_by, title, note) AS shown
+         FROM incident WHERE updated >= ? ORDER BY updated DESC LIMIT 200`,
         seen,
       );
-      const fresh = rows.filter(r => told.get(r.id) !== r.updated);
       seen = Number(rows[0]?.updated ?? seen);
-      told = new Map(rows.map(r => [r.id, r.updated]));
+      // Most looks at an incident change nothing that a page shows; only what does is told.
+      const fresh = rows.filter(r => told.get(r.id) !== r.shown);
+      if (told.size > TOLD_KEPT) told.clear();
+      for (const r of fresh) told.set(r.id, r.shown);
       if (fresh.length) desk.changed(fresh.map(r => String(r.id)));
     });
   };
 }
+
+/** Incidents of which it is remembered what the pages were told last. */
+const TOLD_KEPT = 5000;
 
 interface Handling {
   store: Store;
@@ -321,7 +355,8 @@ function mailOf(config: Config, { approvers }: Approvers, name: string): string 
   const own = approvers.find(a => a.name === name)?.mail;
   const named = [...to, ...config.report.to].find(mail => mail === own || mail.split('@')[0] === name);
   const mail = named ?? (userDomain ? `${name}@${userDomain}` : null);
-  if (mail === null) throw new Refused('no mail address of yours is in mail.to or report.to, and mail.userDomain is not set');
+  if (mail === null)
+    throw new Refused('no mail address of yours is in mail.to or report.to, and mail.userDomain is not set');
   return mail;
 }
 

@@ -13,13 +13,13 @@ export function headlineOf(i: Pick<IncidentLine, 'title' | 'kind' | 'key' | 'cou
 
 const inWords = (ms: number): string => {
   const s = Math.round(ms / 1000);
-  return s < 90 ? `${s} s` : s < 5400 ? `${Math.round(s / 60)} min` : `${Math.round(s / 3600)} h`;
+  return s < 5400 ? `${Math.round(s / 60)} min` : `${Math.round(s / 3600)} h`;
 };
 
-/** ` It is looked at again in 5 s.`, or now; nothing where only an event wakes it. */
+/** When it is looked at again; nothing where only an event wakes it. Seconds are not counted down in a sentence. */
 function lookedAtAgain(due: number | null, now: number): string {
   if (due === null) return '';
-  return due - now < 1000 ? ' It is being looked at again now.' : ` It is looked at again in ${inWords(due - now)}.`;
+  return due - now < 90_000 ? ' Readmit keeps looking at it.' : ` It is looked at again in ${inWords(due - now)}.`;
 }
 
 /** A note that may or may not be a whole sentence, made the end of one. */

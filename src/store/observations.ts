@@ -14,12 +14,12 @@ export type BatchVerdict =
 /** Moves the position of the batch's source. Call it inside the transaction that counts the tallies. */
 export function commitBatch(store: Store, now: number, batch: Batch): BatchVerdict {
   const { source } = batch;
-  const known = store.get<{ committed: number }>('SELECT committed FROM source WHERE id = ?', source.id);
+  const known = store.get<{ committed: number }>('SELECT committed FROM source WHERE host = ? AND id = ?', batch.host, source.id);
   const committed = known?.committed ?? 0;
   if (batch.from !== committed || batch.to < batch.from) return { kind: 'misplaced', committed };
   if (known)
     store.run(
-      'UPDATE source SET committed = ?, path = ?, lines = lines + ?, unparsed = unparsed + ?, cut = cut + ?, bad = bad + ?, updated = ? WHERE id = ?',
+      'UPDATE source SET committed = ?, path = ?, lines = lines + ?, unparsed = unparsed + ?, cut = cut + ?, bad = bad + ?, updated = ? WHERE host = ? AND id = ?',
       batch.to,
       source.path,
       batch.lines,
@@ -27,6 +27,7 @@ export function commitBatch(store: Store, now: number, batch: Batch): BatchVerdi
       batch.cut,
       batch.bad,
       now,
+      batch.host,
       source.id,
     );
   else

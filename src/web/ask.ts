@@ -33,7 +33,7 @@ export interface Extra {
   /** Has the report of a week mailed, to this person or to everybody who gets it. @throws Refused saying why not */
   sendReport?: (person: Person, week: string, to: 'me' | 'all') => void;
   /** The report of a week as a file. */
-  reportFile?: (week: string, format: 'csv' | 'json') => string;
+  reportFile?: (week: string, format: 'csv' | 'json') => string | Promise<string>;
   /** The packs as they are loaded, and what they make of a line. */
   rules?: RulesParts;
   /** What keeps us from being ready; empty when nothing does. Shown to nobody without a sign-in. */

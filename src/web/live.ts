@@ -12,8 +12,11 @@ export interface LiveLimits {
   heartbeat: number;
   /** Changes within this time are told as one (ms). */
   gather: number;
+  /** Between two tellings there is this much time for each open page to read itself again (ms), up to `most`. */
+  perPage: number;
+  most: number;
 }
-const LIMITS: LiveLimits = { perSession: 6, total: 200, heartbeat: 15_000, gather: 150 };
+const LIMITS: LiveLimits = { perSession: 6, total: 200, heartbeat: 15_000, gather: 20, perPage: 10, most: 2000 };
 
 interface Stream {
   session: string;
@@ -32,6 +35,7 @@ export class Live {
   #unsubscribe: (() => void) | null = null;
   #heart: NodeJS.Timeout | null = null;
   #gather: NodeJS.Timeout | null = null;
+  #told = 0;
 
   /** `alive` says whether a session is still signed in and may still see incidents. */
   constructor(desk: Desk, alive: (session: string) => boolean, limits: Partial<LiveLimits> = {}) {
@@ -87,10 +91,13 @@ export class Live {
 
   #changed(ids: string[]): void {
     for (const stream of this.#streams) for (const id of ids) if (stream.pending.size < 100) stream.pending.add(id);
+    const { gather, perPage, most } = this.#limits;
+    const rest = this.#told + Math.min(most, perPage * this.#streams.size) - performance.now();
     this.#gather ??= setTimeout(() => {
       this.#gather = null;
+      this.#told = performance.now();
       for (const stream of [...this.#streams]) if (this.#stillWelcome(stream)) this.#tell(stream);
-    }, this.#limits.gather).unref();
+    }, Math.max(gather, rest)).unref();
   }
 
   /** Tells a reader who keeps up; for one who does not, the next `pull` does it. */

@@ -132,10 +132,10 @@ function file(c: Ask, name: string, pieces: Iterable<string>): Response {
   });
 }
 
-function reportFile(web: Web, c: Ask, format: 'csv' | 'json'): Response {
+async function reportFile(web: Web, c: Ask, format: 'csv' | 'json'): Promise<Response> {
   const week = c.req.query('week') ?? '';
   if (!WEEK.test(week) || !web.extra.reportFile) throw new NotFound('no such report');
-  return file(c, `${week}.${format}`, [web.extra.reportFile(week, format)]);
+  return file(c, `${week}.${format}`, [await web.extra.reportFile(week, format)]);
 }
 
 async function report(web: Web, c: Ask): Promise<Response> {

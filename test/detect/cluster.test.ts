@@ -41,7 +41,7 @@ describe('one user', () => {
   test("a known user's incident opens at the first denial", () => {
     expect(opened(new Clusters(LIMITS).observe(denied('alice'), NOON))).toEqual(['user alice: known-user-denied']);
   });
-  test('a name nobody has is heard of at the tenth denial, and not while they are spread over hours (B05)', () => {
+  test('B05: a name nobody has is heard of at the tenth denial, and not while they are spread over hours', () => {
     const clusters = new Clusters(LIMITS);
     const ghost = denied('ghost', { account: 'unknown' });
     for (let n = 1; n < 10; n++) {
@@ -58,7 +58,7 @@ describe('one user', () => {
     const slow = new Clusters(LIMITS);
     for (let n = 0; n < 30; n++) expect(opened(slow.observe(ghost, NOON + n * 120 * S))).toEqual([]);
   });
-  test('system accounts are counted and open nothing (B06)', () => {
+  test('B06: system accounts are counted and open nothing', () => {
     const verdicts = new Clusters(LIMITS).observe(denied('root', { account: 'system' }), NOON);
     expect(opened(verdicts)).toEqual([]);
     expect(reasons(verdicts)).toEqual(['system-account']);
@@ -80,7 +80,7 @@ describe('one user', () => {
       { kind: 'ignored', because: 'not-a-denial' },
     ]);
   });
-  test('100,000 denials of one user are one cluster with the right count (G02)', () => {
+  test('G02: 100,000 denials of one user are one cluster with the right count', () => {
     const clusters = new Clusters(LIMITS);
     let last: Verdict[] = [];
     for (let n = 0; n < 1000; n++) last = clusters.observe(denied('alice', { count: 100 }), NOON + n);
@@ -119,7 +119,7 @@ describe('one denial in two logs is one denial', () => {
 });
 
 describe('the service', () => {
-  test('200 users denied at once are one service incident, and a handful of their own (G06)', () => {
+  test('G06: 200 users denied at once are one service incident, and a handful of their own', () => {
     const clusters = new Clusters(LIMITS, { unit: 'claw-scheduler' });
     const all = new Set<string>();
     for (let n = 0; n < 200; n++)
@@ -234,7 +234,7 @@ describe('one address', () => {
   ])('%s belongs to %s', (ip, key) => expect(addressKey(ip)).toBe(key));
 });
 
-describe('bounded (G01)', () => {
+describe('G01: bounded', () => {
   test('300,000 invented names end in "other", about counted; alice is still heard at her first denial', () => {
     const clusters = new Clusters({ ...LIMITS, maxClusters: 1000 });
     for (let n = 0; n < 300_000; n++)
@@ -261,7 +261,7 @@ describe('bounded (G01)', () => {
 });
 
 describe('time', () => {
-  test('a clock that goes back or leaps does not open or lose anything (A27)', () => {
+  test('A27: a clock that goes back or leaps does not open or lose anything', () => {
     const clusters = new Clusters(LIMITS);
     const ghost = denied('ghost', { account: 'unknown' });
     for (let n = 0; n < 9; n++) clusters.observe(ghost, NOON);

@@ -92,7 +92,7 @@ class Bench {
     const parse = makeParser(loadPacks(packDirs(this.#config)).flatMap(p => p.rules));
     const { shadow } = this.#config.paths;
     const ask = async ({ user }: { user: string }) => shadowIn(readFileSync(shadow, 'utf8'), user, Date.now(), shadow);
-    this.#ground = realGround(this.#config, { parse, ask, limitMs: 5000 });
+    this.#ground = realGround(this.#config, { parse, ask, limitMs: 10_000 });
   }
 
   break = (cause: string): Promise<string> => breakIt(this.c.at, cause, 'alice');
@@ -104,7 +104,7 @@ class Bench {
     const at = new Date().toISOString();
     const gone: Fact = { fact: 'history.group-removed', value: ['claw-users'], known: true, source: 'history', at };
     const given = broken.includes('access-removed') ? [gone] : [];
-    const { cause, also } = await whyNow('alice', this.#config, this.#ground, given);
+    const { cause, also } = await whyNow('alice', this.#config, this.#ground, given, 10_000);
     return [...(cause ? [cause] : []), ...also.map(a => a.cause)].map(name => name.replace('openclaw/', ''));
   }
 

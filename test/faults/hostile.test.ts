@@ -3,11 +3,32 @@
  * leaves no secret and no control character behind. One cluster; each test with people of its own.
  */
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { clientDenial, clientLog, type Cluster, cookieOf, counted, denial, members, page, query, startCluster, write } from './lab.ts';
+import {
+  type Cluster,
+  clientDenial,
+  clientLog,
+  cookieOf,
+  counted,
+  denial,
+  members,
+  page,
+  query,
+  startCluster,
+  write,
+} from './lab.ts';
 
 const ESC = '\x1b';
 /** A token whose last part stands nowhere else. */
@@ -37,16 +58,28 @@ function filesWith(dir: string, text: string): string[] {
 /** Everything a person can read on a terminal or on the page, with whom it concerns. */
 async function everythingSaid(): Promise<string> {
   const said: string[] = [];
-  for (const argv of [['incidents'], ['report'], ['report', '--csv'], ['report', '--html'], ['audit', 'show'], ['audit', 'show', '--json'], ['access']])
+  for (const argv of [
+    ['incidents'],
+    ['report'],
+    ['report', '--csv'],
+    ['report', '--html'],
+    ['audit', 'show'],
+    ['audit', 'show', '--json'],
+    ['access'],
+  ])
     said.push(...Object.values(await c.readmit(...argv)).map(String));
-  for (const { id } of await c.incidents()) said.push((await c.readmit('show', id)).out, (await c.readmit('show', id, '--json')).out);
+  for (const { id } of await c.incidents())
+    said.push((await c.readmit('show', id)).out, (await c.readmit('show', id, '--json')).out);
   return said.join('\n');
 }
 
 describe('people who are nobody, and people who are never changed', () => {
   it('B05: a name without an account is counted and never gets a plan', async () => {
     write(c, ...Array.from({ length: 25 }, () => denial('no.such.person', '/submit', '172.20.0.9')));
-    const seen = await c.incidentOf('an incident for a name nobody has', i => i.key === 'no.such.person' && i.state === 'escalated');
+    const seen = await c.incidentOf(
+      'an incident for a name nobody has',
+      i => i.key === 'no.such.person' && i.state === 'escalated',
+    );
     const detail = await c.show(seen.id);
     expect(detail.plan).toBeNull();
     expect(detail.cause).toBe('openclaw/unknown-user');
@@ -56,13 +89,23 @@ describe('people who are nobody, and people who are never changed', () => {
 
   it('B06: root and system accounts open nothing that could be approved; an administrator is for a human', async () => {
     const groups = readFileSync(join(c.dir, 'etc/group'), 'utf8');
-    for (const user of ['root', 'daemon', 'claw-sched', 'root-ben']) write(c, ...Array.from({ length: 12 }, () => denial(user, '/submit', '172.20.0.10')));
+    for (const user of ['root', 'daemon', 'claw-sched', 'root-ben'])
+      write(c, ...Array.from({ length: 12 }, () => denial(user, '/submit', '172.20.0.10')));
     const flagged = await c.incidentOf('the administrator', i => i.key === 'root-ben' && i.state === 'escalated');
     expect((await c.show(flagged.id)).plan).toBeNull();
     expect(flagged.cause).toBe('openclaw/elevated-account');
-    await c.until('the system accounts are counted', async () => counted(c, 'root') + counted(c, 'daemon') + counted(c, 'claw-sched') === 36);
-    for (const i of await c.incidents()) if (['root', 'daemon', 'claw-sched'].includes(i.key)) expect((await c.show(i.id)).plan).toBeNull();
-    expect(query<{ account: string }>(c, "SELECT DISTINCT account FROM observation WHERE user IN ('root','daemon','claw-sched')")).toEqual([{ account: 'system' }]);
+    await c.until(
+      'the system accounts are counted',
+      async () => counted(c, 'root') + counted(c, 'daemon') + counted(c, 'claw-sched') === 36,
+    );
+    for (const i of await c.incidents())
+      if (['root', 'daemon', 'claw-sched'].includes(i.key)) expect((await c.show(i.id)).plan).toBeNull();
+    expect(
+      query<{ account: string }>(
+        c,
+        "SELECT DISTINCT account FROM observation WHERE user IN ('root','daemon','claw-sched')",
+      ),
+    ).toEqual([{ account: 'system' }]);
     expect(readFileSync(join(c.dir, 'etc/group'), 'utf8')).toBe(groups);
   });
 });
@@ -88,7 +131,11 @@ describe('secrets in what users write', () => {
         clientDenial('carol', { headers: { Authorization: `Bearer ${BEARER}` }, password: BEARER }) +
         `[ERROR] 2026-09-18T10:30:15Z: Authorization: Bearer ${JWT}\n`,
     );
-    write(c, denial('carol', `/submit?access_token=${JWT}`, '192.168.1.102'), denial('carol', `/submit?token=${BEARER}`, '192.168.1.102'));
+    write(
+      c,
+      denial('carol', `/submit?access_token=${JWT}`, '192.168.1.102'),
+      denial('carol', `/submit?token=${BEARER}`, '192.168.1.102'),
+    );
     const seen = await c.incidentOf('a proposal for carol', i => i.key === 'carol' && i.state === 'proposed');
     await c.until('both endpoints are counted', async () => counted(c, 'carol') >= 2);
     await c.json('approve', seen.id, '--as', 'root-ann');
@@ -96,12 +143,31 @@ describe('secrets in what users write', () => {
     await c.readmit('report', '--send');
     await c.until('mails', async () => (await c.mails()).length >= 2);
     const cookie = await cookieOf(c, 'root-ann');
-    const pages = await Promise.all(['/', `/incidents/${seen.id}`, '/people', '/people/carol', '/addresses', '/audit', '/audit.json', '/report', '/health', '/approvals'].map(p => page(c, p, cookie)));
+    const pages = await Promise.all(
+      [
+        '/',
+        `/incidents/${seen.id}`,
+        '/people',
+        '/people/carol',
+        '/addresses',
+        '/audit',
+        '/audit.json',
+        '/report',
+        '/health',
+        '/approvals',
+      ].map(p => page(c, p, cookie)),
+    );
     expect(pages.join()).toContain('carol');
     for (const secret of [SECRET, 'CANARY']) {
-      expect(pages.findIndex(p => p.includes(secret)), 'a page').toBe(-1);
+      expect(
+        pages.findIndex(p => p.includes(secret)),
+        'a page',
+      ).toBe(-1);
       expect((await everythingSaid()).includes(secret), 'the command line').toBe(false);
-      expect((await c.mails()).some(m => JSON.stringify(m).includes(secret)), 'a mail').toBe(false);
+      expect(
+        (await c.mails()).some(m => JSON.stringify(m).includes(secret)),
+        'a mail',
+      ).toBe(false);
       expect(c.output.includes(secret), 'our own log').toBe(false);
       expect(filesWith(join(c.dir, 'state'), secret)).toEqual([]);
     }
@@ -110,7 +176,12 @@ describe('secrets in what users write', () => {
 
 describe('markup, line breaks and addresses', () => {
   it('B19, D27: an e-mail field with markup or a header in it is inert, and never a recipient', async () => {
-    const evil = ['"><img src=x onerror=alert(1)>@site.example', 'a@b\r\nBcc: evil@evil.example', 'dave@evil.example', '<script>alert(1)</script>'];
+    const evil = [
+      '"><img src=x onerror=alert(1)>@site.example',
+      'a@b\r\nBcc: evil@evil.example',
+      'dave@evil.example',
+      '<script>alert(1)</script>',
+    ];
     await c.practice('break', 'missing-group', 'dave');
     for (const text of evil) appendFileSync(clientLog(c, 'dave'), clientDenial(text, { email: text, user: text }));
     await c.submit('dave');
@@ -122,7 +193,10 @@ describe('markup, line breaks and addresses', () => {
     const mails = await c.mails();
     const allowed = /^(root-ann|root-ben|alice|bob|carol|dave|mallory|erin)@practice\.example$/;
     for (const mail of mails) {
-      expect(mail.to.every(to => allowed.test(to)), mail.to.join()).toBe(true);
+      expect(
+        mail.to.every(to => allowed.test(to)),
+        mail.to.join(),
+      ).toBe(true);
       expect(mail.html).not.toMatch(/<img src=x|<script>alert/);
       expect(mail.raw.split('\r\n\r\n')[0]).not.toMatch(/^(bcc|cc):/im);
     }
@@ -132,17 +206,27 @@ describe('markup, line breaks and addresses', () => {
     const evil = `${ESC}]52;c;ZWNobyBoaQ==\x07${ESC}[2J\x9b31m\u202e`;
     await c.practice('break', 'missing-group', 'erin');
     write(c, denial(`erin${evil}`), denial('erin', `/x${evil}`));
-    appendFileSync(clientLog(c, 'erin'), clientDenial('erin', { note: evil }) + clientDenial(`erin${evil}`) + `[ERROR] 2026-01-01T00:00:00Z: clw-job-invalid: ${evil}\n`);
+    appendFileSync(
+      clientLog(c, 'erin'),
+      clientDenial('erin', { note: evil }) +
+        clientDenial(`erin${evil}`) +
+        `[ERROR] 2026-01-01T00:00:00Z: clw-job-invalid: ${evil}\n`,
+    );
     await c.submit('erin');
     const seen = await c.incidentOf('a proposal for erin', i => i.key === 'erin' && i.state === 'proposed');
     expect((await c.readmit('deny', seen.id, '--as', 'root-ann', '--reason', `no ${evil} thanks`)).code).toBe(0);
     const explained = await c.readmit('rules', 'explain', denial(`erin${evil}`).trim());
     const dir = mkdtempSync(join(tmpdir(), 'scan-'));
-    writeFileSync(join(dir, 'log'), denial(`erin${evil}`) + denial('erin', `/x${evil}`) + clientDenial('erin', { note: evil }));
+    writeFileSync(
+      join(dir, 'log'),
+      denial(`erin${evil}`) + denial('erin', `/x${evil}`) + clientDenial('erin', { note: evil }),
+    );
     const scanned = await c.readmit('scan', join(dir, 'log'));
     rmSync(dir, { recursive: true });
     const wrong = await c.readmit('show', evil);
-    const said = [await everythingSaid(), ...[explained, scanned, wrong].flatMap(r => [r.out, r.err]), c.output].join('\n');
+    const said = [await everythingSaid(), ...[explained, scanned, wrong].flatMap(r => [r.out, r.err]), c.output].join(
+      '\n',
+    );
     expect(said).toContain('erin');
     const found = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/.exec(said.replaceAll('\r\n', '\n'));
     expect(found && JSON.stringify(said.slice(Math.max(0, found.index - 80), found.index + 20))).toBeNull();
@@ -189,16 +273,27 @@ describe('lines that want to be read as something else', () => {
     expect(names(await scan(`${before}${denial('root').trimEnd()}${after}\n`))).toEqual([]);
   });
 
-  it.each(['alice;id', '$(id)', 'alice`id`', 'alice|id', 'alice&&id', 'alice"', "alice'", 'alice%00', 'alice\0', '../alice', '-rf', '--root=/tmp', 'alice\\'])(
-    'B08: the name %j is rejected and shown escaped',
-    async name => {
-      const line = denial(name);
-      const found = await scan(line + denial('bob'));
-      expect(names(found)).toEqual(['bob']);
-      expect(found.unparsed).toBe(1);
-      if (!name.includes('\0')) expect((await c.readmit('rules', 'explain', line.trimEnd())).out).not.toContain(ESC);
-    },
-  );
+  it.each([
+    'alice;id',
+    '$(id)',
+    'alice`id`',
+    'alice|id',
+    'alice&&id',
+    'alice"',
+    "alice'",
+    'alice%00',
+    'alice\0',
+    '../alice',
+    '-rf',
+    '--root=/tmp',
+    'alice\\',
+  ])('B08: the name %j is rejected and shown escaped', async name => {
+    const line = denial(name);
+    const found = await scan(line + denial('bob'));
+    expect(names(found)).toEqual(['bob']);
+    expect(found.unparsed).toBe(1);
+    if (!name.includes('\0')) expect((await c.readmit('rules', 'explain', line.trimEnd())).out).not.toContain(ESC);
+  });
 
   it.each(['ALICE', 'Alice', 'alice ', ' alice', 'alice\t', 'аlice'])('B10: %j is not alice', async name => {
     expect(names(await scan(denial(name)))).not.toContain('alice');
@@ -238,10 +333,14 @@ describe('homes that hold something else', () => {
     }
     const refusedOf = async (): Promise<string> => JSON.stringify((await c.json<unknown>('doctor')) ?? '') + c.output;
     const paths = put.map(([user]) => clientLog(c, user));
-    await c.until('each is named with the reason', async () => {
-      const said = await refusedOf();
-      return paths.slice(1).every(path => said.includes(path));
-    }, 30_000);
+    await c.until(
+      'each is named with the reason',
+      async () => {
+        const said = await refusedOf();
+        return paths.slice(1).every(path => said.includes(path));
+      },
+      30_000,
+    );
     const started = performance.now();
     appendFileSync(clientLog(c, 'bob'), clientDenial('bob'));
     await c.until('bob is heard', async () => query(c, "SELECT 1 FROM observation WHERE user = 'bob'").length > 0);
@@ -251,7 +350,8 @@ describe('homes that hold something else', () => {
 
 describe('people who come and go', () => {
   it('A20: a user made after the start is watched without a restart; a removed one is forgotten', async () => {
-    const remembered = (): boolean => readFileSync(join(c.dir, 'state/agent/positions.json'), 'utf8').includes('/home/newton/');
+    const remembered = (): boolean =>
+      readFileSync(join(c.dir, 'state/agent/positions.json'), 'utf8').includes('/home/newton/');
     const home = join(c.dir, 'home/newton');
     appendFileSync(join(c.dir, 'etc/passwd'), `newton:x:2777:2777:Newcomer:${home}:/bin/sh\n`);
     mkdirSync(join(home, '.claw'), { recursive: true });

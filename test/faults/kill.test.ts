@@ -5,7 +5,18 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { clientLog, type Cluster, counted, denial, executorAudit, type Part, pidOf, query, startCluster, write } from './lab.ts';
+import {
+  type Cluster,
+  clientLog,
+  counted,
+  denial,
+  executorAudit,
+  type Part,
+  pidOf,
+  query,
+  startCluster,
+  write,
+} from './lab.ts';
 
 const SECONDS = Number(process.env.READMIT_KILL_SECONDS ?? 60);
 const LINES = 10_000;
@@ -13,7 +24,7 @@ const SEED = Number(process.env.READMIT_SEED ?? Date.now() % 1_000_000);
 
 /** xorshift32 */
 function random(seed: number): () => number {
-  let x = (seed | 0) || 1;
+  let x = seed | 0 || 1;
   return () => {
     x ^= x << 13;
     x ^= x >>> 17;
@@ -58,16 +69,25 @@ describe('kill -9', () => {
     }
     await killing;
     expect(kills).toBeGreaterThan(SECONDS);
-    await c.until('every line is counted', async () => {
-      try {
-        return counted(c, 'alice') >= LINES;
-      } catch {
-        return false;
-      }
-    }, 90_000);
+    await c.until(
+      'every line is counted',
+      async () => {
+        try {
+          return counted(c, 'alice') >= LINES;
+        } catch {
+          return false;
+        }
+      },
+      90_000,
+    );
     expect(counted(c, 'alice')).toBe(LINES);
-    const places = query<{ n: number }>(c, "SELECT count(*) AS n FROM (SELECT DISTINCT source, offset, endpoint FROM observation WHERE user = 'alice' AND self_reported = 0)")[0]!;
-    expect(Number(places.n)).toBe(query(c, "SELECT 1 FROM observation WHERE user = 'alice' AND self_reported = 0").length);
+    const places = query<{ n: number }>(
+      c,
+      "SELECT count(*) AS n FROM (SELECT DISTINCT source, offset, endpoint FROM observation WHERE user = 'alice' AND self_reported = 0)",
+    )[0]!;
+    expect(Number(places.n)).toBe(
+      query(c, "SELECT 1 FROM observation WHERE user = 'alice' AND self_reported = 0").length,
+    );
 
     const seen = await c.incidentOf('one proposal', i => i.key === 'alice' && i.state === 'proposed', 60_000);
     expect((await c.incidents()).filter(i => i.key === 'alice')).toHaveLength(1);
@@ -75,7 +95,9 @@ describe('kill -9', () => {
     expect(new Set(query<{ digest: string }>(c, 'SELECT digest FROM plan').map(p => p.digest)).size).toBe(1);
     await c.until('the mail', async () => (await c.mails()).length > 0, 30_000);
     // A kill between the server's yes and our note of it can make the server take it twice: then it is the same letter.
-    const ids = (await c.mails()).filter(m => m.to.join().includes('root-ann')).map(m => /^message-id: *(\S+)/im.exec(m.raw)![1]!);
+    const ids = (await c.mails())
+      .filter(m => m.to.join().includes('root-ann'))
+      .map(m => /^message-id: *(\S+)/im.exec(m.raw)![1]!);
     expect(new Set(ids).size).toBe(1);
     expect(executorAudit(c).filter(e => e.what === 'run.intent')).toEqual([]);
     console.log(`kill -9: ${kills} kills in ${SECONDS} s, ${written} lines written, ${counted(c, 'alice')} counted`);

@@ -95,7 +95,8 @@ export function processesOf(group: number): { pid: number; argv: string }[] {
 
 /** The process that is this part now; null while it is being started. */
 export const pidOf = (c: Cluster, part: Part): number | null =>
-  processesOf(c.group).find(p => p.argv.includes(PARTS[part]) || (part === 'redis' && p.argv.includes('redis')))?.pid ?? null;
+  processesOf(c.group).find(p => p.argv.includes(PARTS[part]) || (part === 'redis' && p.argv.includes('redis')))?.pid ??
+  null;
 
 /** Resident memory, MB. */
 export const resident = (pid: number): number =>
@@ -173,7 +174,12 @@ export async function cookieOf(c: Cluster, name: string): Promise<string> {
   const signed = await fetch(link, {
     method: 'POST',
     redirect: 'manual',
-    headers: { cookie: cookies(), origin: new URL(link).origin, 'sec-fetch-site': 'same-origin', 'content-type': 'application/x-www-form-urlencoded' },
+    headers: {
+      cookie: cookies(),
+      origin: new URL(link).origin,
+      'sec-fetch-site': 'same-origin',
+      'content-type': 'application/x-www-form-urlencoded',
+    },
     body: '',
   });
   keep(signed);

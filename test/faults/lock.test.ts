@@ -6,7 +6,16 @@ import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, wr
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Cluster, configOf, executorAudit, members, processesOf, proposedFor, query, startCluster } from './lab.ts';
+import {
+  type Cluster,
+  configOf,
+  executorAudit,
+  members,
+  processesOf,
+  proposedFor,
+  query,
+  startCluster,
+} from './lab.ts';
 
 const outcomesOf = (c: Cluster, digest: string): string[] =>
   executorAudit(c)
@@ -23,7 +32,12 @@ describe('a lock on the group file', () => {
   const lock = (): string => join(c.dir, 'etc/group.lock');
   afterEach(() => rmSync(lock(), { force: true }));
   const waits = (user: string): Promise<unknown> =>
-    c.until('usermod waits for the lock', async () => processesOf(c.group).some(p => p.argv.includes('usermod') && p.argv.includes(user)) || usermodRuns(user), 20_000);
+    c.until(
+      'usermod waits for the lock',
+      async () =>
+        processesOf(c.group).some(p => p.argv.includes('usermod') && p.argv.includes(user)) || usermodRuns(user),
+      20_000,
+    );
   /** The executor starts its tools in a process group of their own. */
   const usermodRuns = (user: string): boolean =>
     readdirSync('/proc').some(pid => {
@@ -74,7 +88,9 @@ describe('a lock on the group file', () => {
     await c.incidentOf('carol works again', i => i.id === id && i.state === 'resolved', 90_000);
     expect(members(c, 'claw-users').filter(m => m === 'carol')).toHaveLength(1);
     expect(query(c, 'SELECT 1 FROM access_grant WHERE incident = ?', Number(id))).toHaveLength(1);
-    const done = executorAudit(c).filter(e => e.what === 'run.outcome' && e.plan === plan!.digest && (e.after as { result: string }).result === 'done');
+    const done = executorAudit(c).filter(
+      e => e.what === 'run.outcome' && e.plan === plan!.digest && (e.after as { result: string }).result === 'done',
+    );
     expect(done.length).toBeLessThanOrEqual(1);
     expect((await c.readmit('audit', 'verify')).code).toBe(0);
     await c.practice('heal');
@@ -86,7 +102,11 @@ describe('the configuration', () => {
   const tooStrict = async (user: string) => {
     await c.practice('break', 'config-too-strict');
     await c.submit(user);
-    return await c.incidentOf('a proposal', i => i.cause === 'openclaw/config-too-strict' && i.state === 'proposed', 40_000);
+    return await c.incidentOf(
+      'a proposal',
+      i => i.cause === 'openclaw/config-too-strict' && i.state === 'proposed',
+      40_000,
+    );
   };
   const bothApprove = async (id: string): Promise<void> => {
     await c.json('approve', id, '--as', 'root-ann', '--reason', 'as before');
@@ -128,9 +148,20 @@ describe('the configuration', () => {
       { mode: 0o755 },
     );
     await bothApprove(id);
-    await c.until('it has failed', async () => (await c.show(id)).history.some(h => /failed|a minute after it was started/.test(h.what)), 120_000);
+    await c.until(
+      'it has failed',
+      async () => (await c.show(id)).history.some(h => /failed|a minute after it was started/.test(h.what)),
+      120_000,
+    );
     await c.until('the file is as it was', async () => readFileSync(file(), 'utf8') === broken, 60_000);
-    await c.until('administrators hear of it', async () => (await c.mails()).some(m => m.to.join().includes('root-ann') && /fail|not (work|help)|did not/i.test(m.subject)), 30_000);
+    await c.until(
+      'administrators hear of it',
+      async () =>
+        (await c.mails()).some(
+          m => m.to.join().includes('root-ann') && /fail|not (work|help)|did not/i.test(m.subject),
+        ),
+      30_000,
+    );
     expect(existsSync(join(c.dir, 'hung'))).toBe(true);
     expect(['failed', 'undone']).toContain((await c.show(id)).state);
     expect((await c.readmit('audit', 'verify')).code).toBe(0);

@@ -44,7 +44,7 @@ export const MATRIX = {
   C10: 'config patch: one inserted line, every other byte, mode and owner as before, 0600 backup',
   C12: 'YAML that is invalid, doubled or a bomb: refused, nothing written',
   C13: 'config edited between view and run: stale, a new plan offered',
-  C15: "restart says ok, health stays bad: failed, the config put back, people told",
+  C15: 'restart says ok, health stays bad: failed, the config put back, people told',
   C17: 'a restart shows the running jobs and needs two people',
   C18: 'a verb, group or unit outside the list: refused whoever voted',
   C19: 'an order from anybody but the agent: dropped, audited',

@@ -43,7 +43,8 @@ afterAll(async () => {
   await pager?.close();
 });
 
-const redisOf = (): Redis => new Redis({ path: configOf(c).redis.socket!, lazyConnect: false, retryStrategy: n => Math.min(200, n * 20) });
+const redisOf = (): Redis =>
+  new Redis({ path: configOf(c).redis.socket!, lazyConnect: false, retryStrategy: n => Math.min(200, n * 20) });
 const pause = (ms: number): Promise<void> => new Promise(done => setTimeout(done, ms));
 
 describe('Redis is away, full or emptied', () => {
@@ -61,14 +62,19 @@ describe('Redis is away, full or emptied', () => {
       expect(members(c, 'claw-users')).not.toContain('alice');
       write(c, denial('while.away', '/later'));
     }
-    const written = readFileSync(join(c.dir, 'var/log/claw-scheduler.log'), 'utf8').split('user while.away,').length - 1;
+    const written =
+      readFileSync(join(c.dir, 'var/log/claw-scheduler.log'), 'utf8').split('user while.away,').length - 1;
     process.kill(redis, 'SIGKILL');
     process.kill(redis, 'SIGCONT');
     await c.until('every line is counted', async () => counted(c, 'while.away') >= written, 60_000);
     expect(counted(c, 'while.away')).toBe(written);
     await c.incidentOf('alice works again', i => i.id === id && i.state === 'resolved', 60_000);
     expect(executorAudit(c).filter(e => e.what === 'run.intent' && e.plan === plan!.digest)).toHaveLength(1);
-    expect((await c.mails()).filter(m => m.subject.includes('alice') && m.to.join().includes('root-ann') && m.subject.includes("can't"))).toHaveLength(1);
+    expect(
+      (await c.mails()).filter(
+        m => m.subject.includes('alice') && m.to.join().includes('root-ann') && m.subject.includes("can't"),
+      ),
+    ).toHaveLength(1);
   }, 150_000);
 
   it('E12: out of memory: the approval is kept, said on the page, and carried out when there is room', async () => {
@@ -78,9 +84,21 @@ describe('Redis is away, full or emptied', () => {
     await redis.config('SET', 'maxmemory', '1');
     const voted = await c.json<{ state: string }>('approve', id, '--as', 'root-ben');
     expect(voted.state).toBe('approved');
-    await c.until('the job was refused', async () => Number(query<{ n: number }>(c, "SELECT coalesce(max(attempts), 0) AS n FROM outbox WHERE channel = 'job' AND incident = ?", Number(id))[0]!.n) > 0);
+    await c.until(
+      'the job was refused',
+      async () =>
+        Number(
+          query<{ n: number }>(
+            c,
+            "SELECT coalesce(max(attempts), 0) AS n FROM outbox WHERE channel = 'job' AND incident = ?",
+            Number(id),
+          )[0]!.n,
+        ) > 0,
+    );
     expect(members(c, 'claw-users')).not.toContain('bob');
-    expect(query<{ decision: string }>(c, 'SELECT decision FROM vote WHERE incident = ?', Number(id))).toEqual([{ decision: 'approve' }]);
+    expect(query<{ decision: string }>(c, 'SELECT decision FROM vote WHERE incident = ?', Number(id))).toEqual([
+      { decision: 'approve' },
+    ]);
     await redis.config('SET', 'maxmemory', '0');
     redis.disconnect();
     await c.incidentOf('bob works again', i => i.id === id && i.state === 'resolved', 60_000);
@@ -100,7 +118,11 @@ describe('what lies in the queue', () => {
     await agent.add('usermod', { user: 'mallory' });
     await serve.add('batch', { v: 0, host: 'x', lines: 4 });
     await serve.add('outcome', 'not even an object');
-    await c.until('all five are refused', async () => (c.output.match(/"msg":"message refused"/g) ?? []).length >= 5, 30_000);
+    await c.until(
+      'all five are refused',
+      async () => (c.output.match(/"msg":"message refused"/g) ?? []).length >= 5,
+      30_000,
+    );
     expect(c.output).toMatch(/"name":"execute","reason":"(order\.)?v: /);
     expect(c.output).toContain('no such message');
     const failed = await c.until('they are kept with the reason', async () => {
@@ -121,7 +143,9 @@ describe('who else is on this machine', () => {
   it('E19: a second serve, agent and exec on the same state refuse, and the first ones go on', async () => {
     const before = { serve: pidOf(c, 'serve'), agent: pidOf(c, 'agent'), exec: pidOf(c, 'exec') };
     for (const role of ['serve', 'agent', 'exec']) {
-      const second = spawn(process.execPath, [MAIN, role, '--config', join(c.dir, 'readmit.yaml')], { stdio: ['ignore', 'pipe', 'pipe'] });
+      const second = spawn(process.execPath, [MAIN, role, '--config', join(c.dir, 'readmit.yaml')], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
       let said = '';
       second.stdout.on('data', d => (said += d));
       second.stderr.on('data', d => (said += d));
@@ -136,24 +160,46 @@ describe('who else is on this machine', () => {
     const { id } = await proposedFor(c, 'carol');
     await c.json('approve', id, '--as', 'root-ann');
     await c.incidentOf('carol works again', i => i.id === id && i.state === 'resolved', 60_000);
-    expect(executorAudit(c).filter(e => e.what === 'run.outcome' && JSON.stringify(e.after).includes(`"${id}"`))).toHaveLength(1);
+    expect(
+      executorAudit(c).filter(e => e.what === 'run.outcome' && JSON.stringify(e.after).includes(`"${id}"`)),
+    ).toHaveLength(1);
   }, 120_000);
 
   it('E13: nobody else reaches Redis, the executor, the control socket or the store, even where the directory is open', () => {
     for (const dir of [c.dir, join(c.dir, 'run'), join(c.dir, 'state')]) chmodSync(dir, 0o755);
     const config = configOf(c);
     const reach = (socket: string): string =>
-      spawnSync('setpriv', [...NOBODY, 'perl', '-MIO::Socket::UNIX', '-e', 'print IO::Socket::UNIX->new($ARGV[0]) ? "reached" : "no: $!"', socket]).stdout.toString();
+      spawnSync('setpriv', [
+        ...NOBODY,
+        'perl',
+        '-MIO::Socket::UNIX',
+        '-e',
+        'print IO::Socket::UNIX->new($ARGV[0]) ? "reached" : "no: $!"',
+        socket,
+      ]).stdout.toString();
     try {
       expect(reach(config.redis.socket!)).toMatch(/^no: Permission denied/);
       expect(reach(config.executor.socket)).toMatch(/^no: Permission denied/);
       expect(reach(join(c.dir, 'state/serve/control.sock'))).toMatch(/^no: Permission denied/);
-      for (const file of ['serve/readmit.db', 'serve/session.key', 'exec/audit.jsonl', 'exec/ledger.db', 'agent/positions.json'])
-        expect(spawnSync('setpriv', [...NOBODY, 'cat', join(c.dir, 'state', file)]).stderr.toString(), file).toContain('Permission denied');
+      for (const file of [
+        'serve/readmit.db',
+        'serve/session.key',
+        'exec/audit.jsonl',
+        'exec/ledger.db',
+        'agent/positions.json',
+      ])
+        expect(spawnSync('setpriv', [...NOBODY, 'cat', join(c.dir, 'state', file)]).stderr.toString(), file).toContain(
+          'Permission denied',
+        );
     } finally {
       for (const dir of [c.dir, join(c.dir, 'run')]) chmodSync(dir, 0o700);
     }
-    expect(execFileSync('ss', ['-ltnpH']).toString().split('\n').filter(l => l.includes(`pid=${pidOf(c, 'redis')},`))).toEqual([]);
+    expect(
+      execFileSync('ss', ['-ltnpH'])
+        .toString()
+        .split('\n')
+        .filter(l => l.includes(`pid=${pidOf(c, 'redis')},`)),
+    ).toEqual([]);
   });
 
   it('C22: no token, key, password or address of the second channel in any argv or environment, nor in a file others can read', async () => {
@@ -181,8 +227,11 @@ describe('who else is on this machine', () => {
     for (const secret of secrets) expect(seen.find(s => s.includes(secret))).toBeUndefined();
     const readable = readdirSync(join(c.dir, 'state'), { recursive: true, encoding: 'utf8' })
       .map(f => join(c.dir, 'state', f))
-      .filter(f => statSync(f).isFile() && statSync(f).mode & 0o044 && !(statSync(join(f, '..')).mode & 0o011 ? false : true));
-    for (const file of readable) for (const secret of secrets) expect(readFileSync(file).includes(secret), file).toBe(false);
+      .filter(
+        f => statSync(f).isFile() && statSync(f).mode & 0o044 && !(statSync(join(f, '..')).mode & 0o011 ? false : true),
+      );
+    for (const file of readable)
+      for (const secret of secrets) expect(readFileSync(file).includes(secret), file).toBe(false);
     expect(statSync(join(c.dir, 'state/serve/session.key')).mode & 0o077).toBe(0);
   }, 90_000);
 });
@@ -194,10 +243,14 @@ describe('how Redis is set up', () => {
     await redis.config('SET', 'appendonly', 'no');
     const serve = pidOf(c, 'serve')!;
     process.kill(serve, 'SIGKILL');
-    await c.until('the second channel hears of both', async () => {
-      const said = pager.calls.map(call => call.text).join('\n');
-      return said.includes('allkeys-lru') && said.includes('appendonly');
-    }, 30_000);
+    await c.until(
+      'the second channel hears of both',
+      async () => {
+        const said = pager.calls.map(call => call.text).join('\n');
+        return said.includes('allkeys-lru') && said.includes('appendonly');
+      },
+      30_000,
+    );
     const found = await c.readmit('doctor');
     expect(found.code).toBe(1);
     expect(found.out).toMatch(/PROBLEM +redis: maxmemory-policy is allkeys-lru/);

@@ -43,13 +43,7 @@ async function vitest(files: string[], dir: string): Promise<Shown[]> {
   const answer = join(dir, `${files[0]!.replaceAll('/', '-')}.json`);
   const child = spawn(
     process.execPath,
-    [
-      join(ROOT, 'node_modules/vitest/vitest.mjs'),
-      'run',
-      ...files,
-      '--reporter=json',
-      `--outputFile=${answer}`,
-    ],
+    [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', ...files, '--reporter=json', `--outputFile=${answer}`],
     { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   let said = '';
@@ -90,7 +84,9 @@ async function main(): Promise<number> {
   const lane = async (): Promise<void> => {
     for (let job = jobs.shift(); job; job = jobs.shift()) {
       shown.push(...(await vitest(job, dir)));
-      process.stderr.write(`${Math.round((performance.now() - started) / 1000)} s: ${job.length > 1 ? `${job.length} files` : job[0]}\n`);
+      process.stderr.write(
+        `${Math.round((performance.now() - started) / 1000)} s: ${job.length > 1 ? `${job.length} files` : job[0]}\n`,
+      );
     }
   };
   await Promise.all(Array.from({ length: LANES }, lane));
@@ -115,7 +111,8 @@ function print(shown: Shown[], partly: boolean): number {
     else failed++;
     const files = [...new Set((bad.length > 0 ? bad : of).map(t => t.file))].join(' ');
     console.log(`${id}  ${ok ? 'ok    ' : 'FAILED'} ${text}   (${files || 'no test'})`);
-    for (const t of bad) console.log(`     ${t.name.split('\n').join(' › ')}\n     ${t.why.split('\n').slice(0, 4).join('\n     ')}`);
+    for (const t of bad)
+      console.log(`     ${t.name.split('\n').join(' › ')}\n     ${t.why.split('\n').slice(0, 4).join('\n     ')}`);
   }
   for (const { file, why } of broken) console.log(`${file}: ${why}`);
   console.log(`\n${passed} passed, ${failed} failed`);

@@ -22,10 +22,22 @@ beforeAll(async () => {
       const path = join(dir, 'etc', file);
       writeFileSync(path, edit(readFileSync(path, 'utf8')));
     };
-    add('passwd', text => text + crowd.map((name, n) => `${name}:x:${10_000 + n}:${10_000 + n}::${dir}/home/${name}:/bin/sh\n`).join(''));
+    add(
+      'passwd',
+      text =>
+        text + crowd.map((name, n) => `${name}:x:${10_000 + n}:${10_000 + n}::${dir}/home/${name}:/bin/sh\n`).join(''),
+    );
     add('shadow', text => text + crowd.map(name => `${name}:!:20000:0:99999:7:::\n`).join(''));
-    add('group', text => text.replace(/^(claw-users:.*)$/m, `$1,${crowd.join(',')}`) + crowd.map((name, n) => `${name}:x:${10_000 + n}:\n`).join(''));
-    add('gshadow', text => text.replace(/^(claw-users:.*)$/m, `$1,${crowd.join(',')}`) + crowd.map(name => `${name}:!::\n`).join(''));
+    add(
+      'group',
+      text =>
+        text.replace(/^(claw-users:.*)$/m, `$1,${crowd.join(',')}`) +
+        crowd.map((name, n) => `${name}:x:${10_000 + n}:\n`).join(''),
+    );
+    add(
+      'gshadow',
+      text => text.replace(/^(claw-users:.*)$/m, `$1,${crowd.join(',')}`) + crowd.map(name => `${name}:!::\n`).join(''),
+    );
     appendFileSync(join(dir, 'etc/entitlements.yaml'), '');
     for (const name of crowd) mkdirSync(join(dir, 'home', name), { recursive: true });
   });
@@ -41,7 +53,11 @@ function logIn(names: string[]): void {
   for (const [n, user] of names.entries()) {
     const home = join(at.home, user);
     const groups = groupsIn(at.group, { name: user, uid: 10_000 + n, gid: 10_000 + n, home });
-    writeClientConfig(home, { server, username: user, token: issue({ user, groups, exp: Math.floor(Date.now() / 1000) + 86_400 }, key) });
+    writeClientConfig(home, {
+      server,
+      username: user,
+      token: issue({ user, groups, exp: Math.floor(Date.now() / 1000) + 86_400 }, key),
+    });
     for (const file of ['.profile', 'test.yaml']) copyFileSync(join(at.home, 'alice', file), join(home, file));
   }
 }
@@ -55,7 +71,11 @@ describe('a storm', () => {
       write(c, ...crowd.slice(n, n + 20).map((name, m) => denial(name, '/submit', `10.1.${n}.${m}`)));
       await new Promise(done => setTimeout(done, 20));
     }
-    const seen = await c.incidentOf('the service', i => i.kind === 'service' && i.state === 'proposed' && i.users === CROWD, 60_000);
+    const seen = await c.incidentOf(
+      'the service',
+      i => i.kind === 'service' && i.state === 'proposed' && i.users === CROWD,
+      60_000,
+    );
     expect(seen).toMatchObject({ cause: 'openclaw/config-too-strict', tier: 2, users: CROWD, count: CROWD });
     await c.until('the mail', async () => (await adminMails()).length > 0);
     const others = (await c.incidents()).filter(i => i.id !== seen.id);
@@ -96,14 +116,20 @@ describe('a storm', () => {
     }, 200);
     for (let n = 0; n < NAMES; n += 5000) {
       const lines: string[] = [];
-      for (let m = n; m < n + 5000; m++) lines.push(denial(`invented.${m}`, `/x${m % 7}`, `10.${(m >> 16) & 255}.${(m >> 8) & 255}.${m & 255}`));
+      for (let m = n; m < n + 5000; m++)
+        lines.push(denial(`invented.${m}`, `/x${m % 7}`, `10.${(m >> 16) & 255}.${(m >> 8) & 255}.${m & 255}`));
       write(c, lines.join(''));
       if (n === Math.floor(NAMES / 10_000) * 5000) write(c, denial('alice', '/submit', '192.168.1.100'));
       await new Promise(done => setTimeout(done, 50));
     }
     await c.incidentOf('a proposal for alice', i => i.key === 'alice' && i.state === 'proposed', 60_000);
     await c.until("alice's alert", async () => (await adminMails()).some(m => m.subject.includes('alice')), 30_000);
-    await c.until('every line is counted', async () => Number(query<{ n: number }>(c, 'SELECT sum(lines) AS n FROM source')[0]!.n) >= NAMES + 100_000 + CROWD + 1, 180_000);
+    await c.until(
+      'every line is counted',
+      async () =>
+        Number(query<{ n: number }>(c, 'SELECT sum(lines) AS n FROM source')[0]!.n) >= NAMES + 100_000 + CROWD + 1,
+      180_000,
+    );
     clearInterval(measure);
     expect(most[0], 'serve, MB').toBeLessThan(300);
     expect(most[1], 'agent, MB').toBeLessThan(300);

@@ -227,7 +227,7 @@ describe('a plan that would not let the person in is not offered', () => {
 });
 
 describe('the digest', () => {
-  it('is the same for the same plan made again later, with other counts and times (D09)', () => {
+  it('D09: is the same for the same plan made again later, with other counts and times', () => {
     const later = plan(
       { ...STRICT, 'queue.running': 40, 'queue.free': 0, 'denial.last': '2026-11-23T09:59:59Z' },
       { now: NOW + 1_000_000, serial: 5 },

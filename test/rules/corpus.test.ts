@@ -77,7 +77,7 @@ describe('the corpus', () => {
     },
   );
 
-  test('all lines in one chunk, each bad one beside its neighbours, give the same as each alone (A22)', () => {
+  test('A22: all lines in one chunk, each bad one beside its neighbours, give the same as each alone', () => {
     const rows = corpus.filter(row => !bytesOf(row).subarray(0, -1).includes(10));
     const { lines, count } = parsed(Buffer.concat(rows.map(bytesOf)), null);
     expect(count.lines).toBe(rows.length);
@@ -89,7 +89,7 @@ describe('the corpus', () => {
   });
 });
 
-describe('the article, verbatim (A23)', () => {
+describe('A23: the article, verbatim', () => {
   const article = Buffer.concat([readFileSync(here('article.txt')), Buffer.from('\n')]);
 
   test('its server line is a denial, its clean line a success, and nothing else is anything', () => {

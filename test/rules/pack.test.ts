@@ -226,7 +226,7 @@ describe('rules explain', () => {
     expect([nearest.rule, nearest.column]).toEqual([rule, column]);
     expect(nearest.expected).toMatch(expected);
   });
-  test('shows escapes and does not send them to the terminal (B21)', async () => {
+  test('B21: shows escapes and does not send them to the terminal', async () => {
     const { out } = await explain('\x1b]52;c;eA==\x07\u202e');
     expect(out).toContain('\\x1b]52;c;eA==\\x07\\u202e');
     expect(out).not.toContain('\x1b');

@@ -8,7 +8,7 @@ import { visible } from '../../src/visible.ts';
 const JWT =
   'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ1c2VyIjoiYWxpY2UiLCJncm91cHMiOlsiY2xhdy11c2VycyJdLCJleHAiOjE3MjY2NDIwMDV9.signature';
 
-describe('redact (B17, F07)', () => {
+describe('B17, F07: redact', () => {
   test.each([
     [`[ERROR] token ${JWT} rejected`, '[ERROR] token [redacted] rejected'],
     ['eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9... (expired)', '[redacted] (expired)'],
@@ -39,7 +39,7 @@ describe('redact (B17, F07)', () => {
   });
 });
 
-describe('visible (B21)', () => {
+describe('B21: visible', () => {
   test.each([
     ['\x1b[31mred', '\\x1b[31mred'],
     ['\x1b]52;c;eA==\x07', '\\x1b]52;c;eA==\\x07'],

@@ -171,7 +171,7 @@ describe('where bytes come from', () => {
     const out = execFileSync('sh', ['-c', `cat "${input}" | "${process.execPath}" "${script}"`], { encoding: 'utf8' });
     expect(JSON.parse(out).users).toEqual([{ user: 'alice', count: 40_000, addresses: 1, first: null, last: null }]);
   });
-  test('a file that ends without a newline, an empty one, and a line of 10 MB (A25)', async () => {
+  test('A25: a file that ends without a newline, an empty one, and a line of 10 MB', async () => {
     expect((await answer([file('open.log', denial('alice').trimEnd())])).users[0]?.count).toBe(1);
     expect(await answer([file('empty.log', '')])).toMatchObject({
       lines: 0,
@@ -259,7 +259,7 @@ describe('what it says', () => {
       ['user', 'bob'],
     ]);
   });
-  test('times that no clock shows are taken for none (G19)', async () => {
+  test('G19: times that no clock shows are taken for none', async () => {
     const found = await answer([file('future.log', told('alice', '9999-12-31T23:59:59Z'))]);
     expect(found.users).toEqual([
       { user: 'alice', count: 1, addresses: 0, first: null, last: null, selfReported: true },
@@ -290,7 +290,7 @@ describe('what it says', () => {
     ]);
     expect((await run([log], { passwd: join(dir, 'nobody') })).code).toBe(2);
   });
-  test('a person gets tables, with nothing in them that moves the terminal (B21)', async () => {
+  test('B21: a person gets tables, with nothing in them that moves the terminal', async () => {
     const { code, out } = await run([file('person.log', denial('alice') + denial('alice', '10.0.0.1', '/\x1b[31m'))]);
     expect(code).toBe(0);
     expect(out).toMatch(/^2 lines, .*1 denied; 1 unparsed/);

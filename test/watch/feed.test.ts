@@ -279,7 +279,7 @@ describe('in a process of its own', () => {
     const f = farm();
     const names = Array.from({ length: 1000 }, (_, i) => `user${i}`);
     f.add(names);
-    f.configure();
+    f.configure({ sweep: 0.2, idleSweep: 0.6 });
     f.spawn({ openFiles: 256 });
     for (let round = 1; round <= 3; round++) {
       for (const name of names) appendFileSync(f.clientLog(name), 'x;\n');

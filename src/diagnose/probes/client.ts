@@ -30,13 +30,14 @@ export const client: Probe = {
       if (!seen) return cannot(`${source}: nothing in it that a pattern knows`);
       // The client's clock is the user's: a time that lies ahead of us is not believed.
       const at = Math.min(seen.time ?? file.mtime, ground.now());
-      const written = beside(bytes, events.at(-2)?.end ?? 0, seen);
-      const says = (hints: string[]): boolean => hints.some(hint => written.includes(hint));
+      const { container, proxy } = ground.system.hints;
+      const written = beside(bytes, seen, [...container, ...proxy]);
+      const says = (hints: string[]): boolean => written.some(line => hints.some(hint => line.includes(hint)));
       return [
         known('client.event', seen.event, source),
         known('client.at', new Date(at).toISOString(), source),
-        known('client.container', says(ground.system.hints.container), source),
-        known('client.proxy', says(ground.system.hints.proxy), source),
+        known('client.container', says(container), source),
+        known('client.proxy', says(proxy), source),
       ];
     } catch (error) {
       return cannot(messageOf(error));
@@ -44,5 +45,9 @@ export const client: Probe = {
   },
 };
 
-/** What stands between the event before and this one: what the client wrote beside that very request. */
-const beside = (bytes: Buffer, from: number, line: ParsedLine): string => bytes.toString('utf8', from, line.start);
+/** The hints that the client wrote for that very request: the lines right above it, as far as each of them is one. */
+function beside(bytes: Buffer, line: ParsedLine, hints: string[]): string[] {
+  const above = bytes.toString('utf8', 0, line.start).split('\n').slice(0, -1);
+  const other = above.findLastIndex(text => !hints.some(hint => text.includes(hint)));
+  return above.slice(other + 1);
+}

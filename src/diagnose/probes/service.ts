@@ -36,7 +36,9 @@ export const service: Probe = {
             info.started === null ? unit.because : info.because,
           ),
       loadedGroups(ground, info),
-      await loaded(ground, info, started, info.started === null ? unit.because : info.because),
+      active.value === 'inactive' || active.value === 'failed'
+        ? unknown('config.loaded', `${active.source}: ${active.value}, so nothing is loaded`)
+        : await loaded(ground, info, started, info.started === null ? unit.because : info.because),
       counted ? known('queue.free', Math.max(0, slots - running), info.because) : unknown('queue.free', info.because),
       counted ? known('queue.running', running, info.because) : unknown('queue.running', info.because),
     ];

@@ -5,8 +5,9 @@ INSERT INTO meta VALUES ('installed', CAST(unixepoch('subsec') * 1000 AS INTEGER
 
 -- How far each generation of each log file has been counted. A batch is committed only where the last one ended.
 CREATE TABLE source (
-  id        TEXT PRIMARY KEY,
+  -- Two hosts made from one image can have files of the same identity.
   host      TEXT NOT NULL,
+  id        TEXT NOT NULL,
   path      TEXT NOT NULL,
   kind      TEXT NOT NULL,
   owner     TEXT,
@@ -15,9 +16,9 @@ CREATE TABLE source (
   unparsed  INTEGER NOT NULL DEFAULT 0,
   cut       INTEGER NOT NULL DEFAULT 0,
   bad       INTEGER NOT NULL DEFAULT 0,
-  updated   INTEGER NOT NULL
+  updated   INTEGER NOT NULL,
+  PRIMARY KEY (host, id)
 ) STRICT;
-CREATE INDEX source_host ON source (host);
 
 -- The event store: what was seen, merged by key within one batch.
 CREATE TABLE observation (

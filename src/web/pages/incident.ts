@@ -70,8 +70,11 @@ function whose({ kind, key, users }: IncidentDetail): Html | string {
   return kind === 'address' ? counted(users, 'name') : counted(users, 'person', 'people');
 }
 
-const where = (item: { source: string; at: string }): Html =>
-  html`<span class="source"><span class="mono">${sentence(item.source)}</span> ${moment(item.at, 'second')}</span>`;
+/** Where a fact came from and when, and the name the rules have for it. */
+const where = (item: { fact: string; source: string; at: string }): Html =>
+  html`<span class="source"><span class="mono">${sentence(item.source)}</span> ${moment(item.at, 'second')}${named(item.fact)}</span>`;
+
+const named = (fact: string): Html | false => factWords(fact) !== fact && html` <code class="name">${fact}</code>`;
 
 function diagnosisCard({ diagnosis, state, kind, headline, cause }: IncidentDetail): Html {
   if (!diagnosis)
@@ -81,7 +84,7 @@ function diagnosisCard({ diagnosis, state, kind, headline, cause }: IncidentDeta
 <div data-live="diagnosis">
 <p class="cause"><strong>${diagnosis.title === headline ? capital(causeWords(diagnosis.cause)) : whole(diagnosis.title)}</strong> ${diagnosis.cause && html`<code>${diagnosis.cause}</code>`}</p>
 <p class="faint">${sureness(diagnosis.confidence, unknown.length)}</p>
-<ul class="facts">${evidence.map(e => html`<li class="holds"><span class="verdict">holds</span><div>${factName(e.fact)} <b>${valueWords(e.value)}</b>${where(e)}</div></li>`)}
+<ul class="facts">${evidence.map(e => html`<li class="holds"><span class="verdict">holds</span><div><span class="fact">${factWords(e.fact)}</span> <b>${valueWords(e.value)}</b>${where(e)}</div></li>`)}
 ${also.map(other => html`<li class="holds"><span class="verdict">also</span><div><span class="fact">${causeWords(other.cause)}</span> <code>${other.cause}</code>${other.evidence.map(e => html`<span class="source">${factWords(e.fact)}: <b>${valueWords(e.value)}</b> <span class="mono">${sentence(e.source)}</span> ${moment(e.at, 'second')}</span>`)}</div></li>`)}
 ${diagnosis.cause === null && unknowns(unknown)}</ul>
 ${ruledOut.length > 0 && html`<details class="ruled"><summary>${counted(ruledOut.length, 'other cause')} ruled out</summary><ul class="facts">${ruledOut.map(r => html`<li class="out"><span class="verdict">ruled out</span><div><span class="fact">${causeWords(r.cause)}</span><span class="source">${sentence(r.because)}</span></div></li>`)}</ul></details>`}
@@ -95,14 +98,8 @@ type Unknown = NonNullable<IncidentDetail['diagnosis']>['unknown'];
 const unknowns = (unknown: Unknown): Html[] =>
   unknown.map(
     u =>
-      html`<li class="unknown"><span class="verdict">unknown</span><div>${factName(u.fact)}<span class="source">${sentence(u.because)}</span></div></li>`,
+      html`<li class="unknown"><span class="verdict">unknown</span><div><span class="fact">${factWords(u.fact)}</span><span class="source">${sentence(u.because)}${named(u.fact)}</span></div></li>`,
   );
-
-/** In words, with the name the rules have for it beside it. */
-const factName = (fact: string): Html => {
-  const words = factWords(fact);
-  return html`<span class="fact">${words}</span>${words !== fact && html` <code class="name">${fact}</code>`}`;
-};
 
 function undiagnosed(state: IncidentDetail['state'], kind: IncidentDetail['kind'], cause: string | null): string {
   if (kind === 'address')

@@ -100,14 +100,17 @@
 
   // ---- staying true: pieces of the page by name, exchanged when they differ and nobody is on them
   const busy = el => el.matches(':hover') || el.contains(document.activeElement) || el.querySelector('details[open]');
-  const plain = el => {
+  const plain = (el, exactly) => {
     const copy = el.cloneNode(true);
     for (const t of copy.querySelectorAll('time')) {
       t.textContent = '';
       t.removeAttribute('title');
       t.removeAttribute('data-told');
+      if (!exactly) t.removeAttribute('datetime');
     }
     for (const extra of copy.querySelectorAll('.copy')) extra.remove();
+    // The token of a form is new each time and means the same.
+    for (const token of copy.querySelectorAll('input[name=csrf]')) token.removeAttribute('value');
     copy.classList.remove('fresh');
     return copy.outerHTML;
   };
@@ -117,16 +120,18 @@
     for (const old of pieces) {
       if (!old.isConnected) continue;
       const now = fresh.querySelector(`[data-live="${CSS.escape(old.dataset.live)}"]`);
-      if (!now || plain(old) === plain(now)) continue;
+      if (!now || plain(old, true) === plain(now, true)) continue;
       if (busy(old)) {
         left = true;
         continue;
       }
+      // That the same was seen again a moment ago is no news.
+      const news = plain(old, false) !== plain(now, false);
       const piece = document.importNode(now, true);
       old.replaceWith(piece);
       tell(piece);
       equip(piece);
-      if (!piece.hidden) piece.classList.add('fresh');
+      if (news && !piece.hidden) piece.classList.add('fresh');
     }
     // The plan itself is never exchanged under the reader: the vote is for what they see.
     const plan = document.querySelector('[data-plan]');
@@ -145,6 +150,7 @@
       return;
     }
     reading = true;
+    const began = performance.now();
     try {
       const answer = await fetch(location.href, { headers: { accept: 'text/html' }, credentials: 'same-origin' });
       if (answer.ok) {
@@ -164,9 +170,17 @@
           refresh();
         }
       },
-      again === 2 ? 4000 : 1000,
+      again === 2 ? 4000 : Math.min(2000, Math.max(100, 3 * (performance.now() - began))),
     );
   };
+
+  // The way to the decision is shown while the decision is not.
+  const jump = document.querySelector('.jump');
+  const decision = document.querySelector('.decision');
+  if (jump && decision && 'IntersectionObserver' in window)
+    new IntersectionObserver(seen => {
+      jump.hidden = seen.at(-1).isIntersecting;
+    }).observe(decision);
 
   // On a narrow screen the place we are at may lie outside the row of pages.
   const row = document.querySelector('.top nav ul');
