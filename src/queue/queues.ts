@@ -122,7 +122,7 @@ export function receive<S extends Schemas>(
       const parsed = schema?.safeParse(job.data);
       if (!parsed?.success) {
         const reason = schema
-          ? (parsed!.error!.issues[0]?.path.join('.') ?? '') + ': ' + (parsed!.error!.issues[0]?.message ?? '')
+          ? `${parsed!.error!.issues[0]?.path.join('.') ?? ''}: ${parsed!.error!.issues[0]?.message ?? ''}`
           : 'no such message';
         options.onRefused(job.name, reason);
         throw new UnrecoverableError(`refused: ${reason}`);

@@ -19,7 +19,10 @@ function place(config: Config): string {
 const answers = (path: string): Promise<boolean> =>
   new Promise(done => {
     const c = connect(path);
-    c.on('connect', () => (c.destroy(), done(true)));
+    c.on('connect', () => {
+      c.destroy();
+      done(true);
+    });
     c.on('error', () => done(false));
   });
 

@@ -480,7 +480,7 @@ export class Conductor {
   onSent(run: string): void {
     const { store, now } = this.#p;
     const found = runById(store, run);
-    if (!found || found.what !== 'plan') return;
+    if (found?.what !== 'plan') return;
     const i = incident(store, found.incident);
     if (i.state === 'approved')
       move(

@@ -84,7 +84,7 @@ describe('the real console', () => {
     await ann.goto(await linkFor('root-ann'));
     await ann.getByRole('button', { name: 'Sign in as root-ann' }).click();
     await ann.waitForURL(link);
-    await ann.getByText('is in no authorised group').waitFor();
+    await ann.getByText('is in no authorised group', { exact: true }).waitFor();
     await ann.getByRole('button', { name: 'Add alice to claw-users' }).click();
     await ann.getByText('Your vote is recorded.').waitFor();
     // The page follows by itself.

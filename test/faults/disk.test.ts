@@ -144,7 +144,9 @@ describe('the state directory', () => {
     const calls = pager.calls.length;
     let ballast = fill(join(c.dir, 'state'));
     // What is deleted and checkpointed meanwhile frees a page here and there.
-    const topUp = setInterval(() => void (ballast = fill(join(c.dir, 'state'))), 500);
+    const topUp = setInterval(() => {
+      ballast = fill(join(c.dir, 'state'));
+    }, 500);
     for (let n = 0; n < 3000; n++) write(c, denial('while.full', `/n${n}`));
     await c.until('people hear of it', async () => pager.calls.length > calls, 60_000);
     clearInterval(topUp);

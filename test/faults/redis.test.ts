@@ -151,7 +151,10 @@ describe('who else is on this machine', () => {
       second.stderr.on('data', d => (said += d));
       const code = await new Promise<number | null>(done => {
         const timer = setTimeout(() => second.kill('SIGKILL'), 15_000);
-        second.once('exit', n => (clearTimeout(timer), done(n)));
+        second.once('exit', n => {
+          clearTimeout(timer);
+          done(n);
+        });
       });
       expect(code, `a second ${role} ended by itself, saying: ${said}`).toBe(1);
       expect(said).toMatch(/another/);
@@ -228,7 +231,7 @@ describe('who else is on this machine', () => {
     const readable = readdirSync(join(c.dir, 'state'), { recursive: true, encoding: 'utf8' })
       .map(f => join(c.dir, 'state', f))
       .filter(
-        f => statSync(f).isFile() && statSync(f).mode & 0o044 && !(statSync(join(f, '..')).mode & 0o011 ? false : true),
+        f => statSync(f).isFile() && statSync(f).mode & 0o044 && (statSync(join(f, '..')).mode & 0o011) !== 0,
       );
     for (const file of readable)
       for (const secret of secrets) expect(readFileSync(file).includes(secret), file).toBe(false);
