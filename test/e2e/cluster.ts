@@ -142,7 +142,7 @@ export class Cluster {
   }
 
   /** Waits until `look` finds something. Looks every 50 ms: waiting for the product, not sleeping for luck. */
-  async until<T>(what: string, look: () => Promise<T | null | undefined | false>, limitMs = 20_000): Promise<T> {
+  async until<T>(what: string, look: () => Promise<T | null | undefined | false>, limitMs = 90_000): Promise<T> {
     const end = performance.now() + limitMs;
     for (;;) {
       const found = await look();
