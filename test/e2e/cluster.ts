@@ -69,7 +69,7 @@ export class Cluster {
     this.#child = child;
     this.output = '';
     await new Promise<void>((ready, fail) => {
-      const timer = setTimeout(() => fail(new Error(`no ready line within 20 s:\n${this.output}`)), 20_000);
+      const timer = setTimeout(() => fail(new Error(`no ready line within 90 s:\n${this.output}`)), 90_000);
       const take = (chunk: Buffer): void => {
         this.output += chunk.toString();
         if (this.output.includes(`ready http://127.0.0.1:${this.port}\n`)) {
