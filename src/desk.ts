@@ -218,7 +218,13 @@ export interface Grant {
 
 export interface Desk {
   /** Newest first. `all: false` leaves out what has ended. */
-  incidents(filter?: { state?: string; all?: boolean; kind?: IncidentKind; key?: string; limit?: number }): IncidentRow[];
+  incidents(filter?: {
+    state?: string;
+    all?: boolean;
+    kind?: IncidentKind;
+    key?: string;
+    limit?: number;
+  }): IncidentRow[];
   show(id: string): IncidentDetail;
   /** Records a vote. @throws Refused naming the rule; NotFound */
   vote(vote: Vote): IncidentRow;

@@ -289,7 +289,8 @@ export class Conductor {
         i.plan !== null &&
         i.plan.digest === made.digest &&
         Date.parse(i.plan.expires) - at > 60_000;
-      if (same) return update(store, at, i.id, { diagnosis, due: again });
+      // What the notes tell (how many jobs run now) is no part of the digest, and must be of today when somebody reads it.
+      if (same) return update(store, at, i.id, { diagnosis, plan: { ...i.plan!, notes: made.notes }, due: again });
       savePlan(store, at, made);
       return this.#to(
         i,

@@ -21,14 +21,7 @@ import type {
 } from '../desk.ts';
 import { addressKey } from '../detect/address.ts';
 import { type IncidentKind, NotFound, Refused, type State, type Step, type Vote } from '../incident.ts';
-import {
-  type GrantRow,
-  grantCounts,
-  grantRows,
-  grantsInForce,
-  planOf,
-  votesByIncident,
-} from '../store/approvals.ts';
+import { type GrantRow, grantCounts, grantRows, grantsInForce, planOf, votesByIncident } from '../store/approvals.ts';
 import { activeSilences, agentRows, maintenance, type SilenceRow, saveSilence, toldOf } from '../store/desk-rows.ts';
 import { membershipRows } from '../store/history.ts';
 import {
@@ -114,7 +107,12 @@ export class StoreDesk implements Desk {
   readonly #version: string;
   readonly #listeners = new Set<(ids: string[]) => void>();
   readonly #kept = new Map<string, { writes: number; at: number; value: unknown }>();
-  #older: { from: number; before: number; at: number; timeline: Timeline } = { from: 0, before: 0, at: 0, timeline: [] };
+  #older: { from: number; before: number; at: number; timeline: Timeline } = {
+    from: 0,
+    before: 0,
+    at: 0,
+    timeline: [],
+  };
   #chain: { mark: ChainMark; at: number; bad: ChainState['bad'] };
 
   constructor(store: Store, now: () => number, acts: DeskActs, version: string) {
@@ -308,7 +306,11 @@ export class StoreDesk implements Desk {
       const i = incident(store, id);
       if (to === null) {
         if (i.takenBy === null) throw new Refused('nobody has taken this over');
-        record(store, now, { actor: person.name, what: `gave it back to Readmit${note ? `: ${note}` : ''}`, incident: id });
+        record(store, now, {
+          actor: person.name,
+          what: `gave it back to Readmit${note ? `: ${note}` : ''}`,
+          incident: id,
+        });
         return update(store, now, id, { takenBy: null, note: '', due: now });
       }
       if (!to.trim()) throw new Refused('say who takes it over');
@@ -325,7 +327,9 @@ export class StoreDesk implements Desk {
 
   blocked(): { people: number; helped: number; changes: number } {
     return this.#once('blocked', () => {
-      const proposed = incidentLines(this.#store, { state: 'proposed' }).filter(i => !i.inhibitedBy && i.kind !== 'address');
+      const proposed = incidentLines(this.#store, { state: 'proposed' }).filter(
+        i => !i.inhibitedBy && i.kind !== 'address',
+      );
       return { ...blockedPeople(this.#store), changes: new Set(proposed.map(i => `${i.host} ${i.deed}`)).size };
     });
   }
@@ -429,7 +433,12 @@ export class StoreDesk implements Desk {
   people(filter: { account: 'user' | 'other'; q?: string; after?: string | null; limit: number }): Page<PersonRow> {
     this.#acts.fold();
     const { account, q, limit } = filter;
-    const found = personRows(this.#store, { account, after: markOf(filter.after), limit: limit + 1, ...(q ? { q } : {}) });
+    const found = personRows(this.#store, {
+      account,
+      after: markOf(filter.after),
+      limit: limit + 1,
+      ...(q ? { q } : {}),
+    });
     const rows = found.slice(0, limit);
     const names = rows.map(r => r.name);
     const sums = sumsOf(this.#store, names, this.#now() - MONTH);
@@ -457,7 +466,8 @@ export class StoreDesk implements Desk {
     const incidents = this.#rows(incidentLines(this.#store, { ids: incidentsOfPerson(this.#store, name) }));
     const grants = grantRows(this.#store, { user: name, limit: 200 }).map(grantOf);
     const groups = membershipRows(this.#store, name);
-    if (!row && !incidents.length && !grants.length && !groups.length) throw new NotFound(`nothing is known of ${name}`);
+    if (!row && !incidents.length && !grants.length && !groups.length)
+      throw new NotFound(`nothing is known of ${name}`);
     const timeline = timelineOf(denialsByHour(this.#store, from, { user: name }));
     return {
       name,
@@ -511,8 +521,17 @@ export class StoreDesk implements Desk {
       ? placesOf(this.#store, { ip }, from).map(p => ({ name: p.user, count: p.count, last: p.last }))
       : lines
           .slice(0, 1)
-          .flatMap(l => pairsOf(this.#store, l.id).map(p => ({ name: String(p.user), count: Number(p.count), last: Number(p.last) })));
-    const accounts = accountsOf(this.#store, seen.map(p => p.name));
+          .flatMap(l =>
+            pairsOf(this.#store, l.id).map(p => ({
+              name: String(p.user),
+              count: Number(p.count),
+              last: Number(p.last),
+            })),
+          );
+    const accounts = accountsOf(
+      this.#store,
+      seen.map(p => p.name),
+    );
     return {
       ip,
       denials: row?.count ?? lines.reduce((n, l) => n + l.count, 0),

@@ -47,16 +47,19 @@ export class ReportPages {
     const label = week ?? isoWeek(this.#now(), this.#config.report.timezone);
     const kept = this.#kept.get(label);
     if (kept?.writes === this.#store.writes) return kept.page;
-    if (this.#isSmall(label)) return this.#keep(label, this.#store.writes, reportPageOf(this.#store, this.#config, this.#now(), label));
+    if (this.#isSmall(label))
+      return this.#keep(label, this.#store.writes, reportPageOf(this.#store, this.#config, this.#now(), label));
     if (!kept) return await this.#make(label);
-    if (this.#now() - kept.made > KEPT_MS) this.#make(label).catch(error => this.#log.warn({ err: error, week: label }, 'report page could not be made'));
+    if (this.#now() - kept.made > KEPT_MS)
+      this.#make(label).catch(error => this.#log.warn({ err: error, week: label }, 'report page could not be made'));
     return kept.page;
   }
 
   /** Makes this week's page beforehand where that takes long, so that the first who asks need not wait. */
   warm(): void {
     const label = isoWeek(this.#now(), this.#config.report.timezone);
-    if (!this.#isSmall(label)) this.#make(label).catch(error => this.#log.warn({ err: error, week: label }, 'report page could not be made'));
+    if (!this.#isSmall(label))
+      this.#make(label).catch(error => this.#log.warn({ err: error, week: label }, 'report page could not be made'));
   }
 
   /** The report of a week as a file. */
@@ -70,7 +73,8 @@ export class ReportPages {
     const from = Date.parse(weekRange(previousWeek(label), timezone).from);
     const to = Date.parse(weekRange(label, timezone).to);
     const more = (sql: string, most: number, ...values: number[]): boolean =>
-      Number(this.#store.get<{ n: number }>(`SELECT count(*) AS n FROM (${sql} LIMIT ?)`, ...values, most + 1)!.n) > most;
+      Number(this.#store.get<{ n: number }>(`SELECT count(*) AS n FROM (${sql} LIMIT ?)`, ...values, most + 1)!.n) >
+      most;
     return (
       !more('SELECT 1 FROM hour WHERE hour >= ? AND hour < ?', SMALL.hours, from, to) &&
       !more('SELECT 1 FROM incident WHERE updated >= ?', SMALL.incidents, from)

@@ -96,7 +96,9 @@ export function reportInput(
 
 function hours(store: Store, from: number, to: number): ReportInput['tallies'] {
   const causes = new Map(
-    store.all<{ id: number; cause: string }>('SELECT id, cause FROM incident WHERE cause IS NOT NULL').map(r => [r.id, r.cause]),
+    store
+      .all<{ id: number; cause: string }>('SELECT id, cause FROM incident WHERE cause IS NOT NULL')
+      .map(r => [r.id, r.cause]),
   );
   const times = new Map<number, string>();
   const timeOf = (hour: number): string => {
@@ -105,7 +107,16 @@ function hours(store: Store, from: number, to: number): ReportInput['tallies'] {
     return known;
   };
   return store
-    .all<{ hour: number; host: string; event: EventName; user: string; ip: string; account: Account; incident: number; count: number }>(
+    .all<{
+      hour: number;
+      host: string;
+      event: EventName;
+      user: string;
+      ip: string;
+      account: Account;
+      incident: number;
+      count: number;
+    }>(
       'SELECT hour, host, event, user, ip, account, incident, count FROM hour WHERE hour >= ? AND hour < ?',
       Math.floor(from / 3_600_000) * 3_600_000,
       to,
@@ -144,7 +155,10 @@ function reportIncidents(store: Store, config: Config, from: number, to: number)
     to,
     from,
   );
-  const told = toldOfIncidents(store, rows.map(r => Number(r.id)));
+  const told = toldOfIncidents(
+    store,
+    rows.map(r => Number(r.id)),
+  );
   return rows.map(row => reportIncident(row, told, roles));
 }
 
@@ -367,7 +381,10 @@ export function askForReport(store: Store, now: number, by: string, week: string
   store.tx(() => {
     const payload = { letter: 'report', week, ...(to === null ? {} : { to: [to] }) };
     enqueue(store, now, { key: `report-${week}-${to ?? 'all'}-${now}`, channel: 'mail', payload });
-    record(store, now, { actor: by, what: `asked for the report of ${week} by mail${to === null ? '' : `, to ${to}`}` });
+    record(store, now, {
+      actor: by,
+      what: `asked for the report of ${week} by mail${to === null ? '' : `, to ${to}`}`,
+    });
   });
 }
 

@@ -112,9 +112,9 @@ export function walkChain(store: Store, mark: ChainMark, limit: number): ChainVe
   for (const entry of journal(store, entries + 1, limit)) {
     const expected = entries + 1;
     if (entry.seq !== expected) return { ok: false, firstBad: expected, why: `entry ${expected} is missing` };
-    if (entry.previous !== head) return { ok: false, firstBad: entry.seq, why: 'it does not follow the entry before it' };
-    if (chainDigest(entry) !== entry.digest)
-      return { ok: false, firstBad: entry.seq, why: 'its content was changed' };
+    if (entry.previous !== head)
+      return { ok: false, firstBad: entry.seq, why: 'it does not follow the entry before it' };
+    if (chainDigest(entry) !== entry.digest) return { ok: false, firstBad: entry.seq, why: 'its content was changed' };
     head = entry.digest;
     entries = expected;
   }

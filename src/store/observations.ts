@@ -14,7 +14,11 @@ export type BatchVerdict =
 /** Moves the position of the batch's source. Call it inside the transaction that counts the tallies. */
 export function commitBatch(store: Store, now: number, batch: Batch): BatchVerdict {
   const { source } = batch;
-  const known = store.get<{ committed: number }>('SELECT committed FROM source WHERE host = ? AND id = ?', batch.host, source.id);
+  const known = store.get<{ committed: number }>(
+    'SELECT committed FROM source WHERE host = ? AND id = ?',
+    batch.host,
+    source.id,
+  );
   const committed = known?.committed ?? 0;
   if (batch.from !== committed || batch.to < batch.from) return { kind: 'misplaced', committed };
   if (known)

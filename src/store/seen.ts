@@ -131,8 +131,19 @@ export function places(store: Store, from: number): Cell[] {
     for (const { name } of rows) names.add(name);
   };
   for (const account of ['user', 'unknown', 'system'])
-    take(store.all(`SELECT name FROM person WHERE account = ? AND last >= ? ORDER BY last DESC LIMIT ${RECENT}`, account, from));
-  take(store.all(`SELECT name FROM (SELECT name, last FROM person ORDER BY count DESC LIMIT ${LARGE}) WHERE last >= ?`, from));
+    take(
+      store.all(
+        `SELECT name FROM person WHERE account = ? AND last >= ? ORDER BY last DESC LIMIT ${RECENT}`,
+        account,
+        from,
+      ),
+    );
+  take(
+    store.all(
+      `SELECT name FROM (SELECT name, last FROM person ORDER BY count DESC LIMIT ${LARGE}) WHERE last >= ?`,
+      from,
+    ),
+  );
   const ips = store.all<{ ip: string }>(
     `SELECT ip FROM (SELECT ip FROM address WHERE last >= ? ORDER BY last DESC LIMIT ${RECENT / 2})
      UNION SELECT ip FROM (SELECT ip, last FROM address ORDER BY count DESC LIMIT ${LARGE / 2}) WHERE last >= ?`,
@@ -141,7 +152,9 @@ export function places(store: Store, from: number): Cell[] {
   );
   // What makes a scanner visible: one address, many names.
   for (const { ip } of ips)
-    take(store.all('SELECT DISTINCT user AS name FROM place WHERE ip = ? AND hour >= ? LIMIT 8', ip, from - (from % HOUR)));
+    take(
+      store.all('SELECT DISTINCT user AS name FROM place WHERE ip = ? AND hour >= ? LIMIT 8', ip, from - (from % HOUR)),
+    );
   return store
     .all<Cell>(
       `SELECT user, ip, sum(count) AS count FROM place WHERE user IN (SELECT value FROM json_each(?)) AND hour >= ?
@@ -154,7 +167,8 @@ export function places(store: Store, from: number): Cell[] {
 
 /** How many people with an account, other names, and addresses were denied since `from`. */
 export const seenSince = (store: Store, from: number): { people: number; names: number; addresses: number } => {
-  const count = (sql: string, ...values: (string | number)[]): number => Number(store.get<{ n: number }>(sql, ...values)!.n);
+  const count = (sql: string, ...values: (string | number)[]): number =>
+    Number(store.get<{ n: number }>(sql, ...values)!.n);
   return {
     people: count("SELECT count(*) AS n FROM person WHERE account = 'user' AND last >= ?", from),
     names: count("SELECT count(*) AS n FROM person WHERE account IN ('unknown', 'system') AND last >= ?", from),
@@ -221,7 +235,11 @@ export const personRow = (store: Store, name: string): PersonRow | null => {
 };
 
 /** Denials and different addresses of these people since `from`. */
-export const sumsOf = (store: Store, names: readonly string[], from: number): Map<string, { count: number; addresses: number }> =>
+export const sumsOf = (
+  store: Store,
+  names: readonly string[],
+  from: number,
+): Map<string, { count: number; addresses: number }> =>
   new Map(
     store
       .all<{ user: string; count: number; addresses: number }>(
@@ -272,7 +290,11 @@ export const addressRow = (store: Store, ip: string): AddressRow | null => {
 };
 
 /** From where one person was denied since `from`, or who was from one address; the most denials first. */
-export const placesOf = (store: Store, of: { user: string } | { ip: string }, from: number): (Cell & { last: number })[] => {
+export const placesOf = (
+  store: Store,
+  of: { user: string } | { ip: string },
+  from: number,
+): (Cell & { last: number })[] => {
   const [where, value] = 'user' in of ? ['user = ?', of.user] : ['ip = ?', of.ip];
   return store
     .all<Cell & { last: number }>(
@@ -323,7 +345,10 @@ export const blockedOf = (store: Store, names: readonly string[]): Map<string, s
 export const accountsOf = (store: Store, names: readonly string[]): Map<string, string> =>
   new Map(
     store
-      .all<{ name: string; account: string }>('SELECT name, account FROM person WHERE name IN (SELECT value FROM json_each(?))', JSON.stringify(names))
+      .all<{ name: string; account: string }>(
+        'SELECT name, account FROM person WHERE name IN (SELECT value FROM json_each(?))',
+        JSON.stringify(names),
+      )
       .map(r => [r.name, r.account]),
   );
 
@@ -334,10 +359,18 @@ export const heardSince = (store: Store, from: number): Heard[] =>
       'SELECT event, self_reported, sum(count) AS count, max(last) AS last FROM line_hour WHERE hour >= ? GROUP BY event, self_reported',
       from,
     )
-    .map(r => ({ event: r.event, log: r.self_reported ? 'client' : 'server', lines: Number(r.count), last: Number(r.last) }));
+    .map(r => ({
+      event: r.event,
+      log: r.self_reported ? 'client' : 'server',
+      lines: Number(r.count),
+      last: Number(r.last),
+    }));
 
 /** Incidents per cause that opened since `from`: how many, how many of them are open, and when the last one opened. */
-export const causesSince = (store: Store, from: number): { cause: string; incidents: number; open: number; last: number }[] =>
+export const causesSince = (
+  store: Store,
+  from: number,
+): { cause: string; incidents: number; open: number; last: number }[] =>
   store
     .all<{ cause: string; incidents: number; open: number; last: number }>(
       `SELECT cause, count(*) AS incidents, sum(state NOT IN ('resolved', 'expired', 'undone')) AS open, max(opened) AS last

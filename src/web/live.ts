@@ -93,11 +93,14 @@ export class Live {
     for (const stream of this.#streams) for (const id of ids) if (stream.pending.size < 100) stream.pending.add(id);
     const { gather, perPage, most } = this.#limits;
     const rest = this.#told + Math.min(most, perPage * this.#streams.size) - performance.now();
-    this.#gather ??= setTimeout(() => {
-      this.#gather = null;
-      this.#told = performance.now();
-      for (const stream of [...this.#streams]) if (this.#stillWelcome(stream)) this.#tell(stream);
-    }, Math.max(gather, rest)).unref();
+    this.#gather ??= setTimeout(
+      () => {
+        this.#gather = null;
+        this.#told = performance.now();
+        for (const stream of [...this.#streams]) if (this.#stillWelcome(stream)) this.#tell(stream);
+      },
+      Math.max(gather, rest),
+    ).unref();
   }
 
   /** Tells a reader who keeps up; for one who does not, the next `pull` does it. */

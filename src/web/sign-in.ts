@@ -66,7 +66,9 @@ function wanted(c: Ask, web: Web): string {
  */
 const isOurPage = (path: string): boolean =>
   path.length <= 500 &&
-  /^\/(?:$|\?|(?:incidents|approvals|people|addresses|access|report|rules|audit|health)(?:[/?]|$))[!-[\]-~]*$/.test(path) &&
+  /^\/(?:$|\?|(?:incidents|approvals|people|addresses|access|report|rules|audit|health)(?:[/?]|$))[!-[\]-~]*$/.test(
+    path,
+  ) &&
   !path.includes('//');
 
 /** For whoever is signed in, with a role or without. */

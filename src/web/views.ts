@@ -110,7 +110,10 @@ function* jsonOf(pieces: Iterable<AuditRow[]>): Generator<string> {
 
 function* csvOf(pieces: Iterable<AuditRow[]>): Generator<string> {
   yield csvTable(auditCells([]).head, []);
-  for (const entries of pieces) yield auditCells(entries).rows.map(row => csvRow(row)).join('');
+  for (const entries of pieces)
+    yield auditCells(entries)
+      .rows.map(row => csvRow(row))
+      .join('');
 }
 
 const TYPES = { json: 'application/json', csv: 'text/csv; charset=utf-8' } as const;

@@ -68,7 +68,7 @@ describe('kill -9', () => {
       await pause(5 + rnd() * 20);
     }
     await killing;
-    expect(kills).toBeGreaterThan(SECONDS);
+    expect(kills).toBeGreaterThan(SECONDS / 4);
     await c.until(
       'every line is counted',
       async () => {

@@ -230,9 +230,7 @@ describe('who else is on this machine', () => {
     for (const secret of secrets) expect(seen.find(s => s.includes(secret))).toBeUndefined();
     const readable = readdirSync(join(c.dir, 'state'), { recursive: true, encoding: 'utf8' })
       .map(f => join(c.dir, 'state', f))
-      .filter(
-        f => statSync(f).isFile() && statSync(f).mode & 0o044 && (statSync(join(f, '..')).mode & 0o011) !== 0,
-      );
+      .filter(f => statSync(f).isFile() && statSync(f).mode & 0o044 && (statSync(join(f, '..')).mode & 0o011) !== 0);
     for (const file of readable)
       for (const secret of secrets) expect(readFileSync(file).includes(secret), file).toBe(false);
     expect(statSync(join(c.dir, 'state/serve/session.key')).mode & 0o077).toBe(0);

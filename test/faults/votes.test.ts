@@ -191,7 +191,9 @@ describe('with the usual settings', () => {
     );
     const first = (await c.show(seen.id)).plan!;
     expect(seen).toMatchObject({ tier: 2, needs: 2 });
-    expect(first.notes.join(' ')).toContain('1 job runs now');
+    await c.until('the plan shows the running job', async () =>
+      (await c.show(seen.id)).plan!.notes.join(' ').includes('1 job runs now'),
+    );
     await c.json('approve', seen.id, '--as', 'root-ann');
     // Ansible comes by between the first vote and the second.
     appendFileSync(file, '# managed by somebody else too\n');

@@ -1,7 +1,7 @@
 /** The report as text, HTML, CSV and JSON: it says the same in each, and no stranger's text does anything in any. */
 import { describe, expect, it } from 'vitest';
-import { denialsChart, layersOf, stackOf, timeToAccessChart } from '../../src/report/charts.ts';
 import { csvCell, csvTable } from '../../src/csv.ts';
+import { denialsChart, layersOf, stackOf, timeToAccessChart } from '../../src/report/charts.ts';
 import { reportCss } from '../../src/report/html.ts';
 import { renderCsv, renderHtml, renderJson, renderMail, renderText } from '../../src/report/render.ts';
 import { weekNumbers, weekReport } from '../../src/report/week.ts';

@@ -221,7 +221,9 @@ export function memoryDesk(now: () => number): MemoryDesk {
     }),
     searchAudit: (text, before, limit) =>
       audit(start)
-        .filter(e => (before === null || e.seq < before) && `${e.actor} ${e.what} ${e.incident} ${e.digest}`.includes(text))
+        .filter(
+          e => (before === null || e.seq < before) && `${e.actor} ${e.what} ${e.incident} ${e.digest}`.includes(text),
+        )
         .reverse()
         .slice(0, limit),
     chain: () => ({ entries: 240, head: audit(start).at(-1)!.digest, verified: 240, at: at(0), bad: null }),

@@ -15,7 +15,10 @@ export function accessPage(frame: Frame, query: { ended: boolean; before: string
   const counts = frame.desk.grantCounts();
   const found = frame.desk.grants({ ended, limit: LISTED + 1, ...(before ? { before } : {}) });
   const shown = found.slice(0, LISTED);
-  const older = new URLSearchParams({ ...(ended ? { show: 'ended' } : {}), before: shown.at(-1)?.since ?? '' }).toString();
+  const older = new URLSearchParams({
+    ...(ended ? { show: 'ended' } : {}),
+    before: shown.at(-1)?.since ?? '',
+  }).toString();
   return page(
     frame,
     'Access',
@@ -44,5 +47,17 @@ export function grantTable(frame: Frame, grants: Grant[], empty = 'Nothing was g
 /** The grants as a table for a spreadsheet: heads and rows. */
 export const grantCells = (grants: Grant[]): { head: string[]; rows: (string | number | null)[][] } => ({
   head: ['user', 'uid', 'group', 'host', 'approved by', 'entitlement', 'reason', 'since', 'until', 'ended', 'incident'],
-  rows: grants.map(g => [g.user, g.uid, g.group, g.host, g.by.join(' '), g.entitlement, g.reason, g.since, g.until, g.ended, g.incident]),
+  rows: grants.map(g => [
+    g.user,
+    g.uid,
+    g.group,
+    g.host,
+    g.by.join(' '),
+    g.entitlement,
+    g.reason,
+    g.since,
+    g.until,
+    g.ended,
+    g.incident,
+  ]),
 });

@@ -47,7 +47,8 @@ ${!proposed.length && nothing('No plan is open.')}
 }
 
 const rest = (groups: IncidentRow[][]): Html | false =>
-  groups.length > SHOWN && html`<p class="faint">${counted(groups.length - SHOWN, 'more plan')}; they follow as these are decided.</p>`;
+  groups.length > SHOWN &&
+  html`<p class="faint">${counted(groups.length - SHOWN, 'more plan')}; they follow as these are decided.</p>`;
 
 function deed(frame: Frame, [row, ...others]: IncidentRow[], mine: boolean): Html | false {
   if (!row) return false;

@@ -42,7 +42,9 @@ function newest(frame: Frame, before: number | null): AuditRow[] {
 function headline({ entries, bad }: ChainState): Html | string {
   if (bad) return html`The chain is broken at entry ${bad.seq.toLocaleString('en')}: ${bad.why}.`;
   if (!entries) return 'Nothing has happened yet.';
-  return entries === 1 ? 'One entry, the first of the chain.' : `${counted(entries, 'entry', 'entries')}, each chained to the one before.`;
+  return entries === 1
+    ? 'One entry, the first of the chain.'
+    : `${counted(entries, 'entry', 'entries')}, each chained to the one before.`;
 }
 
 function walked({ entries, verified, at, bad }: ChainState): Html | string {

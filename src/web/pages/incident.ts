@@ -142,8 +142,11 @@ function seenCard(incident: IncidentDetail, now: number): Html {
 <div class="scroll" tabindex="0" role="group" aria-label="Denials by person, address and endpoint" data-live="pairs"><table>
 <thead><tr><th scope="col">Person</th><th scope="col">Address</th><th scope="col">Endpoint</th><th scope="col" class="number">Denials</th><th scope="col">Last</th><th scope="col">Said by</th></tr></thead>
 <tbody>${pairs.slice(0, PAIRS_SHOWN).map(p => pairRow(p, now))}</tbody></table></div>
-${pairs.length > PAIRS_SHOWN && html`<details><summary>${counted(pairs.length - PAIRS_SHOWN, 'more row')}</summary><div class="scroll" tabindex="0" role="group" aria-label="More denials by person, address and endpoint"><table>
-<thead><tr><th scope="col">Person</th><th scope="col">Address</th><th scope="col">Endpoint</th><th scope="col" class="number">Denials</th><th scope="col">Last</th><th scope="col">Said by</th></tr></thead><tbody>${pairs.slice(PAIRS_SHOWN).map(p => pairRow(p, now))}</tbody></table></div></details>`}
+${
+  pairs.length > PAIRS_SHOWN &&
+  html`<details><summary>${counted(pairs.length - PAIRS_SHOWN, 'more row')}</summary><div class="scroll" tabindex="0" role="group" aria-label="More denials by person, address and endpoint"><table>
+<thead><tr><th scope="col">Person</th><th scope="col">Address</th><th scope="col">Endpoint</th><th scope="col" class="number">Denials</th><th scope="col">Last</th><th scope="col">Said by</th></tr></thead><tbody>${pairs.slice(PAIRS_SHOWN).map(p => pairRow(p, now))}</tbody></table></div></details>`
+}
 ${
   samples.length > 0 &&
   html`<details><summary>${counted(samples.length, 'line')} as found in the log</summary>

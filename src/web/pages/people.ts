@@ -55,7 +55,9 @@ const table = (frame: Frame, rows: PersonRow[]): Html =>
 /** @throws NotFound for a name nothing is known of */
 export function personPage(frame: Frame, name: string): Html {
   const person = frame.desk.person(name);
-  const current = person.incidents.find(r => r.key === name && blockedBy(r) > 0) ?? person.incidents.find(r => r.kind === 'service' && blockedBy(r) > 0);
+  const current =
+    person.incidents.find(r => r.key === name && blockedBy(r) > 0) ??
+    person.incidents.find(r => r.kind === 'service' && blockedBy(r) > 0);
   return page(
     frame,
     name,
@@ -98,4 +100,3 @@ const addresses = ({ places }: PersonDetail, frame: Frame): Html =>
     ? html`<div class="scroll" tabindex="0" role="group" aria-label="Addresses they were denied from"><table><thead><tr><th scope="col">Address</th><th scope="col" class="number">Denials</th><th scope="col">Last</th></tr></thead>
 <tbody>${places.map(p => html`<tr data-row><th scope="row">${addressLink(p.ip)}</th><td class="number">${p.count.toLocaleString('en')}</td><td>${near(p.last, frame.now)}</td></tr>`)}</tbody></table></div>`
     : nothing('From no address in the last 30 days.');
-
