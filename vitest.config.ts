@@ -8,6 +8,8 @@ const system = [
   'test/ldap/**/*.test.ts',
   'test/deploy/**/*.test.ts',
 ];
+/** Minutes each: every cause, every pair of causes, a directory. `npm run test:long`. */
+const long = ['test/e2e/{causes,pairs,ldap}.test.ts'];
 const slow = [...system, 'test/e2e/**', 'test/browser/**', 'test/faults/**', 'test/practice/**'];
 
 export default defineConfig({
@@ -18,7 +20,8 @@ export default defineConfig({
       { test: { name: 'system', include: system, testTimeout: 60_000, hookTimeout: 60_000 } },
       { test: { name: 'practice', include: ['test/practice/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false } },
       { test: { name: 'browser', include: ['test/browser/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 60_000, fileParallelism: false } },
-      { test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 300_000, hookTimeout: 120_000, fileParallelism: false } },
+      { test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], exclude: [...long, 'node_modules/**'], testTimeout: 300_000, hookTimeout: 120_000, fileParallelism: false } },
+      { test: { name: 'long', include: long, testTimeout: 600_000, hookTimeout: 120_000, fileParallelism: false } },
       { test: { name: 'faults', include: ['test/faults/**/*.test.ts'], testTimeout: 600_000, hookTimeout: 120_000, fileParallelism: false } },
     ],
   },

@@ -88,7 +88,7 @@ export function openStore(file: string): Store {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const network = NETWORK_FILE_SYSTEMS.get(Number(statfsSync(dirname(file)).type) >>> 0);
   if (network) throw new Refused(`${dirname(file)} is on ${network}: the state directory must be on a local disk`);
-  const db = new DatabaseSync(file);
+  const db = new DatabaseSync(file, { timeout: 5000 });
   db.exec(
     'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON;',
   );
@@ -100,7 +100,7 @@ export function openStore(file: string): Store {
 /** Opens it for reading beside a running `serve`, for the command line. @throws NotFound when there is none yet */
 export function openStoreToRead(file: string): Store {
   if (!existsSync(file)) throw new NotFound(`${file}: no database yet; has readmit serve been started?`);
-  const db = new DatabaseSync(file, { readOnly: true });
+  const db = new DatabaseSync(file, { readOnly: true, timeout: 10_000 });
   db.exec('PRAGMA busy_timeout = 5000');
   return new Store(db);
 }
