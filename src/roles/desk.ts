@@ -519,15 +519,13 @@ export class StoreDesk implements Desk {
     if (!row && !lines.length) throw new NotFound(`nothing is known of ${ip}`);
     const seen = row
       ? placesOf(this.#store, { ip }, from).map(p => ({ name: p.user, count: p.count, last: p.last }))
-      : lines
-          .slice(0, 1)
-          .flatMap(l =>
-            pairsOf(this.#store, l.id).map(p => ({
-              name: String(p.user),
-              count: Number(p.count),
-              last: Number(p.last),
-            })),
-          );
+      : lines.slice(0, 1).flatMap(l =>
+          pairsOf(this.#store, l.id).map(p => ({
+            name: String(p.user),
+            count: Number(p.count),
+            last: Number(p.last),
+          })),
+        );
     const accounts = accountsOf(
       this.#store,
       seen.map(p => p.name),
