@@ -8,7 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cluster } from './cluster.ts';
 
-const ROUNDS = Number(process.env.READMIT_CRASH_ROUNDS ?? 50);
+const ROUNDS = Number(process.env.READMIT_CRASH_ROUNDS ?? 20);
 const SEED = Number(process.env.READMIT_SEED ?? 20261122);
 const PARTS = { agent: 'main.ts agent', serve: 'main.ts serve', exec: 'main.ts exec', redis: 'redis-server' };
 
