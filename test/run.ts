@@ -9,7 +9,7 @@ const CHECKS: [string, string[]][] = [
   ['types', ['node_modules/.bin/tsc', '--noEmit']],
   ['lint', ['node_modules/.bin/biome', 'check', '--error-on-warnings', '.']],
 ];
-const PROJECTS = ['unit', 'system', 'practice', 'e2e', 'browser'];
+const PROJECTS = ['unit', 'system', 'practice', 'e2e'];
 
 let passed = 0;
 let failed = 0;
