@@ -242,7 +242,7 @@ describe('the real console', () => {
           const wide = (await page.evaluate('document.documentElement.scrollWidth - innerWidth')) as number;
           if (wide > 0) faults.push(`${name}: ${wide} pixels too wide`);
           if (name !== 'report')
-            faults.push(...strange((await page.locator('main').textContent) ?? ''()).map(s => `${name}: ${s}`));
+            faults.push(...strange((await page.locator('main').textContent()) ?? '').map(s => `${name}: ${s}`));
           if (axe && name in pages) faults.push(...(await unfit(page)).map(f => `${name}: ${f}`));
         }
         expect(faults).toEqual([]);
