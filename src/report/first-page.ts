@@ -114,7 +114,7 @@ function trend(report: WeekReport): Section {
     title: 'In numbers',
     say: previous ? [] : ['There is no period before to compare with.'],
     table: {
-      head: ['', report.week ? 'This week' : 'This period', ...(previous ? ['Before', 'Change'] : [])],
+      head: ['What', report.week ? 'This week' : 'This period', ...(previous ? ['Before', 'Change'] : [])],
       rows: [
         count('People refused', 'people'),
         count('Denials of people', 'peopleDenials'),

@@ -66,7 +66,7 @@ const look = (dress: Dress, ...names: Name[]): Markup =>
       : ` class="${names.map(n => `r-${n}`).join(' ')}"`,
   );
 
-function tableHtml({ head, rows, numbers = [] }: NonNullable<Section['table']>, dress: Dress): Markup {
+function tableHtml({ head, rows, numbers = [] }: NonNullable<Section['table']>, dress: Dress, title: string): Markup {
   // A phone's mail program can't scroll sideways, so there every cell may break.
   const cell = (i: number, name: 'th' | 'td', text = ''): Markup =>
     look(
@@ -75,7 +75,9 @@ function tableHtml({ head, rows, numbers = [] }: NonNullable<Section['table']>, 
       ...(numbers.includes(i) ? (['number'] as const) : []),
       ...(dress !== 'mail' && text.length < 24 ? (['whole'] as const) : []),
     );
-  return markup`<div${look(dress, 'scroll')}><table${look(dress, 'table')}>
+  // Where it scrolls, the keyboard must reach it.
+  const reached = dress === 'document' ? markup` tabindex="0" role="group" aria-label="${title}"` : null;
+  return markup`<div${look(dress, 'scroll')}${reached}><table${look(dress, 'table')}>
 <thead><tr>${head.map((h, i) => markup`<th scope="col"${cell(i, 'th')}>${h}</th>`)}</tr></thead>
 <tbody>${rows.map(row => markup`<tr>${row.map((c, i) => markup`<td${cell(i, 'td', c)}>${c}</td>`)}</tr>\n`)}</tbody>
 </table></div>`;
@@ -169,7 +171,7 @@ function chartHtml(section: Section, report: WeekReport, { dress, pictures }: Ht
 
 const sectionHtml = (section: Section, report: WeekReport, options: HtmlOptions): Markup => markup`
 <section><h2${look(options.dress, 'h2')}>${section.title}</h2>
-${section.say.map(s => markup`<p${look(options.dress, 'say')}>${s}</p>\n`)}${section.table ? (section.table.head.length > 9 ? cardsHtml : tableHtml)(section.table, options.dress) : null}${chartHtml(section, report, options)}</section>`;
+${section.say.map(s => markup`<p${look(options.dress, 'say')}>${s}</p>\n`)}${section.table ? (section.table.head.length > 9 ? cardsHtml(section.table, options.dress) : tableHtml(section.table, options.dress, section.title)) : null}${chartHtml(section, report, options)}</section>`;
 
 export function renderHtml(report: WeekReport, options: HtmlOptions): string {
   const { dress, pages = 'all', link } = options;

@@ -65,6 +65,9 @@ export function fold(store: Store): 'level' | 'behind' {
   return to < newest ? 'behind' : 'level';
 }
 
+/** The cause of an incident, or of the greater one that explains it. */
+const CAUSE = 'ifnull(i.cause, (SELECT g.cause FROM incident g WHERE g.id = i.inhibited_by))';
+
 /** Denials by hour and cause since `from`, epoch ms: of everything, of one person, or of one address. */
 export function denialsByHour(
   store: Store,
@@ -72,29 +75,33 @@ export function denialsByHour(
   of: { user?: string; ip?: string; before?: number } = {},
 ): { hour: number; cause: string | null; count: number }[] {
   if (of.ip !== undefined)
-    return store.all(
-      `SELECT hour, NULL AS cause, sum(count) AS count FROM (SELECT hour, user FROM place WHERE ip = ? AND hour >= ? ORDER BY hour DESC LIMIT ${MOST}) AS near
-       JOIN place USING (user, hour) WHERE place.ip = ? GROUP BY hour ORDER BY hour`,
-      of.ip,
-      from,
-      of.ip,
-    );
+    // Sorted here: SQLite 3.53 takes the order of the inner query for the outer one's, though it is the other way round.
+    return store
+      .all<{ hour: number; cause: string | null; count: number }>(
+        `SELECT hour, NULL AS cause, sum(count) AS count FROM
+           (SELECT hour, count FROM place WHERE ip = ? AND hour >= ? ORDER BY hour DESC LIMIT ${MOST}) GROUP BY hour`,
+        of.ip,
+        from,
+      )
+      .sort((a, b) => a.hour - b.hour);
   if (of.user !== undefined)
     return store.all(
-      `SELECT h.hour, i.cause, sum(h.count) AS count FROM hour h LEFT JOIN incident i ON i.id = h.incident
-       WHERE h.user = ? AND h.hour >= ? AND h.event = 'denied' GROUP BY h.hour, i.cause ORDER BY h.hour`,
+      `SELECT h.hour, ${CAUSE} AS cause, sum(h.count) AS count FROM hour h LEFT JOIN incident i ON i.id = h.incident
+       WHERE h.user = ? AND h.hour >= ? AND h.event = 'denied' GROUP BY h.hour, 2 ORDER BY h.hour`,
       of.user,
       from,
     );
   return store.all(
-    `SELECT h.hour, i.cause, sum(h.count) AS count FROM incident_hour h LEFT JOIN incident i ON i.id = h.incident
-     WHERE h.hour >= ? AND h.hour < ? AND h.event = 'denied' GROUP BY h.hour, i.cause ORDER BY h.hour`,
+    `SELECT h.hour, ${CAUSE} AS cause, sum(h.count) AS count FROM incident_hour h LEFT JOIN incident i ON i.id = h.incident
+     WHERE h.hour >= ? AND h.hour < ? AND h.event = 'denied' GROUP BY h.hour, 2 ORDER BY h.hour`,
     from,
     of.before ?? Number.MAX_SAFE_INTEGER,
   );
 }
 
-/** What counted into incidents by the hour since `from`: of these incidents, or of all. */
+const WANTED = '(SELECT value FROM json_each(?2))';
+
+/** What counted into incidents by the hour since `from`, and into those they explain: of these incidents, or of all. */
 export const hoursByIncident = (
   store: Store,
   from: number,
@@ -102,8 +109,11 @@ export const hoursByIncident = (
 ): { incident: string; hour: number; count: number }[] =>
   store
     .all<{ incident: number; hour: number; count: number }>(
-      `SELECT incident, hour, sum(count) AS count FROM incident_hour WHERE hour >= ?
-       AND incident ${ids ? 'IN (SELECT value FROM json_each(?))' : '> 0'} GROUP BY incident, hour`,
+      `SELECT incident, hour, sum(count) AS count FROM (
+         SELECT incident, hour, count FROM incident_hour WHERE hour >= ?1 AND ${ids ? `incident IN ${WANTED}` : 'incident > 0'}
+         UNION ALL SELECT i.inhibited_by, h.hour, h.count FROM incident i JOIN incident_hour h ON h.incident = i.id
+         WHERE i.inhibited_by ${ids ? `IN ${WANTED}` : 'IS NOT NULL'} AND h.hour >= ?1)
+       GROUP BY incident, hour`,
       from,
       ...(ids ? [JSON.stringify(ids.map(Number))] : []),
     )
@@ -113,6 +123,8 @@ export interface Cell {
   user: string;
   ip: string;
   count: number;
+  /** What the passwd database said of the name when it was seen last. */
+  account: string;
 }
 
 /** How many of each kind are looked at when the largest are wanted: with fewer than these nothing is left out. */
@@ -157,7 +169,8 @@ export function places(store: Store, from: number): Cell[] {
     );
   return store
     .all<Cell>(
-      `SELECT user, ip, sum(count) AS count FROM place WHERE user IN (SELECT value FROM json_each(?)) AND hour >= ?
+      `SELECT user, ip, sum(place.count) AS count, account FROM place JOIN person ON person.name = place.user
+       WHERE user IN (SELECT value FROM json_each(?)) AND hour >= ?
        GROUP BY user, ip ORDER BY count DESC, user, ip`,
       JSON.stringify([...names]),
       from - (from % HOUR),
@@ -294,10 +307,10 @@ export const placesOf = (
   store: Store,
   of: { user: string } | { ip: string },
   from: number,
-): (Cell & { last: number })[] => {
+): (Omit<Cell, 'account'> & { last: number })[] => {
   const [where, value] = 'user' in of ? ['user = ?', of.user] : ['ip = ?', of.ip];
   return store
-    .all<Cell & { last: number }>(
+    .all<Omit<Cell, 'account'> & { last: number }>(
       `SELECT user, ip, sum(count) AS count, max(last) AS last FROM
          (SELECT user, ip, hour, count, last FROM place WHERE ${where} AND hour >= ? ORDER BY hour DESC LIMIT ${MOST})
        GROUP BY user, ip ORDER BY count DESC, user, ip LIMIT 200`,

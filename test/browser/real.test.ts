@@ -45,20 +45,20 @@ afterAll(async () => {
   await c?.end();
 });
 
-async function listened(context: BrowserContext): Promise<Page> {
+async function listened(context: BrowserContext, heard = said): Promise<Page> {
   const page = await context.newPage();
   page.on('console', m => {
-    if (['error', 'warning'].includes(m.type()) && !/status of 401/.test(m.text()))
-      said.push(`${page.url()}: ${m.text()}`);
+    if (['error', 'warning'].includes(m.type()) && !/status of 4\d\d/.test(m.text()))
+      heard.push(`${page.url()}: ${m.text()}`);
   });
-  page.on('pageerror', e => said.push(`${page.url()}: ${e.message}`));
+  page.on('pageerror', e => heard.push(`${page.url()}: ${e.message}`));
   return page;
 }
 
 const linkFor = async (name: string): Promise<string> => (await c.readmit('sign-in', '--as', name)).out.trim();
 
-async function signedIn(name: string): Promise<Page> {
-  const page = await listened(await browser.newContext());
+async function signedIn(name: string, heard = said): Promise<Page> {
+  const page = await listened(await browser.newContext(), heard);
   await page.goto(await linkFor(name));
   await page.getByRole('button', { name: `Sign in as ${name}` }).click();
   return page;
@@ -134,6 +134,12 @@ describe('the real console', () => {
     await ann.getByRole('button', { name: 'Hand over' }).click();
     await ann.getByText('root-ben has taken it over').first().waitFor();
     await ann.locator('[data-state="escalated"]').waitFor();
+    // Readmit looks again, finds the same cause, and offers nothing: it is root-ben's now.
+    const looked = async () => (await c.show(bob)).diagnosis!.evidence[0]!.at;
+    const then = await looked();
+    await c.until('it was looked at again', async () => (await looked()) > then);
+    expect((await c.show(bob)).state).toBe('escalated');
+    await ann.reload();
     await ann.getByText('Give back to Readmit').click();
     await ann.getByRole('button', { name: 'Give back' }).click();
     await c.incidentOf('offered again', i => i.id === bob && i.state === 'proposed');
@@ -188,7 +194,6 @@ describe('the real console', () => {
   });
 
   describe('is worth looking at on every page, whatever happened', () => {
-    let ben: Page;
     const pages: Record<string, string> = {
       now: '/',
       approvals: '/approvals',
@@ -225,13 +230,13 @@ describe('the real console', () => {
       pages.probing = `/incidents/${probing.id}`;
       pages.advised = `/incidents/${carol.id}`;
       alike.undone = '/incidents/1';
-      ben = await signedIn('root-ben');
     });
 
-    it.each(LOOKS)(
+    it.concurrent.each(LOOKS)(
       '$theme, $size: no fault, no sideways scroll, nothing on the console',
       async ({ theme, size, viewport, axe }) => {
-        const page = size === 'desk' ? ann : ben;
+        const heard: string[] = [];
+        const page = await signedIn('root-ben', heard);
         const faults: string[] = [];
         await page.setViewportSize(viewport);
         await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
@@ -241,16 +246,25 @@ describe('the real console', () => {
           await page.screenshot({ path: join(PICTURES, `${name}-${size}-${theme}.png`), fullPage: true });
           const wide = (await page.evaluate('document.documentElement.scrollWidth - innerWidth')) as number;
           if (wide > 0) faults.push(`${name}: ${wide} pixels too wide`);
-          if (name !== 'report')
-            faults.push(...strange((await page.locator('main').textContent()) ?? '').map(s => `${name}: ${s}`));
-          if (axe && name in pages) faults.push(...(await unfit(page)).map(f => `${name}: ${f}`));
+          if (name !== 'report') faults.push(...strange(await wordsOf(page)).map(s => `${name}: ${s}`));
+          if (!axe || !(name in pages)) continue;
+          // What the examiner itself puts into a page is not the page's doing.
+          const before = heard.length;
+          faults.push(...(await unfit(page)).map(f => `${name}: ${f}`));
+          heard.length = before;
         }
-        expect(faults).toEqual([]);
-        expect(said).toEqual([]);
+        expect([...faults, ...heard, ...said]).toEqual([]);
+        await page.context().close();
       },
     );
   });
 });
+
+/** What Readmit says on this page; lines of the log stand as they were written. */
+const wordsOf = (page: Page): Promise<string> =>
+  page.evaluate(
+    `(() => { const copy = document.querySelector('main').cloneNode(true); for (const line of copy.querySelectorAll('pre, time')) line.remove(); return copy.textContent; })()`,
+  ) as Promise<string>;
 
 /** What no reader should meet: a value that was not there, a time for machines, two full stops. */
 function strange(text: string): string[] {

@@ -25,7 +25,7 @@ import {
   valueWords,
   whole,
 } from './marks.ts';
-import { planCard } from './plan.ts';
+import { isDone, planCard } from './plan.ts';
 
 /** What a form just did or why it was refused; stands on top of the page. */
 export interface Notice {
@@ -120,14 +120,14 @@ function sureness(confidence: number, unknown: number): string {
   return unknown && confidence < 1 ? `${share}; ${counted(unknown, 'question')} stayed open.` : `${share}.`;
 }
 
-function adviceCard({ diagnosis, plan }: IncidentDetail): Html | false {
+function adviceCard({ diagnosis, plan, state }: IncidentDetail): Html | false {
   const advice = diagnosis?.advice;
   if (!advice) return false;
   const title =
     advice.to === 'administrator'
       ? 'What an administrator has to do'
       : plan
-        ? `What ${diagnosis.user} is told when it is done`
+        ? `What ${diagnosis.user} ${isDone(state) ? 'was' : 'is'} told when it ${isDone(state) ? 'was' : 'is'} done`
         : `What ${diagnosis.user} has to do`;
   return html`<section class="card" aria-labelledby="advice"><h2 id="advice">${title}</h2>
 <p>${sentence(advice.text)}</p>

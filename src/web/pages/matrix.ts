@@ -6,7 +6,7 @@ import type { Desk } from '../../desk.ts';
 import { counted, type Html, html } from '../html.ts';
 import { listed, nothing } from './marks.ts';
 
-export type Cell = { user: string; ip: string; count: number };
+export type Cell = ReturnType<Desk['matrix']>[number];
 const ROWS = 14;
 const COLUMNS = 12;
 
@@ -20,19 +20,19 @@ function largest(cells: Cell[], key: 'user' | 'ip', n: number): string[] {
     .map(([k]) => k);
 }
 
+/** Rows kept for names that are no person's, where there are as many. */
+const NAMES = 5;
+
 /**
- * The largest, and some names of the address with the most: what it tried is many names once, and would drown among
- * those who tried often.
+ * People first, the largest of them; then some of the names nobody has: a scanner is a column of them, and would else
+ * crowd out everybody it has nothing to do with.
  */
 function rowsOf(cells: Cell[]): string[] {
-  const names = new Map<string, Set<string>>();
-  for (const { user, ip } of cells) names.set(ip, (names.get(ip) ?? new Set()).add(user));
-  const [most] = [...names.values()].sort((a, b) => b.size - a.size);
+  const strangers = new Set(cells.filter(c => c.account !== undefined && c.account !== 'user').map(c => c.user));
   const all = largest(cells, 'user', cells.length);
-  if (!most || most.size < 6) return all.slice(0, ROWS);
-  const kept = all.slice(0, ROWS - 5);
-  const tried = all.filter(user => most.has(user) && !kept.includes(user)).slice(0, 5);
-  return [...kept, ...tried, ...all.filter(user => !kept.includes(user) && !tried.includes(user))].slice(0, ROWS);
+  const names = all.filter(user => strangers.has(user));
+  const people = all.filter(user => !strangers.has(user)).slice(0, ROWS - Math.min(NAMES, names.length));
+  return [...people, ...names.slice(0, ROWS - people.length)];
 }
 
 /** Five sizes, each four times the one before: 1, 2–4, 5–16, 17–64, more. */

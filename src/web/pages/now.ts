@@ -63,8 +63,9 @@ export function nowPage(frame: Frame, range: Range): Html {
     .incidents({ all: false })
     .filter(r => !isEnded(r.state))
     .sort(byBlocked);
-  const shown = rows.filter(r => !r.marks.length);
-  const aside = rows.filter(r => r.marks.length > 0);
+  // What is held still keeps people from working; only what is muted or counted elsewhere stands aside.
+  const aside = rows.filter(r => r.marks.some(m => m !== 'held'));
+  const shown = rows.filter(r => !aside.includes(r));
   const from = startOf(range, frame.now);
   const words = headline(rows, frame.desk.blocked(), frame.person, frame.config);
   return page(
@@ -77,7 +78,7 @@ export function nowPage(frame: Frame, range: Range): Html {
 <div class="pair">
 <section aria-labelledby="open-now"><h2 id="open-now">Open now</h2>
 <div data-live="open">${incidentList(shown, frame.now)}
-${aside.length > 0 && html`<details class="aside"><summary>${counted(aside.length, 'more')} silenced, held or explained by one above</summary>${incidentList(aside, frame.now)}</details>`}</div></section>
+${aside.length > 0 && html`<details class="aside"><summary>${aside.length} more silenced or explained by a greater one</summary>${incidentList(aside, frame.now)}</details>`}</div></section>
 <section class="card" aria-labelledby="who-where"><h2 id="who-where">Who, from where</h2><p class="faint">Last ${RANGES[range].words}. Larger dots are more denials.</p>
 <div data-live="matrix">${matrix(frame.desk.matrix(from), frame.desk.seen(from))}</div></section>
 </div>`,

@@ -12,10 +12,12 @@ const OFFERED: readonly State[] = ['proposed'];
 const UNDER_WAY: readonly State[] = ['approved', 'running'];
 const DONE: readonly State[] = ['verifying', 'propagating', 'resolved', 'not-effective', 'undone'];
 
+export const isDone = (state: State): boolean => DONE.includes(state);
+
 function titleOf(state: State): string {
   if (OFFERED.includes(state)) return 'What will be done';
   if (UNDER_WAY.includes(state)) return 'What is being done';
-  return DONE.includes(state) ? 'What was done' : 'What was proposed';
+  return isDone(state) ? 'What was done' : 'What was proposed';
 }
 
 export function planCard({ plan, id, state }: IncidentDetail): Html | false {

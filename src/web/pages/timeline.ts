@@ -67,13 +67,13 @@ export function timeline(points: Point[], range: Range, now: number): Html {
   const ticks = [0, 0.25, 0.5, 0.75].map(part => bars[Math.floor(bars.length * part)]!.at);
   const form = range === '24h' ? 'hour' : 'day';
   return html`<figure class="timeline">
-<div class="plot"><span class="most" aria-hidden="true">${most}</span>
+<div class="plot"><span class="most" aria-hidden="true">${most.toLocaleString('en')}</span>
 <svg viewBox="0 0 100 100" preserveAspectRatio="none" role="img" aria-label="${`${counted(total, 'denial')} in the last ${RANGES[range].words}, at most ${most} in one bar; the numbers are in the table below`}">${ownMarkup(`<path class="rule" d="M0 4H100M0 52H100"/>${rects.join('')}`)}</svg></div>
 <div class="ticks" aria-hidden="true">${ticks.map(at => moment(at, form))}<span>now</span></div>
-<figcaption><ul class="legend">${causes.map(([cause, n], i) => html`<li><span class="swatch shade-${i}"></span>${causeWords(cause)} <span class="faint">${n}</span></li>`)}</ul></figcaption>
+<figcaption><ul class="legend">${causes.map(([cause, n], i) => html`<li><span class="swatch shade-${i}"></span>${causeWords(cause)} <span class="faint">${n.toLocaleString('en')}</span></li>`)}</ul></figcaption>
 <details><summary>The same as a table</summary><div class="scroll" tabindex="0" role="group" aria-label="Denials over time as a table"><table>
 <thead><tr><th scope="col">From</th>${causes.map(([cause]) => html`<th scope="col" class="number">${causeWords(cause)}</th>`)}</tr></thead>
-<tbody>${bars.map((bar, i) => sums[i]! > 0 && html`<tr><th scope="row">${moment(bar.at)}</th>${bar.counts.map(n => html`<td class="number">${n || '–'}</td>`)}</tr>`)}</tbody>
+<tbody>${bars.map((bar, i) => sums[i]! > 0 && html`<tr><th scope="row">${moment(bar.at)}</th>${bar.counts.map(n => html`<td class="number">${n ? n.toLocaleString('en') : '–'}</td>`)}</tr>`)}</tbody>
 </table></div></details>
 </figure>`;
 }

@@ -1,0 +1,248 @@
+/** What the pages read: sums that agree with the event store however they were made, and lists that go on where they stopped. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Tally } from '../../src/incident.ts';
+import { readingOnly, StoreDesk } from '../../src/roles/desk.ts';
+import { blockedPeople, move, openIncident } from '../../src/store/incidents.ts';
+import { CHAIN_START, record, verifyJournal, walkChain } from '../../src/store/journal.ts';
+import { countInto, countTally } from '../../src/store/observations.ts';
+import { openStore, type Store } from '../../src/store/open.ts';
+import {
+  addressRows,
+  denialsByHour,
+  fold,
+  personRows,
+  places,
+  placesOf,
+  seenSince,
+  sumsOf,
+} from '../../src/store/seen.ts';
+import { fillStore } from '../bench/fill-store.ts';
+
+const HOUR = 3_600_000;
+const NOON = Date.parse('2026-11-23T12:00:00Z');
+let dir: string;
+let store: Store;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'readmit-seen-'));
+  store = openStore(join(dir, 'readmit.db'));
+});
+afterEach(() => {
+  store.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const told = (more: Partial<Tally> & { fresh?: number }, incident: string | null = null): void => {
+  const { fresh, ...rest } = more;
+  const tally: Tally = {
+    event: 'denied',
+    user: 'alice',
+    ip: '10.0.0.1',
+    endpoint: '/submit',
+    account: 'user',
+    count: 1,
+    first: NOON,
+    last: NOON,
+    approximate: false,
+    selfReported: false,
+    sample: '',
+    offset: 0,
+    ...rest,
+  };
+  countTally(store, 'head', 'src', tally, fresh ?? tally.count, incident);
+  if (incident) countInto(store, NOON, incident, '/log', tally, fresh ?? tally.count);
+};
+const folded = (): void => {
+  while (fold(store) === 'behind');
+};
+const desk = (): StoreDesk => new StoreDesk(store, () => NOON, { ...readingOnly(() => 0), fold: folded }, '1');
+
+describe('the sums', () => {
+  it('count each denial once, and its address though the client told of it first', () => {
+    told({ ip: null, selfReported: true });
+    told({ fresh: 0 });
+    told({ user: 'bob', count: 3, last: NOON - 2 * HOUR, first: NOON - 2 * HOUR });
+    folded();
+    expect(personRows(store, { account: 'user', limit: 9 }).map(p => [p.name, p.count])).toEqual([
+      ['alice', 1],
+      ['bob', 3],
+    ]);
+    expect(places(store, NOON - 3 * HOUR).map(c => [c.user, c.ip, c.count])).toEqual([
+      ['bob', '10.0.0.1', 3],
+      ['alice', '10.0.0.1', 1],
+    ]);
+    expect(places(store, NOON - HOUR).map(c => c.user)).toEqual(['alice']);
+    expect(denialsByHour(store, NOON - 3 * HOUR).reduce((n, p) => n + p.count, 0)).toBe(4);
+    expect(denialsByHour(store, NOON - 3 * HOUR, { ip: '10.0.0.1' }).map(p => Number(p.count))).toEqual([3, 1]);
+  });
+
+  it('are the same whether they are made at once or bit by bit', () => {
+    for (let n = 0; n < 50; n++) {
+      told({ user: `u${n % 7}`, ip: `10.0.0.${n % 5}`, last: NOON + n * 60_000 });
+      if (n % 3 === 0) fold(store);
+    }
+    folded();
+    fold(store);
+    const direct = store.all<{ user: string; n: number }>(
+      "SELECT user, sum(fresh) AS n FROM observation WHERE event = 'denied' GROUP BY user ORDER BY user",
+    );
+    const sums = store.all<{ user: string; n: number }>('SELECT name AS user, count AS n FROM person ORDER BY name');
+    expect(sums).toEqual(direct);
+    expect(Number(store.get<{ n: number }>('SELECT sum(count) AS n FROM place')!.n)).toBe(50);
+  });
+
+  it('tell people from names nobody has', () => {
+    told({});
+    told({ user: 'oracle', account: 'unknown' });
+    told({ user: 'daemon', account: 'system' });
+    folded();
+    expect(seenSince(store, NOON - HOUR)).toEqual({ people: 1, names: 2, addresses: 1 });
+    expect(
+      personRows(store, { account: 'other', limit: 9 })
+        .map(p => p.name)
+        .sort(),
+    ).toEqual(['daemon', 'oracle']);
+  });
+
+  it('of a large store agree with its event store', () => {
+    fillStore(store, { incidents: 120, denials: 4000, users: 300 }, NOON);
+    const count = (sql: string): number => Number(store.get<{ n: number }>(sql)!.n);
+    expect(count('SELECT sum(count) AS n FROM person')).toBe(4000);
+    expect(count('SELECT sum(count) AS n FROM place')).toBe(4000);
+    expect(count('SELECT sum(count) AS n FROM incident_hour')).toBe(4000);
+    expect(count('SELECT sum(count) AS n FROM line_hour')).toBe(4000);
+    expect(verifyJournal(store)).toMatchObject({ ok: true });
+  });
+});
+
+describe('the lists', () => {
+  it('go on where they stopped, also among those denied in the same moment', () => {
+    for (let n = 0; n < 25; n++)
+      told({ user: `u${String(n).padStart(2, '0')}`, ip: `10.0.0.${n}`, last: NOON - (n % 3) * 1000 });
+    folded();
+    const d = desk();
+    const read: string[] = [];
+    for (let after: string | null = null; ; ) {
+      const page = d.people({ account: 'user', after, limit: 4 });
+      read.push(...page.rows.map(r => r.name));
+      if (!page.next) break;
+      after = page.next;
+    }
+    expect(read).toHaveLength(25);
+    expect(new Set(read).size).toBe(25);
+    const addresses: string[] = [];
+    for (let after: string | null = null; ; ) {
+      const page = d.addresses({ after, limit: 7 });
+      addresses.push(...page.rows.map(r => r.ip));
+      if (!page.next) break;
+      after = page.next;
+    }
+    expect(new Set(addresses).size).toBe(25);
+    expect(d.people({ account: 'user', q: 'u0', limit: 50 }).rows).toHaveLength(10);
+    expect(d.people({ account: 'user', q: '%', limit: 50 }).rows).toEqual([]);
+    expect(d.people({ account: 'user', after: 'nonsense', limit: 50 }).rows).toHaveLength(25);
+  });
+
+  it('count who was refused from an address, and from where a person was', () => {
+    told({});
+    told({ user: 'bob', count: 2 });
+    told({ ip: '10.0.0.2', last: NOON - HOUR });
+    folded();
+    expect(addressRows(store, NOON - 2 * HOUR, { limit: 9 }).map(a => [a.ip, a.names, a.count])).toEqual([
+      ['10.0.0.1', 2, 3],
+      ['10.0.0.2', 1, 1],
+    ]);
+    expect(placesOf(store, { ip: '10.0.0.1' }, NOON - 2 * HOUR).map(p => [p.user, p.count])).toEqual([
+      ['bob', 2],
+      ['alice', 1],
+    ]);
+    expect(sumsOf(store, ['alice', 'bob'], NOON - 2 * HOUR).get('alice')).toEqual({ count: 2, addresses: 2 });
+  });
+});
+
+describe('who can’t work', () => {
+  const opened = (kind: 'user' | 'service', key: string): string =>
+    openIncident(store, NOON, { kind, key, host: 'head', event: 'denied', because: 'test', held: false }).id;
+
+  it('counts each person once, however many incidents they are in', () => {
+    const own = opened('user', 'alice');
+    const service = opened('service', 'claw-scheduler');
+    told({}, own);
+    told({}, service);
+    told({ user: 'bob' }, service);
+    told({ user: 'oracle', account: 'unknown' }, service);
+    expect(blockedPeople(store)).toEqual({ people: 2, helped: 0 });
+    move(store, NOON, own, 'open', 'resolved', { actor: 'readmit', what: 'test' });
+    move(store, NOON, service, 'open', 'proposed', { actor: 'readmit', what: 'test' });
+    expect(blockedPeople(store)).toEqual({ people: 2, helped: 2 });
+  });
+});
+
+describe('handing over', () => {
+  const person = { name: 'root-ann', uid: 1, roles: ['administrator'], since: NOON };
+
+  it('goes through the one door, names who takes it, and can be given back', () => {
+    const { id } = openIncident(store, NOON, {
+      kind: 'user',
+      key: 'alice',
+      host: 'head',
+      event: 'denied',
+      because: 'test',
+      held: false,
+    });
+    const d = desk();
+    expect(d.handOver(person, id, 'root-ben', 'knows her')).toMatchObject({ state: 'escalated', takenBy: 'root-ben' });
+    expect(d.show(id).next).toContain('root-ben has taken it over');
+    expect(d.show(id).history.at(-1)).toMatchObject({ who: 'root-ann', what: 'handed over to root-ben: knows her' });
+    expect(d.handOver(person, id, null, '')).toMatchObject({ takenBy: null });
+    expect(() => d.handOver(person, id, null, '')).toThrow(/nobody/);
+    expect(() => d.handOver(person, id, '  ', '')).toThrow(/who/);
+  });
+
+  it('is refused from the middle of a run', () => {
+    const { id } = openIncident(store, NOON, {
+      kind: 'user',
+      key: 'alice',
+      host: 'head',
+      event: 'denied',
+      because: 'test',
+      held: false,
+    });
+    move(store, NOON, id, 'open', 'proposed', { actor: 'readmit', what: 'test' });
+    move(store, NOON, id, 'proposed', 'approved', { actor: 'readmit', what: 'test' });
+    expect(() => desk().handOver(person, id, 'root-ben', 'x')).toThrow(/approved can't be handed over/);
+  });
+});
+
+describe('the chain on the page', () => {
+  it('is walked in pieces, and a changed entry is named', () => {
+    for (let n = 0; n < 30; n++) store.tx(() => record(store, NOON + n, { actor: 'readmit', what: `entry ${n}` }));
+    const first = walkChain(store, CHAIN_START, 10);
+    expect(first).toMatchObject({ ok: true, entries: 10 });
+    expect(first.ok && walkChain(store, first, 100)).toMatchObject({ ok: true, entries: 30 });
+    expect(desk().chain()).toMatchObject({ entries: 30, verified: 30, bad: null });
+    store.run("UPDATE journal SET what = 'something else' WHERE seq = 17");
+    expect(desk().chain()).toMatchObject({ bad: { seq: 17 } });
+    expect(
+      desk()
+        .searchAudit('entry 2', null, 50)
+        .map(e => e.what),
+    ).toEqual([
+      'entry 29',
+      'entry 28',
+      'entry 27',
+      'entry 26',
+      'entry 25',
+      'entry 24',
+      'entry 23',
+      'entry 22',
+      'entry 21',
+      'entry 20',
+      'entry 2',
+    ]);
+    expect(desk().searchAudit('100%', null, 50)).toEqual([]);
+  });
+});
