@@ -1,10 +1,13 @@
-/** `readmit rules check|explain`: the packs that the configuration loads, or those that are named. */
+/** `readmit rules check|explain|schema`: the packs that the configuration loads, or those that are named. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '../config.ts';
-import { checkCauses, loadCauses } from '../diagnose/causes.ts';
+import { causeSchema, checkCauses, loadCauses } from '../diagnose/causes.ts';
 import { packDirs } from '../diagnose/effects.ts';
 import { Usage } from '../incident.ts';
 import { rulesCheck, rulesExplain } from '../roles/rules.ts';
+import { packSchemas } from '../rules/pack.ts';
+import { printJson } from './inbox.ts';
 
 interface Options {
   config?: string;
@@ -31,8 +34,27 @@ function causeFaults(dir: string): { file: string; line: number; pattern: string
   }));
 }
 
-export const check = (dirs: string[], o: Options): Promise<number> =>
-  rulesCheck(dirs.length ? dirs : dirsOf(o), { json: Boolean(o.json), checkCauses: causeFaults });
+export async function check(named: string[], o: Options): Promise<number> {
+  const dirs = named.length ? named : dirsOf(o);
+  const code = await rulesCheck(dirs, { json: Boolean(o.json), checkCauses: causeFaults });
+  // A site may have causes of its own and no patterns; then its directory is no pack, and is checked here.
+  const own = dirs.filter(dir => !existsSync(join(dir, 'logs.yaml')) && existsSync(join(dir, 'causes')));
+  const faults = own.flatMap(causeFaults);
+  for (const { problem } of faults) process.stderr.write(`${problem}\n`);
+  return faults.length ? Math.max(code, 1) : code;
+}
 
 export const explain = (line: string, o: Options): Promise<number> =>
   rulesExplain(line, { json: Boolean(o.json), packDirs: dirsOf(o) });
+
+/** JSON Schema of one kind of rule file, for an editor that checks while one writes. */
+export async function schema(kind: string): Promise<void> {
+  const schemas: Record<string, () => unknown> = {
+    cause: causeSchema,
+    logs: () => packSchemas().logs,
+    detect: () => packSchemas().detect,
+  };
+  const made = Object.hasOwn(schemas, kind) ? schemas[kind] : undefined;
+  if (!made) throw new Usage(`rules schema ${kind}: ${Object.keys(schemas).join(', ')}`);
+  printJson(made());
+}

@@ -92,6 +92,23 @@ export function loadCauses(packDirs: readonly string[]): Cause[] {
   return [...causes.values()].sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1));
 }
 
+/** JSON Schema of a cause file, for editors: facts by name, so that one nobody answers is seen while it is typed. */
+export function causeSchema(): Record<string, unknown> {
+  const schema = z.toJSONSchema(CauseSpec, { io: 'input', unrepresentable: 'any' }) as Record<string, unknown>;
+  const facts = { enum: [...FACTS].sort() };
+  const named = (node: unknown): void => {
+    if (node === null || typeof node !== 'object') return;
+    // A record of conditions or of examples has facts for its keys.
+    if ('propertyNames' in node && 'additionalProperties' in node && isOfFacts(node)) node.propertyNames = facts;
+    for (const inner of Object.values(node)) named(inner);
+  };
+  const { when, beside, refuses, examples } = schema.properties as Record<string, unknown>;
+  named([when, beside, refuses, examples]);
+  return schema;
+}
+
+const isOfFacts = (node: object): node is { propertyNames: unknown } => 'propertyNames' in node;
+
 /** The same, from what was kept of the same files the last time. @throws Usage as `loadCauses` */
 export const knownCauses = (packDirs: readonly string[]): Cause[] =>
   kept(['causes', FORMAT, [...FACTS].join()], packDirs.flatMap(causeFiles), () => loadCauses(packDirs));

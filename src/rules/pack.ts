@@ -38,6 +38,12 @@ const LogsSpec = z.strictObject({ pack: name, patterns: z.array(PatternSpec).min
 
 const DetectSpec = z.strictObject({ pack: name, events: z.partialRecord(z.enum(EVENTS), z.enum(MEANINGS)) });
 
+/** JSON Schemas of `logs.yaml` and `detect.yaml`, for editors. */
+export const packSchemas = (): Record<'logs' | 'detect', unknown> => ({
+  logs: z.toJSONSchema(LogsSpec, { io: 'input', unrepresentable: 'any' }),
+  detect: z.toJSONSchema(DetectSpec, { io: 'input', unrepresentable: 'any' }),
+});
+
 /** A pattern as it is written, and where. */
 export type RuleSpec = z.infer<typeof PatternSpec> & { file: string; at: number; pack: string };
 

@@ -368,6 +368,31 @@ END`,
     expect((await lab.ask('alice')).get('entitlement.listed')!.known).toBe(false);
   });
 
+  it('what SELinux complained of counts while it has the label it had then', async () => {
+    const record = (label: string): string =>
+      `type=AVC msg=audit(${(Date.now() / 1000 - 5).toFixed(3)}:1): avc:  denied  { connectto } for  pid=1 comm="claw-scheduler" path="/var/lib/sss/pipes/nss" tcontext=${label} permissive=0`;
+    lab.command('ausearch', `echo '${record('system_u:object_r:default_t:s0')}'`);
+    for (const [label, count] of [
+      ['system_u:object_r:default_t:s0', 1],
+      ['system_u:object_r:sssd_var_lib_t:s0', 0],
+      ['?', 1],
+    ] as const) {
+      lab.command('stat', `echo '${label}'`);
+      expect((await lab.ask(null)).get('selinux.denials')!.value).toBe(count);
+    }
+  });
+
+  it('a hint counts for the request it stands above, not for one before it', async () => {
+    const parse = makeParser(loadPacks([builtInPack('openclaw')]).flatMap(p => p.rules));
+    const time = new Date(Date.now() - 5000).toISOString().replace(/\.\d+/, '');
+    const away = `[ERROR] ${time}: scheduler-unavailable: cannot reach http://h:1 (ECONNREFUSED)\n`;
+    const hint = `[WARNING] ${time}: using proxy http://p:3128 (HTTP_PROXY)\n`;
+    lab.put('home/alice/.claw/clw.log', `${hint}[ERROR] ${time}: HTTP 502 from scheduler: no JSON\n${away}`);
+    expect((await lab.ask('alice', { parse })).get('client.proxy')!.value).toBe(false);
+    lab.put('home/alice/.claw/clw.log', `${hint}${away}`);
+    expect((await lab.ask('alice', { parse })).get('client.proxy')!.value).toBe(true);
+  });
+
   it('the client’s last word is what counts, with what it wrote beside it', async () => {
     const parse = makeParser(loadPacks([builtInPack('openclaw')]).flatMap(p => p.rules));
     const time = new Date(Date.now() - 5000).toISOString().replace(/\.\d+/, '');
@@ -385,6 +410,17 @@ END`,
       'client.event': 'denied',
       'container.root': true,
     });
+  });
+
+  it('the executor is asked about nobody who has no account', async () => {
+    const asked: string[] = [];
+    const ask = async ({ user }: { user: string }) => {
+      asked.push(user);
+      return { entry: 'there', password: 'locked', account: 'valid', source: '/etc/shadow' } as const;
+    };
+    expect((await lab.ask('nobody-has-it', { ask })).get('account.expired')!.known).toBe(false);
+    await lab.ask('alice', { ask });
+    expect(asked).toEqual(['alice']);
   });
 
   it('the executor is asked for what needs rights; without one it is unknown', async () => {
