@@ -244,7 +244,7 @@ export interface Desk {
   /** Denials per hour and cause since `from` (epoch ms), for the time line. */
   timeline(from: number): Timeline;
   /** Denials per user and address since `from`. */
-  matrix(from: number): { user: string; ip: string; count: number }[];
+  matrix(from: number): { user: string; ip: string; count: number; account?: string }[];
   /** How many were denied since `from`: people with an account, other names, addresses. */
   seen(from: number): { people: number; names: number; addresses: number };
   /** The last denied first; `q` takes names that begin so, `after` is a `next`. */

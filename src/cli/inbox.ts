@@ -186,6 +186,24 @@ export async function exportedPlan(id: string, o: Options & { format?: 'shell' |
   print(exportPlan(i.plan, 'shell', config.directory.ldap));
 }
 
+/** Asks for the same plan with an end: a new one, to be voted on anew. */
+export async function planUntil(id: string, o: Options & { until: string }): Promise<void> {
+  const config = loadConfig(o.config);
+  const until = o.until === 'never' ? null : new Date(endOf(o.until)).toISOString();
+  const shown = await askServe<IncidentDetail>(controlSocket(config), 'ends', { id, until, ...operator(config, o) });
+  if (o.json) printJson(shown.plan);
+  else
+    print(`${shown.plan!.summary}${until ? `, until ${until}` : ''}: a new plan (${shown.plan!.digest.slice(0, 16)}).`);
+}
+
+/** `7d` from now, a day (when it begins, UTC) or a time. */
+function endOf(text: string): number {
+  if (/^\d+[smhdw]$/.test(text)) return Date.now() + durationMs(text);
+  const at = /^\d{4}-\d{2}-\d{2}(T|$)/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(at)) throw new Usage(`--until ${text}: 7d, 2026-12-01, 2026-12-01T18:00Z or never`);
+  return at;
+}
+
 export async function maintenance(what: string, o: Options): Promise<void> {
   const config = loadConfig(o.config);
   if (!['start', 'stop', 'status'].includes(what)) throw new Usage(`maintenance ${what}: start, stop or status`);

@@ -116,8 +116,15 @@ function inboxCommands(add: Add, does: Does, { json, as, reason }: Record<'json'
   add('plan', 'the plan of an incident, to run or file elsewhere')
     .argument('<id>')
     .addOption(new Option('--format <format>', 'how to write it').choices(['shell', 'ldif', 'ansible']))
+    .option('--until <when>', 'before any vote: when the access is to end, e.g. 7d, 2026-12-01, or never')
+    .addOption(as)
     .addOption(json)
-    .action(does(async (id, o) => (await import('./inbox.ts')).exportedPlan(id, o)));
+    .action(
+      does(async (id, o) => {
+        const { exportedPlan, planUntil } = await import('./inbox.ts');
+        await (o.until === undefined ? exportedPlan(id, o) : planUntil(id, o));
+      }),
+    );
   add('maintenance', 'start | stop | status: hold incidents, widen nothing')
     .argument('<what>', 'start, stop or status')
     .addOption(as)
@@ -194,6 +201,11 @@ function rulesCommands(program: Command, does: Does, json: Option, config: Optio
     .addOption(json)
     .addOption(config)
     .action(does(async (line, o) => (await import('./rules.ts')).explain(line, o)));
+  rules
+    .command('schema')
+    .description('JSON Schema of rule files, for editors')
+    .argument('<kind>', 'cause, logs or detect')
+    .action(does(async kind => (await import('./rules.ts')).schema(kind)));
 }
 
 /** Says what went wrong; returns the exit code. */

@@ -58,6 +58,7 @@ export const GIVEN = [
   'history.config-removed-groups',
   'history.group-removed',
   'history.member-of',
+  'history.reverted',
   'history.mode-changed',
 ] as const;
 

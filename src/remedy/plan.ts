@@ -63,6 +63,39 @@ export function makePlan(input: PlanInput): PlanResult {
   return assemble(input, user, parts, steps, entry);
 }
 
+/**
+ * The same plan with another end: a new serial with a digest of its own, so that every vote is for the end it shows.
+ * @param until ISO; null: for good
+ * @returns the rule that says no when the plan is not the giving of groups and nothing else
+ */
+export function withEnd(
+  plan: Plan,
+  until: string | null,
+  { now, config }: { now: number; config: Pick<Config, 'policy'> },
+): PlanResult {
+  const gives = (step: Step): boolean => step.action === 'group.add' || step.action === 'directory.group-add';
+  if (!plan.steps.every(gives))
+    return { refused: 'only a plan that gives a group, and does nothing else, can have an end' };
+  if (until !== null && !(Date.parse(until) > now)) return { refused: `${until} is no time to come` };
+  const steps = plan.steps.map(step => ('until' in step ? { ...step, until } : step));
+  const core = {
+    host: plan.host,
+    subject: plan.subject,
+    tier: plan.tier,
+    steps,
+    undo: plan.undo,
+    assumes: plan.assumes,
+  };
+  return {
+    ...plan,
+    steps,
+    serial: plan.serial + 1,
+    digest: planDigest(core),
+    created: new Date(now).toISOString(),
+    expires: new Date(now + config.policy.planLifetime * 1000).toISOString(),
+  };
+}
+
 function makeParts(requests: readonly ActionRequest[], context: ActionContext): Made[] | { refused: string } {
   const parts: Made[] = [];
   for (const { action, params } of requests) {

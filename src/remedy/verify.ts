@@ -151,7 +151,9 @@ function directoryMembership(input: VerifyInput, group: string, user: string, f:
  */
 function entriesFault(input: VerifyInput, entries: [string, readonly Fact[]][]): Judgement | null {
   const judged = entries.map(([user, facts]) => ({ user, entry: letsIn(facts) }));
-  if (whomFor(input) === 'service' && judged.some(j => j.entry.verdict === 'in')) return null;
+  // A service that lets somebody in but for their own token or session serves again; those are theirs to mend.
+  if (whomFor(input) === 'service' && judged.some(j => j.entry.verdict === 'in' || j.entry.verdict === 'after-login'))
+    return null;
   return firstOf(judged, ({ user, entry }) => entryFault(input, user, entry));
 }
 
@@ -196,13 +198,17 @@ function canaryFault(input: VerifyInput): Judgement | null {
   if (input.config.verify.canary === 'off' || worksAgain(input)) return null;
   const ran = input.canary.filter(c => c.ran);
   // One of those whom a service turned away may have a reason of their own.
-  if (whomFor(input) === 'service' && ran.some(c => c.passed)) return null;
+  if (whomFor(input) === 'service' && (ran.some(c => c.passed) || nobodyIsIn(input))) return null;
   const failed = ran.find(c => !c.passed);
   if (failed) return wait(input, 'verifying', `the test jobs of ${failed.user} did not pass: ${failed.detail}`);
   if (ran.length === 0)
     return wait(input, 'verifying', `no test job has run${input.canary[0] ? `: ${input.canary[0].detail}` : ' yet'}`);
   return null;
 }
+
+/** None of those who were turned away could prove it: each has to log in first, or lacks something of their own. */
+const nobodyIsIn = ({ facts }: VerifyInput): boolean =>
+  !Object.entries(facts).some(([user, list]) => user !== '' && letsIn(list).verdict === 'in');
 
 function settled({ now, since, config, canary, plan }: VerifyInput): Judgement {
   if (now - since < config.verify.quiet * 1000)

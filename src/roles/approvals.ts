@@ -86,6 +86,8 @@ export class Approvals {
     if (digest !== null && i.plan.digest !== digest)
       throw new Refused('the plan has changed since you saw it: look at the new one and decide again');
     if (i.inhibitedBy) throw new Refused(`incident ${i.inhibitedBy} explains this one: decide there`);
+    const over = i.plan.steps.find(s => 'until' in s && s.until !== null && Date.parse(s.until) <= this.#now());
+    if (over) throw new Refused('the end that this plan shows has passed: set another one');
     if (i.plan.managedBy) throw new Refused(`${i.plan.managedBy} owns the target: export the plan and file it there`);
     return i.plan;
   }

@@ -18,6 +18,7 @@ import {
   endGrants,
   endRun,
   lastRun,
+  restartUnderWay,
   runById,
   runsOf,
   saveGrant,
@@ -41,6 +42,7 @@ import { denialsSince, knownUsersOf, lastSuccess } from '../store/observations.t
 import type { Store } from '../store/open.ts';
 import { enqueue } from '../store/outbox.ts';
 import { makeOrder, RESEND_MS, sendOrder } from './approvals.ts';
+import { noticeReverted } from './endings.ts';
 import { gather, release } from './gathering.ts';
 import { denialFacts, nothingInTheWay } from './given-facts.ts';
 
@@ -66,6 +68,8 @@ const GROUP_WAIT_MS = 1500;
 const PUT_OFF_MS = 5000;
 /** While somebody edits a file and restarts, each moment has a cause of its own: another cause must be seen this long. */
 const SETTLING_MS = 2500;
+/** A restart of ours and what follows from it is over after this time. */
+const RESTART_MS = 5000;
 /** How many people of a service incident are asked about before it is said that they share no cause. */
 const ASKED_OF_MANY = 5;
 
@@ -250,7 +254,8 @@ export class Conductor {
     const base = { diagnosis, cause: diagnosis.cause };
     if (diagnosis.cause === null) return this.#withoutCause(i, diagnosis, facts, again);
     if (i.kind === 'service' && !this.#isShared(diagnosis.cause)) return this.#withoutShared(i, diagnosis, again);
-    if (this.#unsettledYet(i, diagnosis.cause)) return update(store, at, i.id, { due: at + 1000 });
+    if (this.#unsettledYet(i, diagnosis.cause) || (i.state === 'open' && this.#restarting(i, diagnosis.cause)))
+      return update(store, at, i.id, { due: at + 1000 });
     if (this.#isShared(diagnosis.cause)) {
       if (i.state === 'open') update(store, at, i.id, base);
       if (gather(store, at, i, diagnosis.cause, config.scheduler.unit)) return;
@@ -271,6 +276,7 @@ export class Conductor {
         snapshot,
         config,
         now: at,
+        until: i.ends === null ? null : new Date(i.ends).toISOString(),
       });
       if ('refused' in made) return this.#to(i, 'escalated', made.refused, { ...base, note: made.refused, due: again });
       const until = deniedUntil(store, made.digest, at);
@@ -376,6 +382,12 @@ export class Conductor {
     release(store, now(), i);
   }
 
+  /** While the service is restarted by us, what it looks like from outside is no cause to offer anything. */
+  #restarting(i: IncidentRecord, cause: string): boolean {
+    const { store, now } = this.#p;
+    return this.#isShared(cause) && restartUnderWay(store, i.host, now() - RESTART_MS);
+  }
+
   /** Whether a cause that differs from the one the incident has was only just seen. */
   #unsettledYet(i: IncidentRecord, cause: string | null): boolean {
     const { now } = this.#p;
@@ -474,7 +486,9 @@ export class Conductor {
         });
       return row?.id ?? null;
     };
-    if (recordSnapshot(store, at, snapshot, byRun)) wakeWaiting(store, at, snapshot.host);
+    if (!recordSnapshot(store, at, snapshot, byRun)) return;
+    noticeReverted(store, at, snapshot.host);
+    wakeWaiting(store, at, snapshot.host);
   }
 
   /** The order is on its way: BullMQ has it. */
@@ -609,7 +623,6 @@ export class Conductor {
       const at = now();
       const i = incident(store, message.incident);
       if (i.state !== 'verifying' && i.state !== 'propagating') return;
-      const users = Object.keys(message.facts);
       const since = i.changed ?? i.openedMs;
       const rest = i.kind === 'user' ? this.#whatRemains(i, message.facts[i.key]) : null;
       const verdict = judge({
@@ -619,22 +632,20 @@ export class Conductor {
         facts: message.facts,
         canary: message.canary,
         alive: message.alive,
-        ...denialsSince(store, users.filter(Boolean).slice(0, 300), since),
+        ...this.#denials(i, message.facts, since),
         ownSuccess: i.kind === 'user' ? lastSuccess(store, i.key) : null,
         since,
         now: at,
         // What else is in the person's own way is said before test jobs are asked for.
-        config: rest ? { ...config, verify: { ...config.verify, canary: 'off' } } : config,
+        config: rest?.other ? { ...config, verify: { ...config.verify, canary: 'off' } } : config,
       });
       const ran = runsOf(store, i.id).some(r => r.what === 'plan' && r.outcome?.result === 'done');
       const by = { actor: 'readmit', what: verdict.because, plan: i.plan?.digest ?? null };
+      // Where nothing of ours has to arrive, a cause is a cause; else only one that is no effect of what we did.
+      const goesOn = ran ? rest?.other && (verdict.state === 'resolved' || rest.before) : rest;
+      if (rest && goesOn) return this.#goOn(i, `${verdict.because}; and yet ${rest.title}`);
       switch (verdict.state) {
         case 'resolved':
-          if (rest) {
-            const what = `${verdict.because}; and yet ${rest}`;
-            move(store, at, i.id, i.state, 'open', { ...by, what }, { changed: null, due: at });
-            return;
-          }
           this.#resolveWith(i, at);
           move(store, at, i.id, i.state, 'resolved', by, { note: '' });
           if (ran) this.#restored(i, at);
@@ -648,18 +659,7 @@ export class Conductor {
           return;
         case 'not-effective':
         case 'failed':
-          if (!ran) {
-            move(
-              store,
-              at,
-              i.id,
-              i.state,
-              'open',
-              { actor: 'readmit', what: `still refused: ${verdict.because}` },
-              { changed: null, due: at + this.#recheckMs(i) },
-            );
-            return;
-          }
+          if (!ran) return this.#goOn(i, `still refused: ${verdict.because}`, this.#recheckMs(i));
           move(store, at, i.id, i.state, verdict.state, by, { note: verdict.because, due: at + this.#recheckMs(i) });
           enqueue(store, at, {
             key: `not-effective-${i.id}-${i.serial}`,
@@ -675,11 +675,36 @@ export class Conductor {
     });
   }
 
-  /** Mended as planned, and something else still stands in the person's way: its title, or null. */
-  #whatRemains(i: IncidentRecord, asked: Fact[] | undefined): string | null {
+  /**
+   * What stands in the person's way now. `other`: not what the incident was for; `before`: it did so before the change too,
+   * so it is no effect of the change that only has to arrive.
+   */
+  #whatRemains(
+    i: IncidentRecord,
+    asked: Fact[] | undefined,
+  ): { title: string; other: boolean; before: boolean } | null {
     if (!asked) return null;
     const { cause, title } = this.#diagnose(i, i.key, this.#allFacts(i, i.key, asked));
-    return cause === null || cause === i.cause ? null : title;
+    if (cause === null) return null;
+    return { title, other: cause !== i.cause, before: this.#ownMatters(i.diagnosis).includes(cause) };
+  }
+
+  /** Denials since the change that count against it: for a service, of those whom it should let in. */
+  #denials(i: IncidentRecord, facts: Message<'verified'>['facts'], since: number) {
+    const users = Object.keys(facts).filter(
+      user => user !== '' && (i.kind !== 'service' || letsIn(facts[user]!).verdict === 'in'),
+    );
+    if (i.kind === 'service' && users.length === 0) return { newDenials: 0, lastDenial: null };
+    return denialsSince(this.#p.store, users.slice(0, 300), since);
+  }
+
+  /** What was done is done; the next thing in the way is looked for. */
+  #goOn(i: IncidentRecord, what: string, inMs = 0): void {
+    const { store, now } = this.#p;
+    const by = { actor: 'readmit', what, plan: i.plan?.digest ?? null };
+    // What had to arrive has arrived; the way from there to a new look leads through verifying.
+    if (i.state === 'propagating') move(store, now(), i.id, 'propagating', 'verifying', by);
+    move(store, now(), i.id, 'verifying', 'open', by, { changed: null, due: now() + inMs });
   }
 
   /** Whoever was held back by a mended service and has an authorised group can work again too; the rest is looked at anew. */
@@ -687,12 +712,7 @@ export class Conductor {
     const { store } = this.#p;
     const authorized = new Set(authorizedUsers(store, i.host));
     for (const other of inhibitedBy(store, i.id))
-      if (
-        other.kind === 'user' &&
-        authorized.has(other.key) &&
-        mayMove(other.state, 'resolved') &&
-        this.#ownMatters(other.diagnosis).length === 0
-      )
+      if (other.kind === 'user' && authorized.has(other.key) && mayMove(other.state, 'resolved'))
         move(store, at, other.id, other.state, 'resolved', {
           actor: 'readmit',
           what: `resolved with incident ${i.id}, which explained it`,

@@ -416,7 +416,7 @@ export class StoreDesk implements Desk {
     return timeline;
   }
 
-  matrix(from: number): { user: string; ip: string; count: number }[] {
+  matrix(from: number): ReturnType<Desk['matrix']> {
     return this.#once(`matrix ${from}`, () => {
       this.#acts.fold();
       return places(this.#store, from);
@@ -536,7 +536,11 @@ export class StoreDesk implements Desk {
       first: row && iso(row.first),
       last: row && iso(row.last),
       shared: this.#acts.shared(ip),
-      timeline: timelineOf(denialsByHour(this.#store, from, { ip })),
+      timeline: denialsByHour(this.#store, from, { ip }).map(p => ({
+        hour: iso(p.hour),
+        cause: 'denials',
+        count: Number(p.count),
+      })),
       people: seen.map(p => ({ ...p, account: accounts.get(p.name) ?? 'unknown', last: iso(p.last) })),
       incidents: this.#rows(lines),
     };

@@ -114,7 +114,11 @@ export class Intake {
     // The times in a person's own log have whole seconds.
     const latest = tally.selfReported ? tally.last + 999 : tally.last;
     if (last && latest < Date.parse(last.updated)) return;
-    if (last && last.state !== 'resolved' && now() - Date.parse(last.updated) < this.#quietMs(kind)) return;
+    if (verdict.because === 'service-unavailable') {
+      // Whose own client is the matter has an incident for that; it is looked at anew, should the service be down too.
+      const own = tally.user === null ? undefined : liveIncident(store, 'user', tally.user, host);
+      if (own && last?.state === 'expired') return wake(store, now(), own.id);
+    } else if (last && last.state !== 'resolved' && now() - Date.parse(last.updated) < this.#quietMs(kind)) return;
     const held = maintenance(store) !== null;
     const opened = openIncident(store, now(), {
       kind,
@@ -138,7 +142,7 @@ export class Intake {
     if (own?.inhibitedBy === null && WAITED_FOR.includes(own.state)) wake(store, now(), own.id);
   }
 
-  /** An outage must be heard of soon after a storm that was none; whoever was let in and is refused again, at once. */
+  /** Whoever was let in and is refused again is heard at once, and a storm soon after one that was none. */
   #quietMs(kind: IncidentKind): number {
     const { quiet, serviceWindow } = this.#p.config.detect;
     switch (kind) {

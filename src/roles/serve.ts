@@ -49,6 +49,7 @@ import { Conductor } from './conductor.ts';
 import { controlSocket, serveControl, type Verb } from './control.ts';
 import { StoreDesk } from './desk.ts';
 import { Doorbell } from './doorbell.ts';
+import { endBy, startEndings } from './endings.ts';
 import { Intake } from './intake.ts';
 import { mailCarrier, type PostParts, webhookCarrier } from './post.ts';
 import { ReportPages } from './report-page.ts';
@@ -218,6 +219,9 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
     teardown.add('web', () => web.stop());
     reportPages.warm();
 
+    const endings = startEndings({ store, config, now, log });
+    teardown.add('endings', () => endings.stop());
+
     const reports = startReports(store, config, now, log);
     teardown.add('reports', () => reports.stop());
 
@@ -242,7 +246,7 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
     });
     teardown.add('alarms', () => alarms.stop());
 
-    Object.assign(verbs, controlVerbs({ store, config, now, desk, approvers, sessions, post, conductor, send }));
+    Object.assign(verbs, controlVerbs({ store, config, now, log, desk, approvers, sessions, post, conductor, send }));
     log.info({ address: web.address, version: VERSION }, 'serving');
     doorbell.ring();
     conductor.tick();
@@ -384,6 +388,7 @@ interface ControlParts {
   store: Store;
   config: Config;
   now: () => number;
+  log: Logger;
   desk: StoreDesk;
   approvers: () => Approvers;
   sessions: Sessions;
@@ -418,6 +423,13 @@ function controlVerbs(p: ControlParts): Record<string, Verb> {
       return desk.vote(vote.data as Vote);
     },
     undo: body => desk.undo(person(text(body.as, 'as')), text(body.id, 'id')),
+    ends: body => {
+      const id = text(body.id, 'id');
+      const until = body.until === null ? null : Date.parse(text(body.until, 'until'));
+      if (Number.isNaN(until)) throw new Usage('until: a time, or null for good');
+      endBy({ store, config: p.config, now, log: p.log }, person(text(body.as, 'as')), id, until);
+      return desk.show(id);
+    },
     silence: body => {
       const who = operator(text(body.as, 'as'));
       const until = text(body.until, 'until');

@@ -150,6 +150,16 @@ export const lastRun = (store: Store, incident: string, what?: Run['what']): Run
 export const runsOf = (store: Store, incident: string): Run[] =>
   store.all('SELECT * FROM run WHERE incident = ? ORDER BY created, rowid', Number(incident)).map(runFrom);
 
+/** Whether a run that starts or restarts a service goes on there, or ended after `since`. */
+export const restartUnderWay = (store: Store, host: string, since: number): boolean =>
+  store.get(
+    `SELECT 1 FROM run WHERE host = ? AND created > ? - 120000 AND (ended IS NULL OR ended > ?)
+     AND (order_json LIKE '%"action":"service.restart"%' OR order_json LIKE '%"action":"service.start"%') LIMIT 1`,
+    host,
+    since,
+    since,
+  ) !== undefined;
+
 /** Writes the outcome once. False when it was there already. */
 export const endRun = (store: Store, id: string, started: number, ended: number, outcome: Outcome): boolean =>
   store.run(
@@ -193,6 +203,17 @@ export function saveGrant(store: Store, grant: GrantRow): void {
     grant.until,
   );
 }
+
+/** Grants whose end has come and that are still in force. */
+export const dueGrants = (store: Store, now: number): GrantRow[] =>
+  store
+    .all('SELECT * FROM access_grant WHERE ended IS NULL AND until IS NOT NULL AND until <= ? ORDER BY until', now)
+    .map(grantOf);
+
+/** The end of one grant; the others of its incident go on. */
+export const endGrant = (store: Store, now: number, id: string): void => {
+  store.run('UPDATE access_grant SET ended = ? WHERE id = ? AND ended IS NULL', now, id);
+};
 
 export const endGrants = (store: Store, now: number, incident: string): void => {
   store.run('UPDATE access_grant SET ended = ? WHERE incident = ? AND ended IS NULL', now, Number(incident));

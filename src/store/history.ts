@@ -160,6 +160,20 @@ export function historyFacts(store: Store, now: number, host: string, user: stri
       host,
       user,
     );
+    const reverted = store.get<{ group: string; until: number }>(
+      `SELECT "group" AS "group", max(until) AS until FROM membership WHERE host = ? AND user = ? AND added_by IS NOT NULL
+       AND removed_by IS NULL AND until > ? GROUP BY "group" ORDER BY until DESC LIMIT 1`,
+      host,
+      user,
+      now - REMEMBERED,
+    );
+    facts.push(
+      fact(
+        'history.reverted',
+        reverted ? [reverted.group] : [],
+        reverted ? `taken out by others, seen ${new Date(Number(reverted.until)).toISOString()}` : "Readmit's history",
+      ),
+    );
     facts.push(
       fact(
         'history.member-of',
@@ -213,3 +227,29 @@ export function authorizedUsers(store: Store, host: string): string[] {
     )
     .map(r => r.user);
 }
+
+/** Who has put this person into the group, where they are in it now: the run of ours, `others`, or nobody. */
+export function membershipNow(
+  store: Store,
+  host: string,
+  group: string,
+  user: string,
+): { by: string | 'others' } | null {
+  const row = store.get<{ added_by: string | null }>(
+    'SELECT added_by FROM membership WHERE host = ? AND "group" = ? AND user = ? AND until IS NULL',
+    host,
+    group,
+    user,
+  );
+  return row ? { by: row.added_by ?? 'others' } : null;
+}
+
+/** What we gave in this run and others took back since, and when that was seen; null while it is as we left it. */
+export const revertedAt = (store: Store, host: string, group: string, user: string, run: string): number | null =>
+  store.get<{ until: number }>(
+    'SELECT until FROM membership WHERE host = ? AND "group" = ? AND user = ? AND added_by = ? AND until IS NOT NULL AND removed_by IS NULL ORDER BY until DESC LIMIT 1',
+    host,
+    group,
+    user,
+    run,
+  )?.until ?? null;

@@ -29,6 +29,8 @@ export interface IncidentRecord extends Incident {
   note: string;
   /** Who took it over; while somebody has, nothing is offered. */
   takenBy: string | null;
+  /** When the access proposed here is to end, epoch ms; null: nobody asked for an end. */
+  ends: number | null;
 }
 
 const iso = (ms: number): string => new Date(ms).toISOString();
@@ -59,6 +61,7 @@ const recordOf = (row: Row): IncidentRecord => ({
   changed: row.changed === null ? null : Number(row.changed),
   note: String(row.note),
   takenBy: row.taken_by as string | null,
+  ends: row.ends === null ? null : Number(row.ends),
 });
 
 const LIVE = "state NOT IN ('resolved', 'expired', 'undone')";
@@ -259,6 +262,7 @@ export interface Change {
   note?: string;
   held?: boolean;
   takenBy?: string | null;
+  ends?: number | null;
 }
 
 const COLUMNS: { [K in keyof Change]-?: [string, (value: NonNullable<Change[K]>) => string | number] } = {
@@ -273,6 +277,7 @@ const COLUMNS: { [K in keyof Change]-?: [string, (value: NonNullable<Change[K]>)
   note: ['note', v => v],
   held: ['held', v => (v ? 1 : 0)],
   takenBy: ['taken_by', v => v],
+  ends: ['ends', v => Math.round(v)],
 };
 
 /** Changes what is known of an incident; never its state. */

@@ -6,7 +6,7 @@ import { planDigest } from '../../src/digest.ts';
 import type { Plan } from '../../src/incident.ts';
 import { type Snapshot, StepSchema } from '../../src/messages.ts';
 import { drift } from '../../src/remedy/assumptions.ts';
-import { makePlan, type PlanResult } from '../../src/remedy/plan.ts';
+import { makePlan, type PlanResult, withEnd } from '../../src/remedy/plan.ts';
 import { CONFIG, causes, config, facts, NO_GROUP, NOW, type Observed, STRICT } from '../diagnose/a-host.ts';
 
 const snapshot: Snapshot = {
@@ -262,4 +262,27 @@ describe('what a plan rests on is looked at again', () => {
     if (moved) expect(found).toMatch(moved);
     else expect(found).toBeNull();
   });
+});
+
+describe('an end', () => {
+  const until = '2026-12-01T00:00:00.000Z';
+  it('makes another plan of the same steps, with a digest and a serial of its own', () => {
+    const made = plan(NO_GROUP);
+    const ended = withEnd(made, until, { now: NOW, config }) as Plan;
+    expect(ended).toMatchObject({ serial: 2, steps: [{ action: 'group.add', until }], undo: made.undo });
+    expect(ended.digest).not.toBe(made.digest);
+    expect(ended.digest).toBe(planDigest(ended));
+    // Made anew from the facts with the same end it is the same plan; without one it is the first again.
+    expect(plan(NO_GROUP, { until }).digest).toBe(ended.digest);
+    expect((withEnd(ended, null, { now: NOW, config }) as Plan).digest).toBe(made.digest);
+  });
+  it('is refused for what is not an end, and for a plan that does more than give a group', () => {
+    expect(withEnd(plan(NO_GROUP), '2026-11-01T00:00:00Z', { now: NOW, config })).toHaveProperty('refused');
+    expect(withEnd(plan(NO_GROUP), 'soon', { now: NOW, config })).toHaveProperty('refused');
+    expect(withEnd(plan(STRICT), until, { now: NOW, config })).toHaveProperty('refused');
+  });
+});
+
+it('a group that others took back after it was given says so', () => {
+  expect(plan({ ...NO_GROUP, 'history.reverted': ['claw-users'] }).notes.join()).toContain('taken back by others');
 });

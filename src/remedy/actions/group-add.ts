@@ -31,7 +31,7 @@ export const groupAdd: Action = {
       loses: [],
       assumes: { 'account.uid': uid },
       entitlement,
-      notes: [...notes, ...whereNotes(group, local, context)],
+      notes: [...notes, ...revertedNote(group, context), ...whereNotes(group, local, context)],
       elsewhere: !local && (config.directory.ldap?.bindDn ?? null) === null,
     };
   },
@@ -41,6 +41,14 @@ const throughUsermod = (target: Target, until: string | null): { add: Step; remo
   add: { action: 'group.add', ...target, until, argv: ['usermod', '-aG', target.group, target.user] },
   remove: { action: 'group.remove', ...target, argv: ['usermod', '-rG', target.group, target.user] },
 });
+
+/** What we gave once and others took back is not simply given again: whoever did it may do it again. */
+const revertedNote = (group: string, { facts }: ActionContext): string[] =>
+  facts.list('history.reverted')?.includes(group)
+    ? [
+        `${group} was given through Readmit before and taken back by others (${facts.source('history.reverted')}): find out by whom, or it will be again.`,
+      ]
+    : [];
 
 /** What an approver should know of where the group lives. */
 function whereNotes(group: string, local: boolean, { facts, config }: ActionContext): string[] {

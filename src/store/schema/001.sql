@@ -98,6 +98,7 @@ CREATE TABLE incident_hour (
   count    INTEGER NOT NULL,
   PRIMARY KEY (hour, incident, event)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX incident_hour_incident ON incident_hour (incident, hour);
 -- Lines by what they said and who wrote them.
 CREATE TABLE line_hour (
   hour          INTEGER NOT NULL,
@@ -127,6 +128,8 @@ CREATE TABLE incident (
   held           INTEGER NOT NULL DEFAULT 0,
   -- Who took it over: while somebody has, nothing is offered.
   taken_by       TEXT,
+  -- When the access that is proposed here is to end, where somebody asked for that; a plan made anew has it too.
+  ends           INTEGER,
   -- When the conductor looks again; null: only when something happens.
   due            INTEGER,
   attempts       INTEGER NOT NULL DEFAULT 0,

@@ -1,0 +1,135 @@
+/**
+ * Access with an end: somebody asks for it before the vote, which makes a plan of its own; when the time has come it is
+ * taken back by itself, under the votes that gave it, and only while it is still our own doing. What others took back
+ * before is noticed, said, and not repeated.
+ */
+import type { Config } from '../config.ts';
+import type { Person } from '../desk.ts';
+import { Refused } from '../incident.ts';
+import type { Logger } from '../log.ts';
+import { withEnd } from '../remedy/plan.ts';
+import {
+  dueGrants,
+  endGrant,
+  type GrantRow,
+  grantRows,
+  lastRun,
+  planOf,
+  runById,
+  savePlan,
+} from '../store/approvals.ts';
+import { membershipNow, revertedAt } from '../store/history.ts';
+import { type IncidentRecord, incident, move, update } from '../store/incidents.ts';
+import { record } from '../store/journal.ts';
+import type { Store } from '../store/open.ts';
+import { enqueue } from '../store/outbox.ts';
+import { makeOrder, sendOrder } from './approvals.ts';
+
+export interface EndingParts {
+  store: Store;
+  config: Config;
+  now: () => number;
+  log: Logger;
+}
+
+const LOOK_EVERY_MS = 1000;
+/** An order that got no answer is sent again, one that failed is made again. */
+const RESEND_MS = 60_000;
+const RETRY_MS = 600_000;
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+/**
+ * The plan of a proposed incident, with this end (null: for good): a new serial, so votes on the old one lapse.
+ * @throws Refused naming the rule
+ */
+export function endBy({ store, config, now }: EndingParts, person: Person, id: string, until: number | null): void {
+  store.tx(() => {
+    const at = now();
+    const i = incident(store, id);
+    if (i.state !== 'proposed' || !i.plan)
+      throw new Refused(`an incident that is ${i.state} has no plan to give an end`);
+    const allowed = [...config.policy.tiers[1].roles, ...config.policy.tiers[2].roles];
+    if (!person.roles.some(r => allowed.includes(r))) throw new Refused(`${person.name} has no role that may decide`);
+    if (i.plan.subject?.uid === person.uid) throw new Refused(`${person.name} is the person concerned`);
+    if (until === i.ends) return;
+    const made = withEnd(i.plan, until === null ? null : iso(until), { now: at, config });
+    if ('refused' in made) throw new Refused(made.refused);
+    savePlan(store, at, made);
+    const what = until === null ? 'asked for access without an end' : `asked for access until ${iso(until)}`;
+    move(store, at, id, 'proposed', 'proposed', { actor: person.name, what, plan: made.digest }, { plan: made });
+    update(store, at, id, { ends: until });
+  });
+}
+
+/** Takes back what has come to its end; called every second, so that nothing is forgotten over a restart. */
+export function startEndings(parts: EndingParts): { stop(): void } {
+  const look = (): void => {
+    for (const grant of dueGrants(parts.store, parts.now()))
+      try {
+        parts.store.tx(() => end(parts, grant));
+      } catch (error) {
+        parts.log.error({ err: error, grant: grant.id }, 'access could not be ended');
+      }
+  };
+  const timer = setInterval(look, LOOK_EVERY_MS);
+  look();
+  return { stop: () => clearInterval(timer) };
+}
+
+function end({ store, now }: EndingParts, grant: GrantRow): void {
+  const at = now();
+  const i = incident(store, grant.incident);
+  const member = membershipNow(store, grant.host, grant.group, grant.user);
+  const left = (what: string): void => {
+    endGrant(store, at, grant.id);
+    record(store, at, { actor: 'readmit', what, incident: i.id });
+  };
+  if (member === null) return left(`access of ${grant.user} to ${grant.group} was to end, and is gone already`);
+  if (member.by !== grant.run)
+    return left(`access of ${grant.user} to ${grant.group} was to end, but others gave it since: it stays as it is`);
+  const before = lastRun(store, i.id, 'undo');
+  if (before && !before.outcome) {
+    if (at - before.created > RESEND_MS && (i.due === null || i.due <= at)) {
+      sendOrder(store, at, before.order, i.id, Math.floor((at - before.created) / RESEND_MS));
+      update(store, at, i.id, { due: null });
+    }
+    return;
+  }
+  if (before?.ended && at - before.ended < RETRY_MS) return;
+  if (before) tellOfFailure(store, at, i);
+  const run = runById(store, grant.run);
+  const plan = run && planOf(store, i.id, run.serial);
+  if (!run || !plan)
+    return left(`access of ${grant.user} to ${grant.group} can't be taken back: its plan is not known`);
+  record(store, at, {
+    actor: 'readmit',
+    what: `access of ${grant.user} to ${grant.group} ends: it was given until ${iso(grant.until!)}`,
+    incident: i.id,
+    plan: plan.digest,
+  });
+  makeOrder(store, at, plan, 'undo', run.order.votes, i.id);
+}
+
+const tellOfFailure = (store: Store, at: number, i: IncidentRecord): void =>
+  void enqueue(store, at, {
+    key: `not-ended-${i.id}`,
+    channel: 'mail',
+    incident: i.id,
+    payload: { letter: 'failed', incident: i.id },
+  });
+
+/** What we gave and others took back: said once, in the journal and in the list of access, and not given again by us. */
+export function noticeReverted(store: Store, now: number, host: string): void {
+  for (const grant of grantRows(store, { ended: false })) {
+    if (grant.host !== host) continue;
+    const at = revertedAt(store, host, grant.group, grant.user, grant.run);
+    if (at === null || membershipNow(store, host, grant.group, grant.user)?.by === grant.run) continue;
+    endGrant(store, now, grant.id);
+    record(store, now, {
+      actor: 'others',
+      what: `reverted-externally: ${grant.user} was taken out of ${grant.group} by others; it is not repeated by itself`,
+      incident: grant.incident,
+    });
+  }
+}
