@@ -1,6 +1,6 @@
 /**
  * What people may read and do, whether they come by the page or by the command line: one interface, one set of rules.
- * `roles/desk.ts` implements it over the store; `web/` shows it; the control socket carries it to the command line.
+ * `roles/desk/desk.ts` implements it over the store; `web/` shows it; the control socket carries it to the command line.
  * The JSON shapes of `readmit incidents|show|report --json` are these.
  */
 import type { Advice, Decision, Diagnosis, EventName, IncidentKind, State, Step, Vote } from './incident.ts';

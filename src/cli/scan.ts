@@ -1,5 +1,5 @@
 /** `readmit scan FILE…`: its own short argument reading, so that nothing is loaded that counting does not need. */
-import { scan } from '../roles/scan.ts';
+import { scan } from '../roles/scan/scan.ts';
 
 const HELP = `Usage: readmit scan FILE… [--json] [--passwd FILE]
 

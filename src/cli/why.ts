@@ -9,7 +9,7 @@ import { packDirs, realGround } from '../diagnose/effects.ts';
 import { orderExecutor } from '../execute/client.ts';
 import { type Fact, NotFound } from '../incident.ts';
 import { inWords, whyNow } from '../roles/ask.ts';
-import { denialFacts } from '../roles/given-facts.ts';
+import { denialFacts } from '../roles/conduct/given-facts.ts';
 import { canonicalAddress } from '../rules/address.ts';
 import { compiledPacks } from '../rules/cache.ts';
 import { makeParser } from '../rules/parser.ts';

@@ -15,7 +15,7 @@ import type { Snapshot } from '../messages.ts';
 import { letsIn } from '../remedy/access-model.ts';
 import { makePlan } from '../remedy/plan.ts';
 import { visible } from '../visible.ts';
-import { nothingInTheWay } from './given-facts.ts';
+import { nothingInTheWay } from './conduct/given-facts.ts';
 
 /**
  * All facts about a user (or, with null, about the service) and the state that history is made of.

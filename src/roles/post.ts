@@ -21,7 +21,7 @@ import { type IncidentRecord, incident } from '../store/incidents.ts';
 import { journal } from '../store/journal.ts';
 import type { Store } from '../store/open.ts';
 import { enqueue, type OutboxRow, sentSince } from '../store/outbox.ts';
-import { type StoreDesk, silencedUntil } from './desk.ts';
+import { type StoreDesk, silencedUntil } from './desk/desk.ts';
 
 interface MailPayload {
   letter: 'alert' | 'failed' | 'user-tell' | 'access-restored' | 'digest' | 'report';

@@ -7,7 +7,7 @@ import { addressKey } from '../../src/detect/address.ts';
 import { Clusters, SAME_DENIAL, type Verdict } from '../../src/detect/cluster.ts';
 import { Sketch } from '../../src/detect/sketch.ts';
 import type { Tally } from '../../src/incident.ts';
-import { USUAL_LIMITS } from '../../src/roles/scan.ts';
+import { USUAL_LIMITS } from '../../src/roles/scan/scan.ts';
 
 const LIMITS: Config['detect'] = parseConfig('{}', 'test').detect;
 const NOON = Date.UTC(2024, 8, 18, 12);

@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ScanOptions, scan } from '../../src/roles/scan.ts';
-import type { PairRow } from '../../src/roles/scan-report.ts';
+import type { PairRow } from '../../src/roles/scan/report.ts';
+import { type ScanOptions, scan } from '../../src/roles/scan/scan.ts';
 
 const generator = fileURLToPath(new URL('../bench/generate.mjs', import.meta.url));
 let dir: string;
@@ -166,7 +166,7 @@ describe('where bytes come from', () => {
     const input = file('stdin', packed ? gzipSync(text) : text);
     const script = file(
       'scan.mjs',
-      `const { scan } = await import(${JSON.stringify(new URL('../../src/roles/scan.ts', import.meta.url).href)});\nprocess.exitCode = await scan(['-'], { json: true });`,
+      `const { scan } = await import(${JSON.stringify(new URL('../../src/roles/scan/scan.ts', import.meta.url).href)});\nprocess.exitCode = await scan(['-'], { json: true });`,
     );
     const out = execFileSync('sh', ['-c', `cat "${input}" | "${process.execPath}" "${script}"`], { encoding: 'utf8' });
     expect(JSON.parse(out).users).toEqual([{ user: 'alice', count: 40_000, addresses: 1, first: null, last: null }]);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Tally } from '../../src/incident.ts';
-import { readingOnly, StoreDesk } from '../../src/roles/desk.ts';
+import { readingOnly, StoreDesk } from '../../src/roles/desk/desk.ts';
 import { blockedPeople, move, openIncident } from '../../src/store/incidents.ts';
 import { CHAIN_START, record, verifyJournal, walkChain } from '../../src/store/journal.ts';
 import { countInto, countTally } from '../../src/store/observations.ts';

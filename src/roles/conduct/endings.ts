@@ -3,11 +3,11 @@
  * taken back by itself, under the votes that gave it, and only while it is still our own doing. What others took back
  * before is noticed, said, and not repeated.
  */
-import type { Config } from '../config.ts';
-import type { Person } from '../desk.ts';
-import { Refused } from '../incident.ts';
-import type { Logger } from '../log.ts';
-import { withEnd } from '../remedy/plan.ts';
+import type { Config } from '../../config.ts';
+import type { Person } from '../../desk.ts';
+import { Refused } from '../../incident.ts';
+import type { Logger } from '../../log.ts';
+import { withEnd } from '../../remedy/plan.ts';
 import {
   dueGrants,
   endGrant,
@@ -17,12 +17,12 @@ import {
   planOf,
   runById,
   savePlan,
-} from '../store/approvals.ts';
-import { membershipNow, revertedAt } from '../store/history.ts';
-import { type IncidentRecord, incident, move, update } from '../store/incidents.ts';
-import { record } from '../store/journal.ts';
-import type { Store } from '../store/open.ts';
-import { enqueue } from '../store/outbox.ts';
+} from '../../store/approvals.ts';
+import { membershipNow, revertedAt } from '../../store/history.ts';
+import { type IncidentRecord, incident, move, update } from '../../store/incidents.ts';
+import { record } from '../../store/journal.ts';
+import type { Store } from '../../store/open.ts';
+import { enqueue } from '../../store/outbox.ts';
 import { makeOrder, sendOrder } from './approvals.ts';
 
 export interface EndingParts {

@@ -2,10 +2,10 @@
  * What a scan says: one JSON document, or tables for a person. Both are made of the same rows, sorted by count, then by
  * name, by code unit. A scan can have a hundred thousand pairs: they stay numbers until they are written.
  */
-import { EVENTS } from '../incident.ts';
-import { visible } from '../visible.ts';
-import { type Counter, Table } from './scan-count.ts';
-import type { FoundIncident } from './scan-replay.ts';
+import { EVENTS } from '../../incident.ts';
+import { visible } from '../../visible.ts';
+import { type Counter, Table } from './count.ts';
+import type { FoundIncident } from './replay.ts';
 
 export interface PairRow {
   user: string;

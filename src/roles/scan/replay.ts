@@ -2,9 +2,9 @@
  * What the detector would have opened: the counts of a scan are played to it in the order of their times, those without a
  * time in the order of the lines, as spread over the time in which their file was written.
  */
-import { type ClusterRef, Clusters, type Limits } from '../detect/cluster.ts';
-import { type Account, EVENTS, type EventName, type Meaning, type Tally } from '../incident.ts';
-import type { Counter } from './scan-count.ts';
+import { type ClusterRef, Clusters, type Limits } from '../../detect/cluster.ts';
+import { type Account, EVENTS, type EventName, type Meaning, type Tally } from '../../incident.ts';
+import type { Counter } from './count.ts';
 
 export interface FoundIncident extends ClusterRef {
   count: number;

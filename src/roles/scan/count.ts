@@ -2,8 +2,8 @@
  * What a scan counts, as numbers in flat tables: denials by user, address and endpoint, and at which time things happened
  * for the detector's replay. One thread has one; a second thread's is added to the first's at the end.
  */
-import { EVENTS } from '../incident.ts';
-import type { LineParser } from '../rules/parser.ts';
+import { EVENTS } from '../../incident.ts';
+import type { LineParser } from '../../rules/parser.ts';
 
 /** Rows of `width` numbers found by their first `keys` numbers: open addressing, doubled when half full. */
 export class Table {

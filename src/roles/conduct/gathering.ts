@@ -2,11 +2,11 @@
  * One fault of the service refuses many people: their incidents are gathered under one, so that one plan and one mail
  * serve all of them; and where it shows that they share nothing, each has one of their own again.
  */
-import type { State } from '../incident.ts';
-import { type IncidentRecord, liveIncident, liveIncidents, openIncident, update } from '../store/incidents.ts';
-import { record } from '../store/journal.ts';
-import { adopt, handOver, knownUsersOf } from '../store/observations.ts';
-import type { Store } from '../store/open.ts';
+import type { State } from '../../incident.ts';
+import { type IncidentRecord, liveIncident, liveIncidents, openIncident, update } from '../../store/incidents.ts';
+import { record } from '../../store/journal.ts';
+import { adopt, handOver, knownUsersOf } from '../../store/observations.ts';
+import type { Store } from '../../store/open.ts';
 
 /** States in which nobody has decided anything yet. */
 const UNDECIDED: readonly State[] = ['open', 'proposed', 'escalated', 'stale'];

@@ -3,19 +3,19 @@
  * vote, the order to the executor and the journal entry are one transaction.
  */
 import { randomUUID } from 'node:crypto';
-import type { Approvers } from '../approve/approvers.ts';
-import { mayVote, needsFresh, type VotedPlan } from '../approve/policy.ts';
-import { makeVote, signVote } from '../approve/vote.ts';
-import type { Config } from '../config.ts';
-import type { Person } from '../desk.ts';
-import { type Plan, Refused, type State, type Vote } from '../incident.ts';
-import type { Order } from '../messages.ts';
-import { denyDigest, hasVote, lastRun, saveRun, saveVote, votesOf } from '../store/approvals.ts';
-import { maintenance } from '../store/desk-rows.ts';
-import { type IncidentRecord, incident, move, update } from '../store/incidents.ts';
-import { record } from '../store/journal.ts';
-import type { Store } from '../store/open.ts';
-import { enqueue } from '../store/outbox.ts';
+import type { Approvers } from '../../approve/approvers.ts';
+import { mayVote, needsFresh, type VotedPlan } from '../../approve/policy.ts';
+import { makeVote, signVote } from '../../approve/vote.ts';
+import type { Config } from '../../config.ts';
+import type { Person } from '../../desk.ts';
+import { type Plan, Refused, type State, type Vote } from '../../incident.ts';
+import type { Order } from '../../messages.ts';
+import { denyDigest, hasVote, lastRun, saveRun, saveVote, votesOf } from '../../store/approvals.ts';
+import { maintenance } from '../../store/desk-rows.ts';
+import { type IncidentRecord, incident, move, update } from '../../store/incidents.ts';
+import { record } from '../../store/journal.ts';
+import type { Store } from '../../store/open.ts';
+import { enqueue } from '../../store/outbox.ts';
 
 /** An order that got no answer is sent again after so long; the executor's ledger makes it one effect. */
 export const RESEND_MS = 15_000;

@@ -2,10 +2,10 @@
  * What `/metrics` tells, counted from the store. A scrape comes every few seconds, so that what only grows is added up
  * once and then read on from where it ended.
  */
-import type { State } from '../incident.ts';
-import { agentRows } from '../store/desk-rows.ts';
-import type { Store } from '../store/open.ts';
-import type { Numbers } from '../web/api/parts.ts';
+import type { State } from '../../incident.ts';
+import { agentRows } from '../../store/desk-rows.ts';
+import type { Store } from '../../store/open.ts';
+import type { Numbers } from '../../web/api/parts.ts';
 
 const HOUR = 3_600_000;
 /** Hours older than this are added up once an hour; a line that is read later than that is counted then. */

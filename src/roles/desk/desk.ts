@@ -18,12 +18,19 @@ import type {
   PersonDetail,
   PersonRow,
   Timeline,
-} from '../desk.ts';
-import { addressKey } from '../detect/address.ts';
-import { type IncidentKind, NotFound, Refused, type State, type Step, type Vote } from '../incident.ts';
-import { type GrantRow, grantCounts, grantRows, grantsInForce, planOf, votesByIncident } from '../store/approvals.ts';
-import { activeSilences, agentRows, maintenance, type SilenceRow, saveSilence, toldOf } from '../store/desk-rows.ts';
-import { membershipRows } from '../store/history.ts';
+} from '../../desk.ts';
+import { addressKey } from '../../detect/address.ts';
+import { type IncidentKind, NotFound, Refused, type State, type Step, type Vote } from '../../incident.ts';
+import {
+  type GrantRow,
+  grantCounts,
+  grantRows,
+  grantsInForce,
+  planOf,
+  votesByIncident,
+} from '../../store/approvals.ts';
+import { activeSilences, agentRows, maintenance, type SilenceRow, saveSilence, toldOf } from '../../store/desk-rows.ts';
+import { membershipRows } from '../../store/history.ts';
 import {
   blockedPeople,
   type IncidentLine,
@@ -32,11 +39,19 @@ import {
   incidentLines,
   move,
   update,
-} from '../store/incidents.ts';
-import { CHAIN_START, type ChainMark, journal, journalOf, record, searchJournal, walkChain } from '../store/journal.ts';
-import { linesByPath, pairsOf, samplesOf } from '../store/observations.ts';
-import type { Store } from '../store/open.ts';
-import { pending, waitingRows } from '../store/outbox.ts';
+} from '../../store/incidents.ts';
+import {
+  CHAIN_START,
+  type ChainMark,
+  journal,
+  journalOf,
+  record,
+  searchJournal,
+  walkChain,
+} from '../../store/journal.ts';
+import { linesByPath, pairsOf, samplesOf } from '../../store/observations.ts';
+import type { Store } from '../../store/open.ts';
+import { pending, waitingRows } from '../../store/outbox.ts';
 import {
   accountsOf,
   addressRow,
@@ -54,7 +69,7 @@ import {
   placesOf,
   seenSince,
   sumsOf,
-} from '../store/seen.ts';
+} from '../../store/seen.ts';
 import { headlineOf, nextOf } from './words.ts';
 
 const HOUR = 3_600_000;

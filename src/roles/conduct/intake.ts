@@ -3,11 +3,11 @@
  * detector say what it means, and acknowledges. A batch that comes twice is recognised and counted once.
  */
 import type { Logger } from 'pino';
-import type { Config } from '../config.ts';
-import type { Clusters, OpenReason, Verdict } from '../detect/cluster.ts';
-import { type IncidentKind, isEnded, type State, type Tally } from '../incident.ts';
-import type { AgentMessage, Batch } from '../messages.ts';
-import { maintenance } from '../store/desk-rows.ts';
+import type { Config } from '../../config.ts';
+import type { Clusters, OpenReason, Verdict } from '../../detect/cluster.ts';
+import { type IncidentKind, isEnded, type State, type Tally } from '../../incident.ts';
+import type { AgentMessage, Batch } from '../../messages.ts';
+import { maintenance } from '../../store/desk-rows.ts';
 import {
   type IncidentRecord,
   lastIncident,
@@ -15,9 +15,9 @@ import {
   liveIncidents,
   openIncident,
   wake,
-} from '../store/incidents.ts';
-import { commitBatch, countInto, countTally, talliesSince } from '../store/observations.ts';
-import type { Store } from '../store/open.ts';
+} from '../../store/incidents.ts';
+import { commitBatch, countInto, countTally, talliesSince } from '../../store/observations.ts';
+import type { Store } from '../../store/open.ts';
 import { explain } from './gathering.ts';
 
 export interface IntakeParts {

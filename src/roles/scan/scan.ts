@@ -9,15 +9,15 @@ import { extname } from 'node:path';
 import { Readable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import { createGunzip } from 'node:zlib';
-import { type Account, Usage } from '../incident.ts';
-import { compiledPacks, ownRules } from '../rules/cache.ts';
-import { LineParser, literalsOf } from '../rules/parser.ts';
-import { compileSearch } from '../rules/teddy.ts';
-import { Counter, type Counts } from './scan-count.ts';
-import { countShare, countStream, type Input, openInput, type PlainFile, piecesOf } from './scan-input.ts';
-import { replay } from './scan-replay.ts';
-import { scanJson, scanResult, scanText } from './scan-report.ts';
-import type { Share } from './scan-worker.ts';
+import { type Account, Usage } from '../../incident.ts';
+import { compiledPacks, ownRules } from '../../rules/cache.ts';
+import { LineParser, literalsOf } from '../../rules/parser.ts';
+import { compileSearch } from '../../rules/teddy.ts';
+import { Counter, type Counts } from './count.ts';
+import { countShare, countStream, type Input, openInput, type PlainFile, piecesOf } from './input.ts';
+import { replay } from './replay.ts';
+import { scanJson, scanResult, scanText } from './report.ts';
+import type { Share } from './worker.ts';
 
 export interface ScanOptions {
   json?: boolean;
@@ -112,7 +112,7 @@ async function countAll(
 async function countPlain(counter: Counter, share: Share, size: number, progress: Progress): Promise<void> {
   const shared = size >= WORTH_SHARING && availableParallelism() > 1;
   const worker = shared
-    ? new Worker(new URL(`./scan-worker${extname(import.meta.url)}`, import.meta.url), { workerData: share })
+    ? new Worker(new URL(`./worker${extname(import.meta.url)}`, import.meta.url), { workerData: share })
     : null;
   const counted = worker ? (once(worker, 'message') as Promise<[Counts]>) : null;
   const pieces = share.files.reduce((n, file) => n + piecesOf(file), 0);

@@ -3,16 +3,16 @@
  * store, so nothing is stuck after a crash: who comes back takes up what is due.
  */
 import type { Logger } from 'pino';
-import type { Config } from '../config.ts';
-import type { Cause } from '../diagnose/causes.ts';
-import { DERIVED, derive } from '../diagnose/derive.ts';
-import { diagnose } from '../diagnose/diagnose.ts';
-import type { System } from '../diagnose/system.ts';
-import { type Diagnosis, type Fact, mayMove, type State } from '../incident.ts';
-import type { AgentMessage, ServeMessage, Snapshot } from '../messages.ts';
-import { letsIn } from '../remedy/access-model.ts';
-import { makePlan } from '../remedy/plan.ts';
-import { judge } from '../remedy/verify.ts';
+import type { Config } from '../../config.ts';
+import type { Cause } from '../../diagnose/causes.ts';
+import { DERIVED, derive } from '../../diagnose/derive.ts';
+import { diagnose } from '../../diagnose/diagnose.ts';
+import type { System } from '../../diagnose/system.ts';
+import { type Diagnosis, type Fact, mayMove, type State } from '../../incident.ts';
+import type { AgentMessage, ServeMessage, Snapshot } from '../../messages.ts';
+import { letsIn } from '../../remedy/access-model.ts';
+import { makePlan } from '../../remedy/plan.ts';
+import { judge } from '../../remedy/verify.ts';
 import {
   deniedUntil,
   endGrants,
@@ -24,9 +24,9 @@ import {
   saveGrant,
   savePlan,
   votesOf,
-} from '../store/approvals.ts';
-import { maintenance, tell, toldAt } from '../store/desk-rows.ts';
-import { authorizedUsers, historyFacts, recordSnapshot } from '../store/history.ts';
+} from '../../store/approvals.ts';
+import { maintenance, tell, toldAt } from '../../store/desk-rows.ts';
+import { authorizedUsers, historyFacts, recordSnapshot } from '../../store/history.ts';
 import {
   dueIncidents,
   type IncidentRecord,
@@ -36,11 +36,11 @@ import {
   nextDue,
   update,
   wakeWaiting,
-} from '../store/incidents.ts';
-import { journalOf, record } from '../store/journal.ts';
-import { denialsSince, knownUsersOf, lastSuccess } from '../store/observations.ts';
-import type { Store } from '../store/open.ts';
-import { enqueue } from '../store/outbox.ts';
+} from '../../store/incidents.ts';
+import { journalOf, record } from '../../store/journal.ts';
+import { denialsSince, knownUsersOf, lastSuccess } from '../../store/observations.ts';
+import type { Store } from '../../store/open.ts';
+import { enqueue } from '../../store/outbox.ts';
 import { makeOrder, RESEND_MS, sendOrder } from './approvals.ts';
 import { noticeReverted } from './endings.ts';
 import { gather, release } from './gathering.ts';

@@ -2,11 +2,11 @@
  * The facts that stand in the logs, as the store has them: what was refused, to whom, from where, and whether the
  * scheduler and the user's own client both saw it. Diagnosis gets them given; no probe could ask for them.
  */
-import type { Config } from '../config.ts';
-import type { Fact } from '../incident.ts';
-import type { IncidentRecord } from '../store/incidents.ts';
-import { lastEvent, lastOwnSuccess, lastProof, lastSeen } from '../store/observations.ts';
-import type { Store } from '../store/open.ts';
+import type { Config } from '../../config.ts';
+import type { Fact } from '../../incident.ts';
+import type { IncidentRecord } from '../../store/incidents.ts';
+import { lastEvent, lastOwnSuccess, lastProof, lastSeen } from '../../store/observations.ts';
+import type { Store } from '../../store/open.ts';
 
 /** A denial older than this says nothing about now. */
 const RECENT_MS = 15 * 60_000;

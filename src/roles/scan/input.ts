@@ -3,9 +3,9 @@
  * streams (standard input, pipes, gzip) one after the other. Memory does not grow with the input.
  */
 import { fstatSync, openSync, readSync } from 'node:fs';
-import { Usage } from '../incident.ts';
-import { MAX_LINE } from '../rules/parser.ts';
-import type { Counter } from './scan-count.ts';
+import { Usage } from '../../incident.ts';
+import { MAX_LINE } from '../../rules/parser.ts';
+import type { Counter } from './count.ts';
 
 /** A piece is this long, and reads on to the end of its last line. */
 const PIECE = 1 << 20;

@@ -3,10 +3,10 @@
  * over what it counted.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { LineParser } from '../rules/parser.ts';
-import type { Rule } from '../rules/rule.ts';
-import { Counter } from './scan-count.ts';
-import { countShare, type PlainFile } from './scan-input.ts';
+import { LineParser } from '../../rules/parser.ts';
+import type { Rule } from '../../rules/rule.ts';
+import { Counter } from './count.ts';
+import { countShare, type PlainFile } from './input.ts';
 
 export interface Share {
   rules: Rule[];
