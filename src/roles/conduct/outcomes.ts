@@ -1,0 +1,178 @@
+/** What became of an order: that it was sent, what the executor did, what was given by it, and what was taken back. */
+
+import type { Config } from '../../config.ts';
+import type { ServeMessage, Snapshot } from '../../messages.ts';
+import { endGrants, endRun, runById, saveGrant, votesOf } from '../../store/approvals.ts';
+import { recordSnapshot } from '../../store/history.ts';
+import { type IncidentRecord, incident, move, wakeWaiting } from '../../store/incidents.ts';
+import { record } from '../../store/journal.ts';
+import type { Store } from '../../store/open.ts';
+import { enqueue } from '../../store/outbox.ts';
+import { RESEND_MS } from './approvals.ts';
+import { noticeReverted } from './endings.ts';
+import { recheckMs } from './pace.ts';
+
+type Outcome = Extract<ServeMessage, { name: 'outcome' }>['data'];
+
+export class Outcomes {
+  readonly #p: { store: Store; config: Config; now: () => number };
+
+  constructor(parts: { store: Store; config: Config; now: () => number }) {
+    this.#p = parts;
+  }
+
+  /** The order is on its way: BullMQ has it. */
+  sent(run: string): void {
+    const { store, now } = this.#p;
+    const found = runById(store, run);
+    if (found?.what !== 'plan') return;
+    const i = incident(store, found.incident);
+    if (i.state === 'approved')
+      move(
+        store,
+        now(),
+        i.id,
+        'approved',
+        'running',
+        { actor: 'readmit', what: `handed to ${i.host}` },
+        { due: now() + RESEND_MS },
+      );
+  }
+
+  take(message: Outcome): void {
+    const { store, now } = this.#p;
+    const at = now();
+    store.tx(() => {
+      const run = runById(store, message.run);
+      if (!run || !endRun(store, run.id, Date.parse(message.started), at, message.outcome)) return;
+      const { result, detail } = message.outcome;
+      const i = this.#running(run.incident);
+      const digest = run.order.digest;
+      if (run.what === 'undo') return this.#undone(i, result, detail, digest);
+      const by = { actor: `executor on ${run.host}`, plan: digest };
+      switch (result) {
+        case 'done':
+        case 'already': {
+          if (result === 'done') this.#saveGrants(i, run.id, at);
+          move(
+            store,
+            at,
+            i.id,
+            i.state,
+            'verifying',
+            { ...by, what: result === 'done' ? detail : `nothing to do: ${detail}` },
+            { changed: at, due: at },
+          );
+          wakeWaiting(store, at, i.host);
+          return;
+        }
+        case 'stale':
+          move(store, at, i.id, i.state, 'stale', { ...by, what: `stale: ${detail}` }, { plan: null, note: detail });
+          return;
+        case 'refused':
+        case 'failed':
+        case 'unknown':
+          move(
+            store,
+            at,
+            i.id,
+            i.state,
+            'failed',
+            { ...by, what: `${result}: ${detail}` },
+            { note: detail, due: at + recheckMs(this.#p.config, at, i) },
+          );
+          enqueue(store, at, {
+            key: `failed-${run.id}`,
+            channel: 'mail',
+            incident: i.id,
+            payload: { letter: 'failed', incident: i.id },
+          });
+          return;
+        default:
+          result satisfies never;
+      }
+    });
+  }
+
+  /** An outcome can overtake the note that the order was sent. */
+  #running(id: string): IncidentRecord {
+    const { store, now } = this.#p;
+    const i = incident(store, id);
+    return i.state === 'approved'
+      ? move(store, now(), id, 'approved', 'running', { actor: 'readmit', what: `handed to ${i.host}` })
+      : i;
+  }
+
+  #undone(i: IncidentRecord, result: string, detail: string, digest: string): void {
+    const { store, now } = this.#p;
+    const at = now();
+    if (result === 'done' || result === 'already') {
+      endGrants(store, at, i.id);
+      move(store, at, i.id, i.state, 'undone', {
+        actor: `executor on ${i.host}`,
+        what: detail,
+        plan: digest,
+      });
+    } else
+      record(store, at, {
+        actor: `executor on ${i.host}`,
+        what: `the undo was ${result}: ${detail}`,
+        incident: i.id,
+        plan: digest,
+      });
+  }
+
+  #saveGrants(i: IncidentRecord, run: string, at: number): void {
+    const { store } = this.#p;
+    const votes = votesOf(store, i.id, i.serial);
+    for (const step of i.plan?.steps ?? [])
+      if (step.action === 'group.add' || step.action === 'directory.group-add')
+        saveGrant(store, {
+          id: `${run}.${step.group}`,
+          user: step.user,
+          uid: step.uid,
+          group: step.group,
+          host: i.host,
+          incident: i.id,
+          run,
+          by: votes.map(v => v.by),
+          reason: votes
+            .map(v => v.reason)
+            .filter(Boolean)
+            .join('; '),
+          entitlement: i.plan?.entitlement ?? null,
+          since: at,
+          until: step.until ? Date.parse(step.until) : null,
+          ended: null,
+        });
+  }
+
+  /** Groups and configuration as they are: what changed by us, what by others. */
+  saw(snapshot: Snapshot): void {
+    const { store, now } = this.#p;
+    const at = now();
+    const byRun = (group: string, user: string, change: 'added' | 'removed'): string | null => {
+      const wanted =
+        change === 'added' ? ['group.add', 'directory.group-add'] : ['group.remove', 'directory.group-remove'];
+      const row = store
+        .all<{ id: string; order_json: string }>(
+          'SELECT id, order_json FROM run WHERE host = ? ORDER BY created DESC LIMIT 50',
+          snapshot.host,
+        )
+        .find(r => {
+          const order = JSON.parse(r.order_json) as {
+            what: string;
+            steps: { action: string; user?: string; group?: string }[];
+            undo: { action: string; user?: string; group?: string }[];
+          };
+          return (order.what === 'plan' ? order.steps : order.undo).some(
+            s => wanted.includes(s.action) && s.user === user && s.group === group,
+          );
+        });
+      return row?.id ?? null;
+    };
+    if (!recordSnapshot(store, at, snapshot, byRun)) return;
+    noticeReverted(store, at, snapshot.host);
+    wakeWaiting(store, at, snapshot.host);
+  }
+}

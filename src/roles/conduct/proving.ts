@@ -1,0 +1,179 @@
+/** Did it help? What an agent saw after a change ends an incident, leaves it waiting, or opens it for what else there is. */
+import { type Fact, mayMove } from '../../incident.ts';
+import type { ServeMessage } from '../../messages.ts';
+import { letsIn } from '../../remedy/access-model.ts';
+import { judge } from '../../remedy/verify.ts';
+import { lastRun, runsOf } from '../../store/approvals.ts';
+import { authorizedUsers } from '../../store/history.ts';
+import { type IncidentRecord, incident, inhibitedBy, move, update, wakeWaiting } from '../../store/incidents.ts';
+import { record } from '../../store/journal.ts';
+import { denialsSince, knownUsersOf, lastSuccess } from '../../store/observations.ts';
+import { enqueue } from '../../store/outbox.ts';
+import { makeOrder } from './approvals.ts';
+import type { Diagnosing, DiagnosingParts } from './diagnosing.ts';
+import { recheckMs } from './pace.ts';
+
+type Verified = Extract<ServeMessage, { name: 'verified' }>['data'];
+
+export class Proving {
+  readonly #p: DiagnosingParts;
+  readonly #diagnosing: Diagnosing;
+
+  constructor(parts: DiagnosingParts, diagnosing: Diagnosing) {
+    this.#p = parts;
+    this.#diagnosing = diagnosing;
+  }
+
+  /** Whose access is looked at, and who of them has to pass the test jobs. */
+  whom(i: IncidentRecord): { users: string[]; canary: string[] } {
+    const known = knownUsersOf(this.#p.store, i.id);
+    // For a service, some of those it turned away speak for all; everybody else is told apart when it is mended.
+    const users = known.length ? known.slice(0, i.kind === 'service' ? 5 : 50) : i.kind === 'user' ? [i.key] : [];
+    const { canary: who, account } = this.#p.config.verify;
+    switch (who) {
+      case 'off':
+        return { users, canary: [] };
+      case 'account':
+        return { users, canary: [account ?? users[0] ?? ''].filter(Boolean) };
+      case 'user':
+        // Test jobs would pass where the person's own do not: by them nothing is proved before that is mended too.
+        if (i.kind === 'user' && this.#diagnosing.ownMatters(i.diagnosis).length) return { users, canary: [] };
+        return { users, canary: i.kind === 'service' ? users : users.slice(0, 1) };
+      default:
+        return who satisfies never;
+    }
+  }
+
+  take(message: Verified): void {
+    const { store, now, config } = this.#p;
+    store.tx(() => {
+      const at = now();
+      const i = incident(store, message.incident);
+      if (i.state !== 'verifying' && i.state !== 'propagating') return;
+      const since = i.changed ?? i.openedMs;
+      const rest = i.kind === 'user' ? this.#whatRemains(i, message.facts[i.key]) : null;
+      const verdict = judge({
+        whom: i.kind === 'service' ? 'service' : 'person',
+        plan: i.plan,
+        cause: i.cause,
+        facts: message.facts,
+        canary: message.canary,
+        alive: message.alive,
+        ...this.#denials(i, message.facts, since),
+        ownSuccess: i.kind === 'user' ? lastSuccess(store, i.key) : null,
+        since,
+        now: at,
+        // What else is in the person's own way is said before test jobs are asked for.
+        config: rest?.other ? { ...config, verify: { ...config.verify, canary: 'off' } } : config,
+      });
+      const ran = runsOf(store, i.id).some(r => r.what === 'plan' && r.outcome?.result === 'done');
+      const by = { actor: 'readmit', what: verdict.because, plan: i.plan?.digest ?? null };
+      // Where nothing of ours has to arrive, a cause is a cause; else only one that is no effect of what we did.
+      const goesOn = ran ? rest?.other && (verdict.state === 'resolved' || rest.before) : rest;
+      if (rest && goesOn) return this.#goOn(i, `${verdict.because}; and yet ${rest.title}`);
+      switch (verdict.state) {
+        case 'resolved':
+          this.#resolveWith(i, at);
+          move(store, at, i.id, i.state, 'resolved', by, { note: '' });
+          if (ran) this.#restored(i, at);
+          wakeWaiting(store, at, i.host);
+          return;
+        case 'propagating':
+        case 'verifying':
+          if (i.state !== verdict.state)
+            move(store, at, i.id, i.state, verdict.state, by, { due: at + recheckMs(config, at, i) });
+          else update(store, at, i.id, { due: at + recheckMs(config, at, i) });
+          return;
+        case 'not-effective':
+        case 'failed':
+          if (!ran) return this.#goOn(i, `still refused: ${verdict.because}`, recheckMs(config, at, i));
+          move(store, at, i.id, i.state, verdict.state, by, {
+            note: verdict.because,
+            due: at + recheckMs(config, at, i),
+          });
+          enqueue(store, at, {
+            key: `not-effective-${i.id}-${i.serial}`,
+            channel: 'mail',
+            incident: i.id,
+            payload: { letter: 'failed', incident: i.id },
+          });
+          if (verdict.state === 'failed' && isUnwell(message.facts)) this.#putConfigBack(i, at);
+          return;
+        default:
+          verdict.state satisfies never;
+      }
+    });
+  }
+
+  /**
+   * What stands in the person's way now. `other`: not what the incident was for; `before`: it did so before the change too,
+   * so it is no effect of the change that only has to arrive.
+   */
+  #whatRemains(
+    i: IncidentRecord,
+    asked: Fact[] | undefined,
+  ): { title: string; other: boolean; before: boolean } | null {
+    if (!asked) return null;
+    const { cause, title } = this.#diagnosing.diagnose(i, i.key, this.#diagnosing.allFacts(i, i.key, asked));
+    if (cause === null) return null;
+    return { title, other: cause !== i.cause, before: this.#diagnosing.ownMatters(i.diagnosis).includes(cause) };
+  }
+
+  /** Denials since the change that count against it: for a service, of those whom it should let in. */
+  #denials(i: IncidentRecord, facts: Verified['facts'], since: number) {
+    const users = Object.keys(facts).filter(
+      user => user !== '' && (i.kind !== 'service' || letsIn(facts[user]!).verdict === 'in'),
+    );
+    if (i.kind === 'service' && users.length === 0) return { newDenials: 0, lastDenial: null };
+    return denialsSince(this.#p.store, users.slice(0, 300), since);
+  }
+
+  /** What was done is done; the next thing in the way is looked for. */
+  #goOn(i: IncidentRecord, what: string, inMs = 0): void {
+    const { store, now } = this.#p;
+    const by = { actor: 'readmit', what, plan: i.plan?.digest ?? null };
+    // What had to arrive has arrived; the way from there to a new look leads through verifying.
+    if (i.state === 'propagating') move(store, now(), i.id, 'propagating', 'verifying', by);
+    move(store, now(), i.id, 'verifying', 'open', by, { changed: null, due: now() + inMs });
+  }
+
+  /** Whoever was held back by a mended service and has an authorised group can work again too; the rest is looked at anew. */
+  #resolveWith(i: IncidentRecord, at: number): void {
+    const { store } = this.#p;
+    const authorized = new Set(authorizedUsers(store, i.host));
+    for (const other of inhibitedBy(store, i.id))
+      if (other.kind === 'user' && authorized.has(other.key) && mayMove(other.state, 'resolved'))
+        move(store, at, other.id, other.state, 'resolved', {
+          actor: 'readmit',
+          what: `resolved with incident ${i.id}, which explained it`,
+        });
+  }
+
+  /** A service that stays unwell with a file we changed gets the file back at once, under the votes it was changed with. */
+  #putConfigBack(i: IncidentRecord, at: number): void {
+    const { store } = this.#p;
+    const run = lastRun(store, i.id, 'plan');
+    if (!run || !i.plan?.undo.some(s => s.action === 'config.restore')) return;
+    record(store, at, {
+      actor: 'readmit',
+      what: 'the service is not well with the changed configuration: it is put back',
+      incident: i.id,
+      plan: i.plan.digest,
+    });
+    makeOrder(store, at, i.plan, 'undo', run.order.votes, i.id);
+  }
+
+  #restored(i: IncidentRecord, at: number): void {
+    if (i.plan?.subject && this.#p.config.mail.userDomain)
+      enqueue(this.#p.store, at, {
+        key: `restored-${i.id}`,
+        channel: 'mail',
+        incident: i.id,
+        payload: { letter: 'access-restored', incident: i.id },
+      });
+  }
+}
+
+/** Seen to be unwell: that nobody could ask is no reason to take anything back. */
+const isUnwell = (facts: Verified['facts']): boolean =>
+  Object.values(facts).some(list => list.some(f => f.fact === 'scheduler.health4' && f.known && f.value !== 'healthy'));
