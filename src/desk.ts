@@ -232,6 +232,10 @@ export interface Desk {
   voteAs(person: Person, id: string, digest: string, decision: Decision, reason: string): IncidentRow;
   /** Takes back what a run changed, under the votes it ran with. */
   undo(person: Person, id: string): IncidentRow;
+  /** What was tried and failed, or did not help, is looked at anew and may be offered again, to be voted on anew. */
+  retry(person: Person, id: string): IncidentRow;
+  /** Gives the access that is proposed an end (ISO), or none (null): a new plan, so votes on the old one lapse. */
+  endBy(person: Person, id: string, until: string | null): IncidentDetail;
   silence(person: Person, id: string, until: string, reason: string): IncidentRow;
   /** Leaves it to somebody by name, or (`to: null`) back to Readmit. @throws Refused where the state doesn't allow it */
   handOver(person: Person, id: string, to: string | null, note: string): IncidentRow;

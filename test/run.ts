@@ -1,55 +1,33 @@
-/** `npm test`: every project of vitest.config.ts, one after the other, and one closing line with the sum of all. */
+/**
+ * `npm test`: types, lint, every test file, the rows of the fault matrix, and one closing line with the sum of the tests.
+ * A row of the matrix that no test shows is a failure of its own.
+ */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { rowLines } from './faults/rows.ts';
+import { runInLanes, testFiles } from './lanes.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
+process.chdir(ROOT);
 const CHECKS: [string, string[]][] = [
   ['types', ['node_modules/.bin/tsc', '--noEmit']],
   ['lint', ['node_modules/.bin/biome', 'check', '--error-on-warnings', '.']],
 ];
-const PROJECTS = ['unit', 'system', 'practice', 'e2e'];
 
 let passed = 0;
 let failed = 0;
-const out = mkdtempSync(join(tmpdir(), 'readmit-test-'));
-try {
-  for (const [name, [command, ...args]] of CHECKS) {
-    const { status } = spawnSync(join(ROOT, command!), args, { cwd: ROOT, stdio: 'inherit' });
-    if (status === 0) passed++;
-    else failed++;
-    process.stdout.write(`${name}: ${status === 0 ? 'ok' : 'FAILED'}\n`);
-  }
-  for (const project of PROJECTS) {
-    const file = join(out, `${project}.json`);
-    const args = [
-      join(ROOT, 'node_modules/vitest/vitest.mjs'),
-      'run',
-      '--project',
-      project,
-      '--reporter=default',
-      '--reporter=json',
-      `--outputFile.json=${file}`,
-    ];
-    const { status } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
-    try {
-      const result = JSON.parse(readFileSync(file, 'utf8')) as {
-        numPassedTests: number;
-        numFailedTests: number;
-        numPendingTests: number;
-        success: boolean;
-      };
-      passed += result.numPassedTests;
-      failed += result.numFailedTests;
-      // A file that could not be loaded has no tests to fail.
-      if (status !== 0 && result.numFailedTests === 0) failed++;
-    } catch {
-      failed++;
-    }
-  }
-} finally {
-  rmSync(out, { recursive: true, force: true });
+for (const [name, [command, ...args]] of CHECKS) {
+  const { status } = spawnSync(join(ROOT, command!), args, { stdio: 'inherit' });
+  if (status === 0) passed++;
+  else failed++;
+  console.log(`${name}: ${status === 0 ? 'ok' : 'FAILED'}`);
 }
-process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
+
+const shown = await runInLanes(testFiles());
+for (const line of ['', ...rowLines(shown).lines, '']) console.log(line);
+const bad = shown.filter(t => !t.passed);
+for (const t of bad) console.log(`FAILED ${t.file}: ${t.name.split('\n').join(' › ')}\n${t.why}\n`);
+passed += shown.length - bad.length;
+failed += bad.length + rowLines(shown).lines.filter(l => l.endsWith('(no test)')).length;
+console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed ? 1 : 0;

@@ -119,6 +119,13 @@ export async function undo(id: string, o: Options): Promise<void> {
   else print(`Undo of incident ${row.id} ordered; it is ${row.state} now.`);
 }
 
+export async function retry(id: string, o: Options): Promise<void> {
+  const config = loadConfig(o.config);
+  const row = await askServe<IncidentRow>(controlSocket(config), 'retry', { id, ...operator(config, o) });
+  if (o.json) printJson(row);
+  else print(`Incident ${row.id} is looked at anew; what would help is offered again, to be voted on.`);
+}
+
 /** Who acts from this terminal. Whoever can open the control socket is root or `serve`; the key shows which person. */
 function operator(config: Config, o: Options): { as: string } {
   const name = whoAmI(o);

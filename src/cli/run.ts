@@ -100,6 +100,11 @@ function inboxCommands(add: Add, does: Does, { json, as, reason }: Record<'json'
     .addOption(as)
     .addOption(json)
     .action(does(async (id, o) => (await import('./inbox.ts')).undo(id, o)));
+  add('retry', 'look anew at what failed or did not help, and offer again what would')
+    .argument('<id>')
+    .addOption(as)
+    .addOption(json)
+    .action(does(async (id, o) => (await import('./inbox.ts')).retry(id, o)));
   add('silence', 'mute an incident, or whatever matches; without arguments: list')
     .argument('[id]')
     .option('--for <duration>', 'how long, e.g. 30m, 8h, 2d', '8h')

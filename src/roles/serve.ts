@@ -109,6 +109,8 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
         vote: vote => approvals.vote(vote),
         signFor: (...a) => approvals.signFor(...a),
         undo: (person, id) => approvals.undo(person, id),
+        retry: (person, id) => approvals.retry(person, id),
+        endBy: (person, id, until) => endBy({ store, config, now, log }, person, id, until),
         needs: i => approvals.needs(i),
         queue: () => ({ up: senderTo(config.host).up, detail: doorbell?.failing.job ?? 'no connection' }),
         mail: () => ({ up: doorbell?.failing.mail == null, detail: doorbell?.failing.mail ?? '' }),
@@ -423,12 +425,11 @@ function controlVerbs(p: ControlParts): Record<string, Verb> {
       return desk.vote(vote.data as Vote);
     },
     undo: body => desk.undo(person(text(body.as, 'as')), text(body.id, 'id')),
+    retry: body => desk.retry(person(text(body.as, 'as')), text(body.id, 'id')),
     ends: body => {
-      const id = text(body.id, 'id');
-      const until = body.until === null ? null : Date.parse(text(body.until, 'until'));
-      if (Number.isNaN(until)) throw new Usage('until: a time, or null for good');
-      endBy({ store, config: p.config, now, log: p.log }, person(text(body.as, 'as')), id, until);
-      return desk.show(id);
+      const until = body.until === null ? null : text(body.until, 'until');
+      if (until !== null && Number.isNaN(Date.parse(until))) throw new Usage('until: a time, or null for good');
+      return desk.endBy(person(text(body.as, 'as')), text(body.id, 'id'), until);
     },
     silence: body => {
       const who = operator(text(body.as, 'as'));

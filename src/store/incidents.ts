@@ -15,6 +15,7 @@ import {
   type State,
   type Tier,
 } from '../incident.ts';
+import type { CanaryResult } from '../messages.ts';
 import { record } from './journal.ts';
 import type { Row, Store } from './open.ts';
 
@@ -31,6 +32,13 @@ export interface IncidentRecord extends Incident {
   takenBy: string | null;
   /** When the access proposed here is to end, epoch ms; null: nobody asked for an end. */
   ends: number | null;
+  /** Test jobs that passed after the change of that time, epoch ms. */
+  proved: Proved | null;
+}
+
+export interface Proved {
+  since: number;
+  results: CanaryResult[];
 }
 
 const iso = (ms: number): string => new Date(ms).toISOString();
@@ -62,6 +70,7 @@ const recordOf = (row: Row): IncidentRecord => ({
   note: String(row.note),
   takenBy: row.taken_by as string | null,
   ends: row.ends === null ? null : Number(row.ends),
+  proved: row.proved_json === null ? null : (JSON.parse(String(row.proved_json)) as Proved),
 });
 
 const LIVE = "state NOT IN ('resolved', 'expired', 'undone')";
@@ -263,6 +272,7 @@ export interface Change {
   held?: boolean;
   takenBy?: string | null;
   ends?: number | null;
+  proved?: Proved | null;
 }
 
 const COLUMNS: { [K in keyof Change]-?: [string, (value: NonNullable<Change[K]>) => string | number] } = {
@@ -278,6 +288,7 @@ const COLUMNS: { [K in keyof Change]-?: [string, (value: NonNullable<Change[K]>)
   held: ['held', v => (v ? 1 : 0)],
   takenBy: ['taken_by', v => v],
   ends: ['ends', v => Math.round(v)],
+  proved: ['proved_json', v => JSON.stringify(v)],
 };
 
 /** Changes what is known of an incident; never its state. */

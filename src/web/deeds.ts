@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { IncidentDetail } from '../desk.ts';
 import { type Decision, isEnded, NotFound, Refused } from '../incident.ts';
 import { type Ask, bareOf, type Env, frameOf, incidentOf, type Web } from './ask.ts';
-import { lacksEntitlement, SILENCES } from './pages/decision.ts';
+import { ENDS, lacksEntitlement, SILENCES } from './pages/decision.ts';
 import { incidentPage } from './pages/incident.ts';
 import { type Done, moved } from './pages/notices.ts';
 import { WEEK } from './pages/report.ts';
@@ -19,6 +19,7 @@ const reason = z.string().trim().max(500);
 const Vote = z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/), reason: reason.default('') });
 const HandOver = z.object({ to: z.string().trim().max(64), note: reason.default('') });
 const SendReport = z.object({ week: z.string().regex(WEEK), to: z.enum(['me', 'all']) });
+const Ends = z.object({ after: z.enum(Object.keys(ENDS) as (keyof typeof ENDS)[]) });
 const Silence = z.object({ for: z.enum(Object.keys(SILENCES) as (keyof typeof SILENCES)[]), reason: reason.min(1) });
 
 export function deeds(app: Hono<Env>, web: Web): void {
@@ -58,6 +59,22 @@ export function deeds(app: Hono<Env>, web: Web): void {
     if (!form.success || !sendReport) throw new NotFound('no such report');
     sendReport(person, form.data.week, form.data.to);
     return c.redirect(`/report?week=${form.data.week}&sent=${form.data.to}`, 303);
+  });
+
+  app.post('/incidents/:id/retry', c => {
+    const incident = incidentOf(web, c.req.param('id'));
+    if (!mayAct(c.get('signedIn').person, web.config)) return notAllowed(web, c);
+    return attempt(web, c, incident, 'retried', () => web.desk.retry(c.get('signedIn').person, incident.id));
+  });
+
+  app.post('/incidents/:id/ends', c => {
+    const incident = incidentOf(web, c.req.param('id'));
+    if (!mayAct(c.get('signedIn').person, web.config)) return notAllowed(web, c);
+    const form = Ends.safeParse(c.get('form'));
+    if (!form.success) return again(web, c, incident, 'Say when the access is to end.');
+    const days = ENDS[form.data.after];
+    const until = days === null ? null : new Date(web.now() + days * 86_400_000).toISOString();
+    return attempt(web, c, incident, 'ends', () => web.desk.endBy(c.get('signedIn').person, incident.id, until));
   });
 
   app.post('/incidents/:id/undo', c => {

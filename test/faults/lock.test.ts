@@ -74,6 +74,27 @@ describe('a lock on the group file', () => {
     await c.practice('heal');
   }, 150_000);
 
+  it('a lock nobody lets go of: the run fails and says why; once mended, one word and one vote, and bob works again', async () => {
+    const { id } = await proposedFor(c, 'bob');
+    const { plan } = await c.show(id);
+    writeFileSync(lock(), '1');
+    await c.json('approve', id, '--as', 'root-ann');
+    const failed = await c.incidentOf('the run failed', i => i.id === id && i.state === 'failed', 60_000);
+    expect((await c.show(failed.id)).history.some(h => /failed: .*lock/i.test(h.what))).toBe(true);
+    rmSync(lock());
+    await c.json('retry', id, '--as', 'root-ann');
+    const again = await c.incidentOf('offered again', i => i.id === id && i.state === 'proposed');
+    expect(again.votes).toEqual([]);
+    const { plan: next } = await c.show(id);
+    expect(next!.digest).toBe(plan!.digest);
+    expect(next!.notes.join()).toContain('lock');
+    await c.json('approve', id, '--as', 'root-ann');
+    await c.incidentOf('bob works again', i => i.id === id && i.state === 'resolved', 60_000);
+    expect(members(c, 'claw-users').filter(m => m === 'bob')).toHaveLength(1);
+    expect((await c.readmit('retry', id, '--as', 'root-ann')).err).toContain("resolved can't be tried again");
+    await c.practice('heal');
+  }, 180_000);
+
   it('E18: SIGTERM while usermod waits: all is down within three seconds, and taken up again at the next start, once', async () => {
     const { id } = await proposedFor(c, 'carol');
     const { plan } = await c.show(id);

@@ -98,6 +98,16 @@ export function memoryDesk(now: () => number): MemoryDesk {
       i.state = 'undone';
       return changed(i, person.name, `undo ${id}`);
     },
+    retry(person, id) {
+      const i = find(id);
+      i.state = 'open';
+      return changed(i, person.name, `retry ${id}`);
+    },
+    endBy(person, id, until) {
+      const i = find(id);
+      changed(i, person.name, `end ${id} by ${until}`);
+      return i;
+    },
     silence(person, id, until, reason) {
       const i = find(id);
       i.marks = ['silenced'];

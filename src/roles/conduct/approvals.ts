@@ -20,6 +20,8 @@ import { enqueue } from '../../store/outbox.ts';
 /** An order that got no answer is sent again after so long; the executor's ledger makes it one effect. */
 export const RESEND_MS = 15_000;
 
+/** States in which a run has ended and somebody still waits. */
+const RETRIED: readonly State[] = ['failed', 'not-effective'];
 const UNDOABLE: readonly State[] = ['propagating', 'verifying', 'not-effective', 'failed', 'resolved'];
 
 export const votedPlan = (plan: Plan): VotedPlan => ({
@@ -161,6 +163,29 @@ export class Approvals {
         plan: i.plan.digest,
       });
       this.#send(i.plan, 'undo', run.order.votes, i);
+    });
+  }
+
+  /** Somebody mended what was in the way of a run: the facts are taken again, and what still helps is offered again. */
+  retry(person: Person, id: string): void {
+    this.#store.tx(() => {
+      const now = this.#now();
+      const i = incident(this.#store, id);
+      if (!RETRIED.includes(i.state)) throw new Refused(`an incident that is ${i.state} can't be tried again`);
+      const allowed = [...this.#config.policy.tiers[1].roles, ...this.#config.policy.tiers[2].roles];
+      if (!person.roles.some(r => allowed.includes(r)))
+        throw new Refused(`${person.name} has no role that may do this`);
+      const undo = lastRun(this.#store, id, 'undo');
+      if (undo && !undo.outcome) throw new Refused('the undo is under way');
+      move(
+        this.#store,
+        now,
+        id,
+        i.state,
+        'open',
+        { actor: person.name, what: 'asked for another try', plan: i.plan?.digest ?? null },
+        { changed: null, due: now },
+      );
     });
   }
 

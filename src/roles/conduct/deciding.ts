@@ -3,7 +3,7 @@ import type { Diagnosis, Fact, State } from '../../incident.ts';
 import type { Snapshot } from '../../messages.ts';
 import { letsIn } from '../../remedy/access-model.ts';
 import { makePlan } from '../../remedy/plan.ts';
-import { deniedUntil, restartUnderWay, savePlan } from '../../store/approvals.ts';
+import { deniedUntil, lastRun, restartUnderWay, savePlan } from '../../store/approvals.ts';
 import { maintenance, tell, toldAt } from '../../store/desk-rows.ts';
 import { type IncidentRecord, incident, move, update } from '../../store/incidents.ts';
 import { journalOf, record } from '../../store/journal.ts';
@@ -54,46 +54,7 @@ export class Deciding {
         : this.#to(i, 'escalated', `left to ${i.takenBy}`, { ...base, due: again });
     const { remedy } = diagnosis;
     if (i.state === 'failed' || i.state === 'not-effective') return update(store, at, i.id, { due: again });
-    if (remedy.kind === 'plan') {
-      const made = makePlan({
-        incident: i.id,
-        serial: i.serial + 1,
-        host: i.host,
-        diagnosis,
-        facts,
-        snapshot,
-        config,
-        now: at,
-        until: i.ends === null ? null : new Date(i.ends).toISOString(),
-      });
-      if ('refused' in made) return this.#to(i, 'escalated', made.refused, { ...base, note: made.refused, due: again });
-      const until = deniedUntil(store, made.digest, at);
-      if (until !== null) {
-        if (i.state === 'denied') return update(store, at, i.id, { diagnosis, due: Math.min(until, at + 60_000) });
-        return this.#to(i, 'escalated', 'the same change was denied', {
-          ...base,
-          note: `this change was denied; it is offered again after ${new Date(until).toISOString()}`,
-          due: Math.min(until, again),
-        });
-      }
-      if (made.gains.length && maintenance(store))
-        return update(store, at, i.id, { ...base, held: true, due: at + 30_000 });
-      const same =
-        i.state === 'proposed' &&
-        i.plan !== null &&
-        i.plan.digest === made.digest &&
-        Date.parse(i.plan.expires) - at > 60_000;
-      // What the notes tell (how many jobs run now) is no part of the digest, and must be of today when somebody reads it.
-      if (same) return update(store, at, i.id, { diagnosis, plan: { ...i.plan!, notes: made.notes }, due: again });
-      savePlan(store, at, made);
-      return this.#to(
-        i,
-        'proposed',
-        `proposed: ${made.summary}`,
-        { ...base, plan: made, tier: made.tier, note: '', due: again },
-        made.digest,
-      );
-    }
+    if (remedy.kind === 'plan') return this.#offer(i, { diagnosis, facts, snapshot }, again);
     if (i.state === 'denied') return update(store, at, i.id, { diagnosis, due: at + 60_000 });
     if (remedy.kind === 'tell')
       return this.#to(i, 'advised', `advised: ${diagnosis.title}`, {
@@ -111,6 +72,64 @@ export class Deciding {
       note: why,
       due: again,
     });
+  }
+
+  #offer(
+    i: IncidentRecord,
+    { diagnosis, facts, snapshot }: { diagnosis: Diagnosis; facts: Fact[]; snapshot: Snapshot | null },
+    again: number,
+  ): void {
+    const { store, now, config } = this.#p;
+    const at = now();
+    const base = { diagnosis, cause: diagnosis.cause };
+    const made = makePlan({
+      incident: i.id,
+      serial: i.serial + 1,
+      host: i.host,
+      diagnosis,
+      facts,
+      snapshot,
+      config,
+      now: at,
+      until: i.ends === null ? null : new Date(i.ends).toISOString(),
+    });
+    if ('refused' in made) return this.#to(i, 'escalated', made.refused, { ...base, note: made.refused, due: again });
+    const until = deniedUntil(store, made.digest, at);
+    if (until !== null) {
+      if (i.state === 'denied') return update(store, at, i.id, { diagnosis, due: Math.min(until, at + 60_000) });
+      return this.#to(i, 'escalated', 'the same change was denied', {
+        ...base,
+        note: `this change was denied; it is offered again after ${new Date(until).toISOString()}`,
+        due: Math.min(until, again),
+      });
+    }
+    if (made.gains.length && maintenance(store))
+      return update(store, at, i.id, { ...base, held: true, due: at + 30_000 });
+    const plan = { ...made, notes: [...made.notes, ...this.#triedBefore(i)] };
+    const same =
+      i.state === 'proposed' &&
+      i.plan !== null &&
+      i.plan.digest === plan.digest &&
+      Date.parse(i.plan.expires) - at > 60_000;
+    // What the notes tell (how many jobs run now) is no part of the digest, and must be of today when somebody reads it.
+    if (same) return update(store, at, i.id, { diagnosis, plan: { ...i.plan!, notes: plan.notes }, due: again });
+    savePlan(store, at, plan);
+    this.#to(
+      i,
+      'proposed',
+      `proposed: ${plan.summary}`,
+      { ...base, plan, tier: plan.tier, note: '', due: again },
+      plan.digest,
+    );
+  }
+
+  /** An approver should know what became of the last try. */
+  #triedBefore(i: IncidentRecord): string[] {
+    const last = lastRun(this.#p.store, i.id, 'plan');
+    if (!last?.outcome || !last.ended) return [];
+    const { result, detail } = last.outcome;
+    const came = result === 'done' ? 'it did not help' : `${result}: ${detail}`;
+    return [`Tried before, ${new Date(last.ended).toISOString()}: ${came}`];
   }
 
   /** No cause holds: either the person can work, or a human must find out. */

@@ -1,6 +1,6 @@
 /** Did it help? What an agent saw after a change ends an incident, leaves it waiting, or opens it for what else there is. */
 import { type Fact, mayMove } from '../../incident.ts';
-import type { ServeMessage } from '../../messages.ts';
+import type { CanaryResult, ServeMessage } from '../../messages.ts';
 import { letsIn } from '../../remedy/access-model.ts';
 import { judge } from '../../remedy/verify.ts';
 import { lastRun, runsOf } from '../../store/approvals.ts';
@@ -34,14 +34,19 @@ export class Proving {
       case 'off':
         return { users, canary: [] };
       case 'account':
-        return { users, canary: [account ?? users[0] ?? ''].filter(Boolean) };
+        return { users, canary: this.#unproved(i, [account ?? users[0] ?? ''].filter(Boolean)) };
       case 'user':
         // Test jobs would pass where the person's own do not: by them nothing is proved before that is mended too.
         if (i.kind === 'user' && this.#diagnosing.ownMatters(i.diagnosis).length) return { users, canary: [] };
-        return { users, canary: i.kind === 'service' ? users : users.slice(0, 1) };
+        return { users, canary: this.#unproved(i, i.kind === 'service' ? users : users.slice(0, 1)) };
       default:
         return who satisfies never;
     }
+  }
+
+  /** Test jobs that passed since the change are proof until it ends: the scheduler is not given them at every look. */
+  #unproved(i: IncidentRecord, canary: string[]): string[] {
+    return proofsOf(i).length ? [] : canary;
   }
 
   take(message: Verified): void {
@@ -51,13 +56,15 @@ export class Proving {
       const i = incident(store, message.incident);
       if (i.state !== 'verifying' && i.state !== 'propagating') return;
       const since = i.changed ?? i.openedMs;
+      const passed = message.canary.filter(c => c.passed);
+      if (passed.length) update(store, at, i.id, { proved: { since, results: passed } });
       const rest = i.kind === 'user' ? this.#whatRemains(i, message.facts[i.key]) : null;
       const verdict = judge({
         whom: i.kind === 'service' ? 'service' : 'person',
         plan: i.plan,
         cause: i.cause,
         facts: message.facts,
-        canary: message.canary,
+        canary: [...proofsOf(i), ...message.canary],
         alive: message.alive,
         ...this.#denials(i, message.facts, since),
         ownSuccess: i.kind === 'user' ? lastSuccess(store, i.key) : null,
@@ -173,6 +180,10 @@ export class Proving {
       });
   }
 }
+
+/** What passed after the change that is being proved; of an earlier one it says nothing. */
+const proofsOf = (i: IncidentRecord): CanaryResult[] =>
+  i.proved?.since === (i.changed ?? i.openedMs) ? i.proved.results : [];
 
 /** Seen to be unwell: that nobody could ask is no reason to take anything back. */
 const isUnwell = (facts: Verified['facts']): boolean =>

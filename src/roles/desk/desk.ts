@@ -81,6 +81,8 @@ export interface DeskActs {
   vote(vote: Vote): void;
   signFor(person: Person, id: string, digest: string, decision: Vote['decision'], reason: string): Vote;
   undo(person: Person, id: string): void;
+  retry(person: Person, id: string): void;
+  endBy(person: Person, id: string, until: number | null): void;
   /** How many votes of which kind a plan still needs. */
   needs(incident: Pick<IncidentRecord, 'id' | 'state' | 'serial' | 'tier'>): number;
   queue(): { up: boolean; detail: string };
@@ -100,6 +102,8 @@ export const readingOnly = (needs: DeskActs['needs']): DeskActs => {
     vote: refuse,
     signFor: refuse,
     undo: refuse,
+    retry: refuse,
+    endBy: refuse,
     needs,
     queue: () => ({ up: true, detail: '' }),
     mail: () => ({ up: true, detail: '' }),
@@ -290,6 +294,16 @@ export class StoreDesk implements Desk {
   undo(person: Person, id: string): IncidentRow {
     this.#acts.undo(person, id);
     return this.#rowOf(id);
+  }
+
+  retry(person: Person, id: string): IncidentRow {
+    this.#acts.retry(person, id);
+    return this.#rowOf(id);
+  }
+
+  endBy(person: Person, id: string, until: string | null): IncidentDetail {
+    this.#acts.endBy(person, id, until === null ? null : Date.parse(until));
+    return this.show(id);
   }
 
   silence(person: Person, id: string, until: string, reason: string): IncidentRow {

@@ -130,6 +130,8 @@ CREATE TABLE incident (
   taken_by       TEXT,
   -- When the access that is proposed here is to end, where somebody asked for that; a plan made anew has it too.
   ends           INTEGER,
+  -- Test jobs that passed after the last change, with the time of that change: nobody has to pass them twice.
+  proved_json    TEXT,
   -- When the conductor looks again; null: only when something happens.
   due            INTEGER,
   attempts       INTEGER NOT NULL DEFAULT 0,

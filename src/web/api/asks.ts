@@ -77,6 +77,10 @@ export const VoteBody = z
   .union([SessionVote, SignedVote])
   .describe("a vote signed with the person's own key; or, where the page may sign for people, the digest they saw");
 
+export const EndsBody = z
+  .strictObject({ until: z.iso.datetime({ offset: true }).nullable().describe('when it ends; null: not by itself') })
+  .openapi('Ends');
+
 export const HandOverBody = z
   .strictObject({
     to: z.string().min(1).max(64).nullable().describe('who takes it over; null: back to Readmit'),

@@ -48,6 +48,23 @@ const undo = createRoute({
   responses: after,
 });
 
+const retry = createRoute({
+  method: 'post',
+  path: '/incidents/{id}/retry',
+  summary: 'Look anew at what failed or did not help, and offer again what would',
+  security: deedSecurity,
+  request: { params: ask.IncidentId },
+  responses: after,
+});
+const ends = createRoute({
+  method: 'post',
+  path: '/incidents/{id}/ends',
+  summary: 'Give the proposed access an end, or none: a new plan, to be voted on anew',
+  security: deedSecurity,
+  request: { params: ask.IncidentId, body: body(ask.EndsBody) },
+  responses: { 200: answer(s.IncidentDetail, 'the incident with the new plan'), ...deedRefusals },
+});
+
 const handOver = createRoute({
   method: 'post',
   path: '/incidents/{id}/hand-over',
@@ -99,6 +116,23 @@ export function deeds(api: OpenAPIHono<ApiEnv>, web: Web): void {
     if (!sendReport) throw new Problem(404, 'no report is made here');
     done(web, caller, null, 'report', () => sendReport(caller.person, week, to));
     return c.json({ week, to }, 200);
+  });
+  api.openapi(retry, c => {
+    const caller = c.get('caller');
+    const incident = actable(web, caller, c.req.valid('param').id);
+    return c.json(
+      done(web, caller, incident, 'retry', () => web.desk.retry(caller.person, incident.id)),
+      200,
+    );
+  });
+  api.openapi(ends, c => {
+    const caller = c.get('caller');
+    const incident = actable(web, caller, c.req.valid('param').id);
+    const { until } = c.req.valid('json');
+    return c.json(
+      done(web, caller, incident, 'ends', () => web.desk.endBy(caller.person, incident.id, until)),
+      200,
+    );
   });
   api.openapi(undo, c => {
     const caller = c.get('caller');

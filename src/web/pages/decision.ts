@@ -13,6 +13,10 @@ import { near, sentence } from './marks.ts';
 const UNDOABLE: readonly State[] = ['verifying', 'propagating', 'not-effective', 'failed', 'resolved'];
 /** States in which nothing is under way that somebody could take over from the middle of. */
 const HANDED_OVER: readonly State[] = ['open', 'proposed', 'advised', 'not-effective', 'failed', 'stale', 'escalated'];
+/** States in which a run has ended and somebody still waits. */
+const RETRIED: readonly State[] = ['failed', 'not-effective'];
+/** When access ends, in days from the choice; null: never by itself. */
+export const ENDS = { '1d': 1, '7d': 7, '30d': 30, '90d': 90, '365d': 365, never: null } as const;
 export const SILENCES = { '1h': 1, '4h': 4, '1d': 24, '7d': 168 } as const;
 
 export function decision(frame: Frame, incident: IncidentDetail): Html {
@@ -73,9 +77,20 @@ function forms(frame: Frame, incident: IncidentDetail, plan: Plan): Html {
 <label>Reason${bare ? html` <span class="faint">needed: nothing shows the entitlement</span>` : html` <span class="faint">optional</span>`}
 <input name="reason" maxlength="500" autocomplete="off"${bare && html` required`}></label>
 <button class="deed">${plan.deed}</button></form>
+${ending(frame, plan, path)}
 <details class="other"><summary>Deny</summary><form method="post" action="${path}/deny">${seen}
 <label>Reason <input name="reason" maxlength="500" required autocomplete="off"></label>
 <button class="plain">Deny this plan</button><p class="faint">Final for this plan; the same change is not offered again for ${hours(frame.config.policy.denySticky)}.</p></form></details>`;
+}
+
+/** A group can be given for a while; choosing makes a new plan, which is then voted on. */
+function ending(frame: Frame, plan: Plan, path: string): Html | false {
+  if (!plan.full.every(step => step.action === 'group.add' || step.action === 'directory.group-add')) return false;
+  const end = plan.full.find(step => 'until' in step && step.until !== null);
+  const until = end && 'until' in end ? end.until : null;
+  return html`<details class="other"><summary>${until ? html`Ends ${near(until, frame.now)}` : 'Give it an end'}</summary><form method="post" action="${path}/ends">${token(frame)}
+<label>Access ends <select name="after">${Object.entries(ENDS).map(([key, days]) => html`<option value="${key}"${key === '30d' && html` selected`}>${days === null ? 'never by itself' : `in ${counted(days, 'day')}`}</option>`)}</select></label>
+<button class="plain">Show that plan</button><p class="faint">It is taken back by itself then, if it is still our own change. Votes given so far lapse.</p></form></details>`;
 }
 
 /** Somebody would be let in, and nothing shows that they should be: whoever approves says why. */
@@ -95,6 +110,11 @@ function others(frame: Frame, incident: IncidentDetail): Html {
 <button class="plain">Silence</button><p class="faint">No mail until then. The incident stays on this page.</p></form></details>`
   }
 ${handOver(frame, incident, path)}
+${
+  RETRIED.includes(incident.state) &&
+  html`<details class="other"><summary>Try again</summary><form method="post" action="${path}/retry">${token(frame)}
+<p>When what was in the way is mended: the facts are taken again, and what would help is offered again, to be voted on.</p><button class="plain">Look at it anew</button></form></details>`
+}
 ${
   incident.plan &&
   incident.plan.undoSteps.length > 0 &&

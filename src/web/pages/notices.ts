@@ -11,6 +11,8 @@ const DONE = {
   denied: ['Denied.', 'This plan will not run.'],
   silenced: ['Silenced.', 'No mail will be sent about it for that time.'],
   undone: ['On its way.', 'The change is being taken back.'],
+  retried: ['Looked at anew.', 'What would help is offered again.'],
+  ends: ['A new plan.', 'It says when the access ends; votes given before lapsed.'],
   'handed-over': ['Handed over.', 'Readmit offers nothing while somebody has it.'],
   'given-back': ['Given back.', 'Readmit looks at it again.'],
 } as const;

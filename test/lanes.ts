@@ -1,0 +1,113 @@
+/**
+ * Runs test files with vitest in several lanes: files that start daemons one by one, the quick ones together. Most of the
+ * former wait for something most of the time, so a third lane is free on two cores.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const LANES = Number(process.env.READMIT_LANES ?? 3);
+/** Each starts daemons of its own, for seconds or minutes. */
+const SLOW = /^test\/(faults|e2e|browser|practice)\//;
+/** Started first, since they take longest. */
+const LONGEST = ['e2e/causes', 'e2e/pairs', 'faults/kill', 'faults/lock', 'e2e/ldap', 'browser/real', 'faults/storm'];
+/** What these print is the table that people want to see. */
+const TELLING = /e2e\/(causes|pairs)/;
+
+/** One test, or a file that could not be run (`name` is empty). */
+export interface Shown {
+  file: string;
+  /** Titles from the outermost `describe` inwards, one a line. */
+  name: string;
+  passed: boolean;
+  why: string;
+}
+
+interface Assertion {
+  ancestorTitles: string[];
+  title: string;
+  status: string;
+  failureMessages?: string[];
+}
+interface Answer {
+  testResults: { name: string; message?: string; assertionResults: Assertion[] }[];
+}
+
+/** All test files, as paths from the root of the project. */
+export const testFiles = (): string[] =>
+  readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
+    .filter(f => f.endsWith('.test.ts'))
+    .map(f => join('test', f))
+    .sort();
+
+/** Runs them all and says on standard error how it goes; returns what every test said. */
+export async function runInLanes(files: readonly string[]): Promise<Shown[]> {
+  const rank = (file: string): number => {
+    const at = LONGEST.findIndex(l => file.includes(l));
+    return at < 0 ? LONGEST.length : at;
+  };
+  const slow = files.filter(f => SLOW.test(f)).sort((a, b) => rank(a) - rank(b));
+  const quick = files.filter(f => !SLOW.test(f));
+  const first = slow.filter(f => rank(f) < LONGEST.length);
+  const jobs = [first, quick.length ? [quick] : [], slow.slice(first.length)].flatMap((list, i) =>
+    i === 1 ? (list as string[][]) : (list as string[]).map(f => [f]),
+  );
+  const started = performance.now();
+  const dir = mkdtempSync(join(tmpdir(), 'readmit-tests-'));
+  const shown: Shown[] = [];
+  const lane = async (): Promise<void> => {
+    for (let job = jobs.shift(); job; job = jobs.shift()) {
+      const began = performance.now();
+      const of = await vitest(job, dir);
+      shown.push(...of);
+      const bad = of.filter(t => !t.passed).length;
+      const seconds = (since: number): string => `${Math.round((performance.now() - since) / 1000)} s`;
+      const what = job.length > 1 ? `${job.length} files` : job[0];
+      const came = `${of.length - bad} passed${bad ? `, ${bad} FAILED` : ''}`;
+      process.stderr.write(`${seconds(started).padStart(6)}  ${what}: ${came} in ${seconds(began)}\n`);
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+  rmSync(dir, { recursive: true, force: true });
+  return shown;
+}
+
+/** Runs some files with vitest; what it printed is shown when it gave no answer, or is worth reading. */
+async function vitest(files: readonly string[], dir: string): Promise<Shown[]> {
+  const answer = join(dir, `${files[0]!.replaceAll('/', '-')}.json`);
+  const child = spawn(
+    process.execPath,
+    [
+      join(ROOT, 'node_modules/vitest/vitest.mjs'),
+      'run',
+      ...files,
+      '--reporter=json',
+      `--outputFile=${answer}`,
+      '--disableConsoleIntercept',
+    ],
+    { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  let said = '';
+  child.stdout.on('data', d => (said = (said + d).slice(-20_000)));
+  child.stderr.on('data', d => (said = (said + d).slice(-20_000)));
+  await new Promise(done => child.on('close', done));
+  let parsed: Answer;
+  try {
+    parsed = JSON.parse(readFileSync(answer, 'utf8')) as Answer;
+  } catch {
+    return files.map(file => ({ file, name: '', passed: false, why: `vitest gave no answer:\n${said}` }));
+  }
+  if (files.some(f => TELLING.test(f))) process.stdout.write(said.replace(/^JSON report written to .*\n/m, ''));
+  return parsed.testResults.flatMap(({ name, message, assertionResults }) => {
+    const file = relative(ROOT, name);
+    if (assertionResults.length === 0) return [{ file, name: '', passed: false, why: message || 'no test ran' }];
+    return assertionResults.map(a => ({
+      file,
+      name: [...a.ancestorTitles, a.title].join('\n'),
+      passed: a.status === 'passed',
+      why: a.failureMessages?.[0] ?? `it was ${a.status}`,
+    }));
+  });
+}
