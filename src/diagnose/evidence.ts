@@ -7,7 +7,7 @@ import type { FactSet } from './fact-set.ts';
 
 /** A client's last event older than this is not what somebody means who asks now. */
 const MEMORY = 3_600_000;
-/** Times in a client's log have whole seconds: only what changed later than that has surely changed since. */
+/** Times in a client's log have whole seconds. */
 const WHOLE_SECOND = 1000;
 /**
  * SELinux writes a record for each refused request; a denial this much later than the last record had none. The client
@@ -48,12 +48,21 @@ function lapsed(
   const success = set.time('success.last');
   if (success !== undefined && success > at) return "older than the user's last success";
   if (now - at > MEMORY) return 'older than an hour';
-  const changed = (name: string): boolean => (set.time(name) ?? 0) > at + WHOLE_SECOND;
+  const changed = (name: string): boolean => (set.time(name) ?? 0) > latest(at, set);
   if (restsOnProfile && changed('profile.changed')) return `${set.source('profile.changed')}: changed since`;
   // A login that was rejected says nothing of an account that was mended after it.
   if (fact.value === 'auth-failed' && changed('account.changed') && set.value('account.expired') === false)
     return `${set.source('account.changed')}: changed since`;
   return null;
+}
+
+/**
+ * The latest time at which a request of this whole second can have been: what changed later has surely changed since.
+ * Where the incident was opened for it, it was no later than that.
+ */
+function latest(at: number, set: FactSet): number {
+  const opened = set.time('denial.opened') ?? 0;
+  return opened >= at ? Math.min(opened, at + WHOLE_SECOND) : at + WHOLE_SECOND;
 }
 
 /**

@@ -50,6 +50,7 @@ export const GIVEN = [
   'denial.as-root',
   'denial.addresses',
   'denial.last',
+  'denial.opened',
   'denial.names',
   'denial.unknown-names',
   'success.last',

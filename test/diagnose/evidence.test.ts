@@ -19,6 +19,11 @@ describe('it lapses', () => {
     ['the start files were changed since', CONTAINER, { 'profile.changed': iso(NOW - 5 * SECOND) }],
     ['the same, for the address it came from', FROM_CONTAINER, { 'profile.changed': iso(NOW - 5 * SECOND) }],
     ['the account was changed since, and is valid', REJECTED, { 'account.changed': iso(NOW - 5 * SECOND) }],
+    [
+      'the account was mended within the second of the request, after the incident was opened for it',
+      { ...REJECTED, 'denial.opened': iso(NOW - 20 * SECOND + 200) },
+      { 'account.changed': iso(NOW - 20 * SECOND + 700) },
+    ],
     ['an hour has passed', { ...REJECTED, 'client.at': iso(NOW - 3_700 * SECOND) }, {}],
     ['SELinux: our test jobs passed since', AVC, { 'success.proved': iso(NOW - SECOND) }],
     ['SELinux: the denial came long after the last record', { ...AVC, 'client.at': iso(NOW - SECOND) }, {}],
@@ -36,6 +41,15 @@ describe('it stays', () => {
     ],
     ['uid-mismatch', 'only our test jobs passed', { ...CONTAINER, 'success.proved': iso(NOW - SECOND) }],
     ['auth-failed', 'the account was changed before', { ...REJECTED, 'account.changed': iso(NOW - 60 * SECOND) }],
+    [
+      'auth-failed',
+      'the account was changed within the second of the request, before the incident was opened for it',
+      {
+        ...REJECTED,
+        'account.changed': iso(NOW - 20 * SECOND + 100),
+        'denial.opened': iso(NOW - 20 * SECOND + 200),
+      },
+    ],
     [
       'selinux',
       'the label is still the wrong one',

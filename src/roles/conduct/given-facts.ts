@@ -63,6 +63,7 @@ function incidentFacts(store: Store, now: number, i: IncidentRecord, config: Con
   return [
     fact('denial.kind', i.kind, `incident ${i.id}`),
     fact('denial.event', lastEvent(store, i.id) ?? i.event, `incident ${i.id}`),
+    fact('denial.opened', iso(i.openedMs), `incident ${i.id}`),
     fact('denial.addresses', [...new Set(recent)].slice(0, 100), log),
     fact('denial.names', names.size, log),
     fact('denial.unknown-names', unknown.size, log),
