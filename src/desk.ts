@@ -264,6 +264,8 @@ export interface Desk {
   /** Entries below `before` (null: all) that hold this text, the newest first. */
   searchAudit(text: string, before: number | null, limit: number): AuditRow[];
   chain(): ChainState;
+  /** How many changes were told since the start: a page made at this number has missed none before it. */
+  told(): number;
   /** Calls back after every change, with the ids of the incidents that changed. Returns the way to stop it. */
   onChange(listener: (ids: string[]) => void): () => void;
 }

@@ -58,7 +58,8 @@ export class Live {
         start: out => {
           mine = { session, out, pending: new Set() };
           this.#join(mine);
-          out.enqueue(bytes('retry: 3000\nevent: hello\ndata: {}\n\n'));
+          // The page knows by the number whether anything changed between its making and this.
+          out.enqueue(bytes(`retry: 3000\nevent: hello\ndata: ${this.#desk.told()}\n\n`));
         },
         pull: () => {
           if (mine) this.#tell(mine);

@@ -229,6 +229,19 @@ describe('in a browser', () => {
     await page.close();
   });
 
+  it('misses nothing that changed between the making of the page and its first word from the server', async () => {
+    const page = await browser.newPage();
+    await page.route('**/live', async route => {
+      c.desk.all.find(i => i.id === '41')!.count = 999;
+      c.desk.tellChange(['41']);
+      await route.continue();
+    });
+    await page.goto(`${web.address}/`);
+    await expect.poll(() => page.locator('[data-live="row-41"]').textContent()).toContain('999 denials');
+    c.desk.all.find(i => i.id === '41')!.count = 52;
+    await page.close();
+  });
+
   it('says so when the plan on the page is no longer the plan there is, and keeps the form as it was', async () => {
     const page = await browser.newPage();
     const heard = page.waitForResponse(r => r.url().endsWith('/live'));

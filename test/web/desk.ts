@@ -43,7 +43,9 @@ export function memoryDesk(now: () => number): MemoryDesk {
     if (!found) throw new NotFound(`no incident ${id}`);
     return found;
   };
+  let told = 0;
   const tellChange = (ids: string[]): void => {
+    told++;
     for (const l of listeners) l(ids);
   };
   const changed = (i: IncidentDetail, who: string, what: string): IncidentRow => {
@@ -241,6 +243,7 @@ export function memoryDesk(now: () => number): MemoryDesk {
       const entries = audit(start);
       return from < 0 ? entries.slice(-limit).reverse() : entries.filter(e => e.seq >= from).slice(0, limit);
     },
+    told: () => told,
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

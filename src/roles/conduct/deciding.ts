@@ -47,6 +47,9 @@ export class Deciding {
     if (this.#diagnosing.isShared(diagnosis.cause)) {
       if (i.state === 'open') update(store, at, i.id, base);
       if (gather(store, at, i, diagnosis.cause, config.scheduler.unit)) return;
+      // Others may be refused for it too, and are heard of in a moment: one plan is for all of them.
+      const alone = i.kind === 'user' && i.state === 'open' ? i.openedMs + GROUP_WAIT_MS : at;
+      if (alone > at) return update(store, at, i.id, { due: alone });
     }
     if (i.takenBy !== null)
       return i.state === 'escalated'

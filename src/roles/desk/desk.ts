@@ -125,6 +125,7 @@ export class StoreDesk implements Desk {
   readonly #acts: DeskActs;
   readonly #version: string;
   readonly #listeners = new Set<(ids: string[]) => void>();
+  #told = 0;
   readonly #kept = new Map<string, { writes: number; at: number; value: unknown }>();
   #older: { from: number; before: number; at: number; timeline: Timeline } = {
     from: 0,
@@ -611,6 +612,10 @@ export class StoreDesk implements Desk {
     return { entries, head: newest?.digest ?? null, verified: mark.entries, at: at ? iso(at) : null, bad };
   }
 
+  told(): number {
+    return this.#told;
+  }
+
   onChange(listener: (ids: string[]) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -618,6 +623,7 @@ export class StoreDesk implements Desk {
 
   /** Tells the listeners; `serve` calls it after commits. */
   changed(ids: string[]): void {
+    this.#told++;
     for (const listener of this.#listeners) listener(ids);
   }
 }

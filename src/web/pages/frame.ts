@@ -43,7 +43,12 @@ const PAGES = [
 /** The hidden field every form carries. */
 export const token = (frame: Frame): Html => html`<input type="hidden" name="csrf" value="${frame.csrf}">`;
 
-const documentOf = (bare: Bare, title: string, body: Html, now: number | null): Html => html`<!doctype html>
+const documentOf = (
+  bare: Bare,
+  title: string,
+  body: Html,
+  live: Pick<Frame, 'now' | 'desk'> | null,
+): Html => html`<!doctype html>
 <html lang="en" data-theme="${bare.theme ?? 'auto'}">
 <head>
 <meta charset="utf-8">
@@ -54,7 +59,7 @@ const documentOf = (bare: Bare, title: string, body: Html, now: number | null): 
 <link rel="stylesheet" href="${bare.asset('readmit.css')}">
 <script nonce="${bare.nonce}" src="${bare.asset('readmit.js')}" defer></script>
 </head>
-<body${now !== null && html` data-live-from="/live" data-now="${now}"`}>
+<body${live && html` data-live-from="/live" data-now="${live.now}" data-told="${live.desk.told()}"`}>
 <a class="skip" href="#main">Skip to the content</a>
 ${body}
 </body>
@@ -85,7 +90,7 @@ ${body}
 </main>
 ${footer(health)}
 ${keys()}`,
-    frame.now,
+    frame,
   );
 }
 

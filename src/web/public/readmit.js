@@ -193,8 +193,8 @@
   if (document.body.dataset.liveFrom && 'EventSource' in window) {
     const stream = new EventSource(document.body.dataset.liveFrom);
     let greeted = false;
-    stream.addEventListener('hello', () => {
-      if (greeted) refresh();
+    stream.addEventListener('hello', event => {
+      if (greeted || event.data !== document.body.dataset.told) refresh();
       greeted = true;
     });
     stream.addEventListener('change', refresh);
