@@ -177,6 +177,7 @@ const Config = z.strictObject({
         .describe('people it never changes, beside everyone in an elevated group'),
       planLifetime: seconds(3600, 'after this a plan must be made again'),
       denySticky: seconds(86400, 'a denied change is not offered again for this time'),
+      announceEnd: seconds(259200, 'before access that has an end is taken back, the person is told; 0: never'),
       grantsPerHour: z.number().int().default(20).describe('then the executor stops and says so'),
       restartInterval: seconds(600, 'at most one restart in this time'),
       manager: z

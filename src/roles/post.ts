@@ -6,6 +6,7 @@ import type { Config } from '../config.ts';
 import { originOf } from '../config.ts';
 import { isEnded, Refused, Retry } from '../incident.ts';
 import type { Letter, Paper } from '../notify/letter.ts';
+import { accessEnds } from '../notify/letters/access-ends.ts';
 import { accessRestored } from '../notify/letters/access-restored.ts';
 import { addressAlert } from '../notify/letters/address-alert.ts';
 import { alert } from '../notify/letters/alert.ts';
@@ -16,16 +17,18 @@ import { type Rendered, weekly } from '../notify/letters/weekly.ts';
 import { DIGEST_EVERY, judgeAlert, judgeDigest } from '../notify/limits.ts';
 import type { Mailer } from '../notify/mail.ts';
 import { alarmCall, type Call, callWebhook, incidentCall } from '../notify/webhook.ts';
-import { lastRun } from '../store/approvals.ts';
+import { grantById, lastRun } from '../store/approvals.ts';
 import { type IncidentRecord, incident } from '../store/incidents.ts';
 import { journal } from '../store/journal.ts';
 import type { Store } from '../store/open.ts';
 import { enqueue, type OutboxRow, sentSince } from '../store/outbox.ts';
-import { type StoreDesk, silencedUntil } from './desk/desk.ts';
+import type { StoreDesk } from './desk/desk.ts';
+import { silencedUntil } from './desk/rows.ts';
 
 interface MailPayload {
-  letter: 'alert' | 'failed' | 'user-tell' | 'access-restored' | 'digest' | 'report';
+  letter: 'alert' | 'failed' | 'user-tell' | 'access-restored' | 'access-ends' | 'digest' | 'report';
   incident?: string;
+  grant?: string;
   week?: string;
   to?: string[];
 }
@@ -116,6 +119,11 @@ async function write(
             p.config.mail,
           )
         : null;
+    case 'access-ends': {
+      const grant = grantById(p.store, payload.grant!);
+      if (!grant || grant.ended !== null || grant.until === null) return null;
+      return accessEnds({ ...grant, until: new Date(grant.until).toISOString() }, paper, p.config.mail);
+    }
     case 'digest': {
       const sent = sentSince(p.store, 'mail', p.now() - HOUR, 'digest-');
       if (judgeDigest(p.now(), sent).verdict !== 'send') return 'later';

@@ -2,39 +2,28 @@
  * `readmit serve`: takes in what agents saw, decides, asks people, keeps the truth. No privileges, no home directories,
  * no way to the executor. One straight line: each part is started, then the way to stop it is noted.
  */
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { type Approvers, loadApprovers } from '../approve/approvers.ts';
-import { type Config, inState, originOf } from '../config.ts';
+import { type Config, inState } from '../config.ts';
 import { Addresses } from '../detect/address.ts';
 import { Clusters } from '../detect/cluster.ts';
 import { loadCauses } from '../diagnose/causes.ts';
 import { builtInPack, packDirs } from '../diagnose/effects.ts';
 import { loadSystem } from '../diagnose/system.ts';
-import { NotFound, Refused, Retry, type State, Usage, type Vote } from '../incident.ts';
+import type { State } from '../incident.ts';
 import { type Logger, quietly } from '../log.ts';
 import type { ToAgent } from '../messages.ts';
-import { type AgentMessage, type ServeMessage, ToServe, VoteSchema } from '../messages.ts';
+import { type AgentMessage, type ServeMessage, ToServe } from '../messages.ts';
 import { makeMailer } from '../notify/mail.ts';
 import { hostQueue, receive, SERVE_QUEUE, Sender } from '../queue/queues.ts';
 import {
-  activeSilences,
   agentRows,
   deleteSession,
   deleteSessionsOf,
-  endMaintenance,
-  endSilence,
-  maintenance,
   markBlind,
   putSession,
   saveHealth,
-  saveSilence,
   sessionRow,
-  startMaintenance,
 } from '../store/desk-rows.ts';
 import { liveIncidents, wake } from '../store/incidents.ts';
-import { record } from '../store/journal.ts';
 import { committedPositions } from '../store/observations.ts';
 import { openStore, type Store } from '../store/open.ts';
 import { fold } from '../store/seen.ts';
@@ -51,12 +40,13 @@ import { Intake } from './conduct/intake.ts';
 import { controlSocket, serveControl, type Verb } from './control.ts';
 import { StoreDesk } from './desk/desk.ts';
 import { Doorbell } from './doorbell.ts';
+import { approversReader, mailOf, sessionKeyReader } from './people.ts';
 import { mailCarrier, type PostParts, webhookCarrier } from './post.ts';
 import { ReportPages } from './report-page.ts';
 import { askForReport, renderedWeek, startReports } from './reporting.ts';
 import { loadedRules } from './rules.ts';
 import { Teardown } from './teardown.ts';
-import { tokenVerbs } from './tokens.ts';
+import { answerWhy, controlVerbs } from './verbs.ts';
 
 /** The sums that pages read are brought up to date this often; a page that is asked for does it too. */
 const FOLD_EVERY_MS = 1000;
@@ -342,167 +332,4 @@ async function handle(message: ServeMessage, h: Handling): Promise<void> {
     default:
       message satisfies never;
   }
-}
-
-/** Questions of the command line that wait for an agent's facts. */
-const waiting = new Map<string, (facts: Extract<ServeMessage, { name: 'facts' }>['data']) => void>();
-function answerWhy(request: string, data: Extract<ServeMessage, { name: 'facts' }>['data']): boolean {
-  const answer = waiting.get(request);
-  if (answer) answer(data);
-  return request.startsWith('why-');
-}
-
-/**
- * Where this approver gets mail: an address the configuration names, theirs by the approvers file or by its name; or the
- * site's domain. @throws Refused where there is none
- */
-function mailOf(config: Config, { approvers }: Approvers, name: string): string {
-  const { to, userDomain } = config.mail;
-  const own = approvers.find(a => a.name === name)?.mail;
-  const named = [...to, ...config.report.to].find(mail => mail === own || mail.split('@')[0] === name);
-  const mail = named ?? (userDomain ? `${name}@${userDomain}` : null);
-  if (mail === null)
-    throw new Refused('no mail address of yours is in mail.to or report.to, and mail.userDomain is not set');
-  return mail;
-}
-
-/** The approvers file, read anew when it changed on disk is not worth the race: it is small and read each time. */
-const approversReader =
-  (config: Config): (() => Approvers) =>
-  () =>
-    loadApprovers(config.approvers);
-
-/** The key `serve` signs with for signed-in people. Made at the first start; its public half belongs in the approvers file. */
-function sessionKeyReader(config: Config): () => string {
-  const file = inState(config, 'serve', 'session.key');
-  return () => {
-    if (!existsSync(file)) {
-      mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-      writeFileSync(file, generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }), {
-        mode: 0o600,
-      });
-    }
-    return readFileSync(file, 'utf8');
-  };
-}
-
-interface ControlParts {
-  store: Store;
-  config: Config;
-  now: () => number;
-  log: Logger;
-  desk: StoreDesk;
-  approvers: () => Approvers;
-  sessions: Sessions;
-  post: PostParts;
-  conductor: Conductor;
-  send(host: string, message: AgentMessage): Promise<void>;
-}
-
-const text = (value: unknown, what: string): string => {
-  if (typeof value !== 'string' || value.length > 4096) throw new Usage(`${what}: a text`);
-  return value;
-};
-
-function controlVerbs(p: ControlParts): Record<string, Verb> {
-  const { store, now, desk } = p;
-  const person = (name: string) => {
-    const found = p.approvers().approvers.find(a => a.name === name);
-    if (!found) throw new Refused(`${name} is not in ${p.config.approvers}`);
-    return { name: found.name, uid: found.uid, roles: found.roles, since: now() };
-  };
-  /** Whoever opens the control socket runs this host. What only mutes or holds needs no role, and is written down by name. */
-  const operator = (name: string) =>
-    p.approvers().approvers.some(a => a.name === name)
-      ? person(name)
-      : { name: `${name} (operator)`, uid: -1, roles: [], since: now() };
-  return {
-    vote: body => {
-      const vote = VoteSchema.safeParse(body);
-      if (!vote.success)
-        throw new Refused(`not a vote: ${vote.error.issues[0]?.path.join('.')}: ${vote.error.issues[0]?.message}`);
-      if (vote.data.proof !== 'key') throw new Refused('the command line votes with a key');
-      return desk.vote(vote.data as Vote);
-    },
-    undo: body => desk.undo(person(text(body.as, 'as')), text(body.id, 'id')),
-    retry: body => desk.retry(person(text(body.as, 'as')), text(body.id, 'id')),
-    ends: body => {
-      const until = body.until === null ? null : text(body.until, 'until');
-      if (until !== null && Number.isNaN(Date.parse(until))) throw new Usage('until: a time, or null for good');
-      return desk.endBy(person(text(body.as, 'as')), text(body.id, 'id'), until);
-    },
-    silence: body => {
-      const who = operator(text(body.as, 'as'));
-      const until = text(body.until, 'until');
-      const reason = text(body.reason, 'reason');
-      if (body.id !== undefined) return desk.silence(who, text(body.id, 'id'), until, reason);
-      const matcher = body.matcher as Record<string, string>;
-      if (!matcher || !Object.keys(matcher).length) throw new Usage('a silence needs an id or --match');
-      return store.tx(() => {
-        const id = saveSilence(store, now(), { matcher, until: Date.parse(until), author: who.name, reason });
-        record(store, now(), {
-          actor: who.name,
-          what: `silenced ${JSON.stringify(matcher)} until ${until}: ${reason}`,
-        });
-        return { id, matcher, until };
-      });
-    },
-    silences: () => activeSilences(store, now()).map(s => ({ ...s, until: new Date(s.until).toISOString() })),
-    'end-silence': body => {
-      const who = operator(text(body.as, 'as'));
-      return store.tx(() => {
-        if (!endSilence(store, now(), text(body.silence, 'silence'))) throw new NotFound('no such silence');
-        record(store, now(), { actor: who.name, what: `ended silence ${String(body.silence)}` });
-        return { ended: true };
-      });
-    },
-    maintenance: body => {
-      const what = text(body.what, 'what');
-      store.tx(() => {
-        if (what === 'status') return;
-        const who = operator(text(body.as, 'as'));
-        if (what === 'start' && !maintenance(store)) {
-          startMaintenance(store, now(), who.name, text(body.reason, 'reason'));
-          record(store, now(), { actor: who.name, what: `maintenance started: ${String(body.reason)}` });
-        } else if (what === 'stop' && endMaintenance(store, now())) {
-          record(store, now(), { actor: who.name, what: 'maintenance ended' });
-          store.run('UPDATE incident SET held = 0, due = ? WHERE held = 1', now());
-        }
-      });
-      const on = maintenance(store);
-      return on
-        ? { on: true, since: new Date(on.started).toISOString(), author: on.author, reason: on.reason }
-        : { on: false };
-    },
-    'sign-in': body => {
-      const name = text(body.as, 'as');
-      const url = p.sessions.issueLink(name);
-      store.tx(() => record(store, now(), { actor: name, what: 'a one-time sign-in link was made on the host' }));
-      return { url };
-    },
-    facts: async body => {
-      const host = body.host === undefined ? p.config.host : text(body.host, 'host');
-      const request = `why-${randomBytes(6).toString('hex')}`;
-      const answer = new Promise<unknown>((resolve, reject) => {
-        waiting.set(request, resolve);
-        setTimeout(() => reject(new Retry(`the agent on ${host} did not answer in time`)), 3000);
-      });
-      try {
-        await p.send(host, {
-          name: 'probe',
-          data: { v: 1, request, user: text(body.user, 'user'), until: now() + 3000 },
-        });
-        return await answer;
-      } finally {
-        waiting.delete(request);
-      }
-    },
-    'send-report': body => {
-      const week = text(body.week, 'week');
-      askForReport(store, now(), 'operator', week, null);
-      return { week, origin: originOf(p.config) };
-    },
-    status: () => desk.health(),
-    ...tokenVerbs(p),
-  };
 }

@@ -210,6 +210,19 @@ export const dueGrants = (store: Store, now: number): GrantRow[] =>
     .all('SELECT * FROM access_grant WHERE ended IS NULL AND until IS NOT NULL AND until <= ? ORDER BY until', now)
     .map(grantOf);
 
+/** Grants in force that end within this time, and were given before it began (ms). */
+export const endingGrants = (store: Store, now: number, within: number): GrantRow[] =>
+  store
+    .all(
+      'SELECT * FROM access_grant WHERE ended IS NULL AND until > ?1 AND until <= ?1 + ?2 AND since < until - ?2',
+      now,
+      within,
+    )
+    .map(grantOf);
+
+export const grantById = (store: Store, id: string): GrantRow | undefined =>
+  store.all('SELECT * FROM access_grant WHERE id = ?', id).map(grantOf)[0];
+
 /** The end of one grant; the others of its incident go on. */
 export const endGrant = (store: Store, now: number, id: string): void => {
   store.run('UPDATE access_grant SET ended = ? WHERE id = ? AND ended IS NULL', now, id);

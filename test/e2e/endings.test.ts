@@ -7,12 +7,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Grant } from '../../src/desk.ts';
-import { Cluster } from './cluster.ts';
+import { type Cluster, startCluster } from '../faults/lab.ts';
 
 describe('access with an end', () => {
   let c: Cluster;
   beforeAll(async () => {
-    c = await Cluster.start();
+    c = await startCluster({ 'policy.announceEnd': 15 });
   });
   afterAll(() => c?.end());
 
@@ -62,12 +62,17 @@ describe('access with an end', () => {
     expect(await grantOf('alice')).toMatchObject({ until: end.toISOString(), ended: null });
     const mail = await c.until('the mail', async () => (await c.mails()).find(m => m.to.join().includes('alice@')));
     expect(mail.text).toContain('This access ends at');
+    const ends = await c.until('it is announced', async () => (await c.mails()).find(m => /ends soon/.test(m.subject)));
+    expect(ends.to.join()).toContain('alice@');
+    expect(ends.text).toContain('You are taken out of claw-users then');
+    expect(isMember('alice'), 'announced before it is taken back').toBe(true);
     await c.incidentOf('it is taken back', i => i.id === id && i.state === 'undone', 60_000);
     expect(isMember('alice')).toBe(false);
     expect((await grantOf('alice')).ended).not.toBeNull();
     expect((await c.submit('alice')).code).not.toBe(0);
     const { history } = await c.show(id);
     expect(history.some(h => h.what.includes('ends: it was given until'))).toBe(true);
+    expect((await c.mails()).filter(m => /ends soon/.test(m.subject))).toHaveLength(1);
     expect((await c.readmit('audit', 'verify')).code).toBe(0);
   });
 

@@ -11,6 +11,7 @@ import { withEnd } from '../../remedy/plan.ts';
 import {
   dueGrants,
   endGrant,
+  endingGrants,
   type GrantRow,
   grantRows,
   lastRun,
@@ -65,6 +66,7 @@ export function endBy({ store, config, now }: EndingParts, person: Person, id: s
 /** Takes back what has come to its end; called every second, so that nothing is forgotten over a restart. */
 export function startEndings(parts: EndingParts): { stop(): void } {
   const look = (): void => {
+    announce(parts);
     for (const grant of dueGrants(parts.store, parts.now()))
       try {
         parts.store.tx(() => end(parts, grant));
@@ -75,6 +77,20 @@ export function startEndings(parts: EndingParts): { stop(): void } {
   const timer = setInterval(look, LOOK_EVERY_MS);
   look();
   return { stop: () => clearInterval(timer) };
+}
+
+/** Once for each grant: its name is the key. */
+function announce({ store, config, now, log }: EndingParts): void {
+  const within = config.policy.announceEnd * 1000;
+  if (within === 0 || !config.mail.userDomain) return;
+  try {
+    for (const grant of endingGrants(store, now(), within)) {
+      const payload = { letter: 'access-ends', grant: grant.id };
+      enqueue(store, now(), { key: `ends-${grant.id}`, channel: 'mail', incident: grant.incident, payload });
+    }
+  } catch (error) {
+    log.error({ err: error }, 'the end of access could not be announced');
+  }
 }
 
 function end({ store, now }: EndingParts, grant: GrantRow): void {

@@ -25,8 +25,20 @@ function lookedAtAgain(due: number | null, now: number): string {
 /** A note that may or may not be a whole sentence, made the end of one. */
 const ended = (note: string): string => note.replace(/[.\s]+$/, '');
 
+/** Who said no, how often it was asked for since, and until when it is not offered (ms). */
+export interface Denied {
+  by: string;
+  asked: number;
+  until: number | null;
+}
+
+function deniedWords({ by, asked, until }: Denied, now: number): string {
+  const since = asked === 0 ? '' : ` Asked for again ${asked === 1 ? 'once' : `${asked} times`} since.`;
+  return `Denied by ${by}.${since}${until === null ? '' : ` The same change is not offered again for ${inWords(until - now)}, however often it is asked for.`}`;
+}
+
 /** What happens next, and when. */
-export function nextOf(i: IncidentRecord, needs: number, now: number): string {
+export function nextOf(i: IncidentRecord, needs: number, now: number, denied?: Denied): string {
   const again = lookedAtAgain(i.due, now);
   if (i.inhibitedBy) return `Explained by incident ${i.inhibitedBy}; it is looked at again when that one ends.`;
   switch (i.state) {
@@ -51,7 +63,7 @@ export function nextOf(i: IncidentRecord, needs: number, now: number): string {
     case 'failed':
       return `The change failed${i.note ? `: ${ended(i.note)}` : ''}.`;
     case 'denied':
-      return `Denied. It is not offered again for a day, however often it is asked for.`;
+      return denied ? deniedWords(denied, now) : 'Denied.';
     case 'stale':
       return 'The system moved since the plan was made; a new one is being made.';
     case 'escalated':

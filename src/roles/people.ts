@@ -1,0 +1,41 @@
+/** Who approves, read anew each time; where each gets mail; and the key `serve` signs with for whoever is signed in. */
+import { generateKeyPairSync } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type Approvers, loadApprovers } from '../approve/approvers.ts';
+import { type Config, inState } from '../config.ts';
+import { Refused } from '../incident.ts';
+
+/**
+ * Where this approver gets mail: an address the configuration names, theirs by the approvers file or by its name; or the
+ * site's domain. @throws Refused where there is none
+ */
+export function mailOf(config: Config, { approvers }: Approvers, name: string): string {
+  const { to, userDomain } = config.mail;
+  const own = approvers.find(a => a.name === name)?.mail;
+  const named = [...to, ...config.report.to].find(mail => mail === own || mail.split('@')[0] === name);
+  const mail = named ?? (userDomain ? `${name}@${userDomain}` : null);
+  if (mail === null)
+    throw new Refused('no mail address of yours is in mail.to or report.to, and mail.userDomain is not set');
+  return mail;
+}
+
+/** The approvers file, read anew when it changed on disk is not worth the race: it is small and read each time. */
+export const approversReader =
+  (config: Config): (() => Approvers) =>
+  () =>
+    loadApprovers(config.approvers);
+
+/** The key `serve` signs with for signed-in people. Made at the first start; its public half belongs in the approvers file. */
+export function sessionKeyReader(config: Config): () => string {
+  const file = inState(config, 'serve', 'session.key');
+  return () => {
+    if (!existsSync(file)) {
+      mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+      writeFileSync(file, generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }), {
+        mode: 0o600,
+      });
+    }
+    return readFileSync(file, 'utf8');
+  };
+}
