@@ -217,6 +217,17 @@ export function denialsSince(
   return { newDenials: Number(row?.n ?? 0), lastDenial: row?.last ?? null };
 }
 
+/** How often these people were refused since: what stands in the scheduler's log and in their own counts once. */
+export const askedSince = (store: Store, users: string[], since: number): number =>
+  Number(
+    store.get<{ n: number | null }>(
+      `SELECT sum(n) AS n FROM (SELECT max(sum(iif(self_reported = 0, count, 0)), sum(iif(self_reported = 1, count, 0))) AS n
+       FROM observation WHERE event = 'denied' AND first > ? AND user IN (SELECT value FROM json_each(?)) GROUP BY user)`,
+      since,
+      JSON.stringify(users),
+    )?.n ?? 0,
+  );
+
 /** What was seen since, newest windows first, for rebuilding the clusters at start. */
 export const talliesSince = (store: Store, since: number): Tally[] =>
   store.all('SELECT * FROM observation WHERE last >= ? ORDER BY id', since).map(row => ({

@@ -24,7 +24,7 @@ import { deniedUntil, grantCounts, grantRows, planOf, votesOf } from '../../stor
 import { saveSilence } from '../../store/desk-rows.ts';
 import { blockedPeople, type IncidentRecord, incident, incidentLines, move, update } from '../../store/incidents.ts';
 import { journal, journalOf, record, searchJournal } from '../../store/journal.ts';
-import { denialsSince, knownUsersOf, pairsOf, samplesOf } from '../../store/observations.ts';
+import { askedSince, knownUsersOf, pairsOf, samplesOf } from '../../store/observations.ts';
 import type { Store } from '../../store/open.ts';
 import { causesSince, denialsByHour, heardSince, places, seenSince } from '../../store/seen.ts';
 import { ChainWalk } from './chain.ts';
@@ -202,7 +202,7 @@ export class StoreDesk implements Desk {
     const no = votesOf(this.#store, i.id, i.serial).find(v => v.decision === 'deny');
     if (!no) return undefined;
     const users = knownUsersOf(this.#store, i.id);
-    const asked = users.length ? denialsSince(this.#store, users, Date.parse(no.issued)).newDenials : 0;
+    const asked = askedSince(this.#store, users, Date.parse(no.issued));
     return { by: no.by, asked, until: deniedUntil(this.#store, i.plan.digest, this.#now()) };
   }
 
