@@ -65,7 +65,6 @@ describe('Redis is away, full or emptied', () => {
     const written =
       readFileSync(join(c.dir, 'var/log/claw-scheduler.log'), 'utf8').split('user while.away,').length - 1;
     process.kill(redis, 'SIGKILL');
-    process.kill(redis, 'SIGCONT');
     await c.until('every line is counted', async () => counted(c, 'while.away') >= written, 60_000);
     expect(counted(c, 'while.away')).toBe(written);
     await c.incidentOf('alice works again', i => i.id === id && i.state === 'resolved', 60_000);
