@@ -191,7 +191,7 @@ function tokenCommands(program: Command, does: Does, json: Option, config: Optio
 }
 
 function rulesCommands(program: Command, does: Does, json: Option, config: Option): void {
-  const rules = program.command('rules').description('check | explain: the rules and their examples');
+  const rules = program.command('rules').description('check | explain | schema: the rules and their examples');
   rules
     .command('check')
     .description('run every example of every pack')
