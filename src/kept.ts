@@ -18,16 +18,37 @@ export function kept<T>(
   what: readonly string[],
   files: readonly string[],
   make: () => T,
-  directory: string = join(homedir(), '.cache', 'readmit'),
+  directory: string = ownCache(),
 ): T {
-  const hash = createHash('sha256').update([VERSION, ...what].join('\0'));
-  for (const file of files) hash.update(`\0${file}\0`).update(readFileSync(file));
-  const name = join(directory, `${what[0]}-${hash.digest('hex')}.json`);
+  const name = nameOf(what, files, directory);
   const known = readOwn(name);
   if (known !== null) return known as T;
   const made = make();
   keep(directory, name, made);
   return made;
+}
+
+/** The same for what is made by something that has to be loaded first. */
+export async function keptLater<T>(
+  what: readonly string[],
+  files: readonly string[],
+  make: () => Promise<T>,
+  directory: string = ownCache(),
+): Promise<T> {
+  const name = nameOf(what, files, directory);
+  const known = readOwn(name);
+  if (known !== null) return known as T;
+  const made = await make();
+  keep(directory, name, made);
+  return made;
+}
+
+const ownCache = (): string => join(homedir(), '.cache', 'readmit');
+
+function nameOf(what: readonly string[], files: readonly string[], directory: string): string {
+  const hash = createHash('sha256').update([VERSION, ...what].join('\0'));
+  for (const file of files) hash.update(`\0${file}\0`).update(readFileSync(file));
+  return join(directory, `${what[0]}-${hash.digest('hex')}.json`);
 }
 
 /** A copy that this user wrote and nobody else could have; else null. */

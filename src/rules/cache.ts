@@ -1,24 +1,9 @@
-/**
- * Rules for a program that must start fast: reading and checking YAML takes longer than a gigabyte of log, so what came of
- * a set of packs is kept, by the sha256 of their text, in the user's own cache directory. A cache that is not ours, or not
- * there, or not writable only costs that time again.
- */
-import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { homedir } from 'node:os';
+/** Rules for a program that must start fast: what came of a set of packs is kept, and taken when their text is the same. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { EventName, Meaning } from '../incident.ts';
+import { keptLater } from '../kept.ts';
 import { packFiles } from './files.ts';
 import type { Rule } from './rule.ts';
 
@@ -29,7 +14,7 @@ export interface CompiledPacks {
 }
 
 // Changes when the shape of `CompiledPacks` or the checks of `pack.ts` change, so that no old copy is taken for a new one.
-const FORMAT = 1;
+const FORMAT = '1';
 
 /** The rules that come with Readmit: beside the sources, or beside what was compiled of them. */
 export function ownRules(): string {
@@ -40,57 +25,21 @@ export function ownRules(): string {
   return fileURLToPath(new URL('../../rules/', import.meta.url));
 }
 
-const defaultCache = (): string => join(homedir(), '.cache', 'readmit');
-
 /**
- * The packs below these directories, checked; from the cache when their text is the same as last time.
+ * The packs below these directories, checked; what was kept of them when their text is the same as last time.
  * @throws Usage as `loadPacks`
  */
-export async function compiledPacks(
-  roots: readonly string[],
-  cacheDir: string = defaultCache(),
-): Promise<CompiledPacks> {
-  const hash = createHash('sha256').update(`${FORMAT}`);
-  for (const file of packFiles(roots)) hash.update(`\0${file}\0`).update(readFileSync(file));
-  const name = join(cacheDir, `rules-${hash.digest('hex')}.json`);
-  const known = readOwn(name);
-  if (known) return known;
-  const { loadPacks } = await import('./pack.ts');
-  const packs = loadPacks(roots);
-  const compiled: CompiledPacks = {
-    rules: packs.flatMap(pack => pack.rules),
-    events: Object.assign({}, ...packs.map(pack => pack.events).reverse()),
-  };
-  keep(cacheDir, name, compiled);
-  return compiled;
-}
-
-/** A copy that this user wrote and nobody else could have; else null. */
-function readOwn(name: string): CompiledPacks | null {
-  let fd: number;
-  try {
-    fd = openSync(name, 'r');
-  } catch {
-    return null;
-  }
-  try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile() || stat.uid !== process.getuid?.() || stat.mode & 0o022) return null;
-    return JSON.parse(readFileSync(fd, 'utf8')) as CompiledPacks;
-  } catch {
-    return null;
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function keep(dir: string, name: string, compiled: CompiledPacks): void {
-  const temporary = `${name}.${process.pid}`;
-  try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-    writeFileSync(temporary, JSON.stringify(compiled), { mode: 0o600, flag: 'wx' });
-    renameSync(temporary, name);
-  } catch {
-    rmSync(temporary, { force: true });
-  }
-}
+export const compiledPacks = (roots: readonly string[], directory?: string): Promise<CompiledPacks> =>
+  keptLater(
+    ['rules', FORMAT],
+    packFiles(roots),
+    async () => {
+      const { loadPacks } = await import('./pack.ts');
+      const packs = loadPacks(roots);
+      return {
+        rules: packs.flatMap(pack => pack.rules),
+        events: Object.assign({}, ...packs.map(pack => pack.events).reverse()),
+      };
+    },
+    directory,
+  );
