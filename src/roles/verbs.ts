@@ -20,6 +20,7 @@ import { record } from '../store/journal.ts';
 import type { Store } from '../store/open.ts';
 import type { Sessions } from '../web/session.ts';
 import type { Conductor } from './conduct/conductor.ts';
+import { plainReason } from './conduct/reason.ts';
 import type { Verb } from './control.ts';
 import type { StoreDesk } from './desk/desk.ts';
 import type { PostParts } from './post.ts';
@@ -75,7 +76,7 @@ export function controlVerbs(p: VerbParts): Record<string, Verb> {
     silence: body => {
       const who = operator(text(body.as, 'as'));
       const until = text(body.until, 'until');
-      const reason = text(body.reason, 'reason');
+      const reason = plainReason(text(body.reason, 'reason'));
       if (body.id !== undefined) return desk.silence(who, text(body.id, 'id'), until, reason);
       const matcher = body.matcher as Record<string, string>;
       if (!matcher || !Object.keys(matcher).length) throw new Usage('a silence needs an id or --match');
@@ -103,7 +104,7 @@ export function controlVerbs(p: VerbParts): Record<string, Verb> {
         if (what === 'status') return;
         const who = operator(text(body.as, 'as'));
         if (what === 'start' && !maintenance(store)) {
-          startMaintenance(store, now(), who.name, text(body.reason, 'reason'));
+          startMaintenance(store, now(), who.name, plainReason(text(body.reason, 'reason')));
           record(store, now(), { actor: who.name, what: `maintenance started: ${String(body.reason)}` });
         } else if (what === 'stop' && endMaintenance(store, now())) {
           record(store, now(), { actor: who.name, what: 'maintenance ended' });

@@ -138,6 +138,14 @@ describe('secrets in what users write', () => {
     );
     const seen = await c.incidentOf('a proposal for carol', i => i.key === 'carol' && i.state === 'proposed');
     await c.until('both endpoints are counted', async () => counted(c, 'carol') >= 2);
+    // Pasted into a reason it would stand in the journal for years.
+    for (const reason of [`she sent me Bearer ${JWT}`, `password=${BEARER}`]) {
+      const told = await c.readmit('approve', seen.id, '--as', 'root-ann', '--reason', reason);
+      expect(told.code).toBe(1);
+      expect(told.err).toContain('looks like a password or a token');
+      const muted = await c.readmit('silence', seen.id, '--for', '1h', '--as', 'root-ann', '--reason', reason);
+      expect(muted.code).toBe(1);
+    }
     await c.json('approve', seen.id, '--as', 'root-ann');
     await c.incidentOf('carol works again', i => i.id === seen.id && i.state === 'resolved', 40_000);
     await c.readmit('report', '--send');

@@ -16,6 +16,7 @@ import { type IncidentRecord, incident, move, update } from '../../store/inciden
 import { record } from '../../store/journal.ts';
 import type { Store } from '../../store/open.ts';
 import { enqueue } from '../../store/outbox.ts';
+import { plainReason } from './reason.ts';
 
 /** An order that got no answer is sent again after so long; the executor's ledger makes it one effect. */
 export const RESEND_MS = 15_000;
@@ -99,6 +100,7 @@ export class Approvals {
     this.#store.tx(() => {
       const now = this.#now();
       const i = incident(this.#store, vote.incident);
+      plainReason(vote.reason);
       if (hasVote(this.#store, vote.id)) throw new Refused(`vote ${vote.id} was used already`);
       const plan = this.#votable(i, null);
       const earlier = votesOf(this.#store, i.id, plan.serial);

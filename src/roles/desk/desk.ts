@@ -27,6 +27,7 @@ import { journal, journalOf, record, searchJournal } from '../../store/journal.t
 import { askedSince, knownUsersOf, pairsOf, samplesOf } from '../../store/observations.ts';
 import type { Store } from '../../store/open.ts';
 import { causesSince, denialsByHour, heardSince, places, seenSince } from '../../store/seen.ts';
+import { plainReason } from '../conduct/reason.ts';
 import { ChainWalk } from './chain.ts';
 import { healthOf } from './health.ts';
 import { address, addresses, type PeopleParts, people, person } from './people.ts';
@@ -236,7 +237,7 @@ export class StoreDesk implements Desk {
     const i = incident(this.#store, id);
     const end = Date.parse(until);
     if (!(end > this.#now())) throw new Refused('a silence ends in the future');
-    if (!reason.trim()) throw new Refused('a silence needs a reason');
+    if (!plainReason(reason).trim()) throw new Refused('a silence needs a reason');
     this.#store.tx(() => {
       saveSilence(this.#store, this.#now(), {
         matcher: { kind: i.kind, key: i.key, host: i.host },
@@ -269,6 +270,7 @@ export class StoreDesk implements Desk {
         return update(store, now, id, { takenBy: null, note: '', due: now });
       }
       if (!to.trim()) throw new Refused('say who takes it over');
+      plainReason(note);
       if (!HANDED_OVER.includes(i.state)) throw new Refused(`an incident that is ${i.state} can't be handed over`);
       const what = `handed over to ${to}${note ? `: ${note}` : ''}`;
       const change = { takenBy: to, note, plan: null, due: now + AGAIN_MS };
