@@ -24,6 +24,7 @@ export async function why(asked: string, o: { config?: string; json?: boolean })
   const parse = makeParser((await compiledPacks(packDirs(config))).rules);
   const ground = realGround(config, {
     parse,
+    requestMs: 900,
     ask: question =>
       orderExecutor(config.executor.socket, { v: 1, kind: 'shadow', user: question.user }, { timeoutMs: 800 }),
   });

@@ -35,11 +35,14 @@ export interface GroundOptions {
   now?: () => number;
   /** The longest one command or request may take (ms). */
   limitMs?: number;
+  /** The same for what goes over the network, where nobody should be kept waiting (ms). */
+  requestMs?: number;
 }
 
 /** The ground of this host as the configuration describes it. @throws Usage when the pack has no system.yaml */
 export function realGround(config: Config, options: GroundOptions = {}): Ground {
   const limitMs = options.limitMs ?? 2000;
+  const requestMs = Math.min(limitMs, options.requestMs ?? 2000);
   const { ldap } = config.directory;
   return {
     config,
@@ -49,9 +52,9 @@ export function realGround(config: Config, options: GroundOptions = {}): Ground 
     changed: async path => (await stat(path).catch(nullWhenMissing))?.mtimeMs ?? null,
     list: async path => await readdir(path).catch(nullWhenMissing),
     readHome: readHomeFile,
-    http: (url, headers) => request(url, headers ?? {}, Math.min(limitMs, 900)),
+    http: (url, headers) => request(url, headers ?? {}, requestMs),
     now: options.now ?? Date.now,
-    directory: ldap && (question => askDirectory(ldap, question, Math.min(limitMs, 900))),
+    directory: ldap && (question => askDirectory(ldap, question, requestMs)),
     ask:
       options.ask ??
       (async () => {

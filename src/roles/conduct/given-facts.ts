@@ -4,7 +4,7 @@
  */
 import type { Config } from '../../config.ts';
 import type { Fact } from '../../incident.ts';
-import type { IncidentRecord } from '../../store/incidents.ts';
+import { type IncidentRecord, lastIncident } from '../../store/incidents.ts';
 import { lastEvent, lastOwnSuccess, lastProof, lastSeen } from '../../store/observations.ts';
 import type { Store } from '../../store/open.ts';
 
@@ -63,7 +63,6 @@ function incidentFacts(store: Store, now: number, i: IncidentRecord, config: Con
   return [
     fact('denial.kind', i.kind, `incident ${i.id}`),
     fact('denial.event', lastEvent(store, i.id) ?? i.event, `incident ${i.id}`),
-    fact('denial.opened', iso(i.openedMs), `incident ${i.id}`),
     fact('denial.addresses', [...new Set(recent)].slice(0, 100), log),
     fact('denial.names', names.size, log),
     fact('denial.unknown-names', unknown.size, log),
@@ -86,6 +85,8 @@ function personFacts(store: Store, now: number, i: IncidentRecord | null, user: 
   if (own !== null) facts.push(fact('success.last', iso(own), 'client log'));
   const proof = lastProof(store, user);
   if (proof !== null) facts.push(fact('success.proved', iso(proof), 'our own test jobs'));
+  const opened = i ?? lastIncident(store, 'user', user, config.host);
+  if (opened) facts.push(fact('denial.opened', iso(opened.openedMs), `incident ${opened.id}`));
   if (!i && seen.event) facts.push(fact('denial.event', recent(seen.client) ? seen.event : 'denied', 'client log'));
   return facts;
 }
