@@ -437,9 +437,9 @@ describe('all probes together', () => {
   it('one that hangs costs its own facts and nothing else', async () => {
     lab.command('getenforce', 'sleep 20');
     const started = Date.now();
-    const facts = await lab.ask('alice', { probeMs: 400 });
-    expect(Date.now() - started).toBeLessThan(2000);
-    expect(facts.get('selinux.mode')).toMatchObject({ known: false, source: expect.stringContaining('400 ms') });
+    const facts = await lab.ask('alice', { probeMs: 1500 });
+    expect(Date.now() - started).toBeLessThan(6000);
+    expect(facts.get('selinux.mode')).toMatchObject({ known: false, source: expect.stringContaining('1500 ms') });
     expect(facts.get('account.exists')!.value).toBe(true);
   });
 
