@@ -158,9 +158,11 @@ const Config = z.strictObject({
   policy: z
     .strictObject({
       proof: z
-        .enum(['session', 'key'])
+        .enum(['session', 'passkey', 'key'])
         .default('key')
-        .describe("session: serve signs for a signed-in person; key: only votes signed with a person's own key count"),
+        .describe(
+          "key: only votes signed with a person's own key count; passkey: those and votes signed by a person's passkey on the page; session: those too, and serve signs for a signed-in person",
+        ),
       tiers: z
         .strictObject({
           1: Tier.default({ votes: 1, roles: ['administrator', 'operator'], eachRole: [] }),

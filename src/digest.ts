@@ -24,11 +24,15 @@ export type PlanCore = Pick<Plan, 'host' | 'subject' | 'steps' | 'undo' | 'tier'
 export const planDigest = ({ host, subject, steps, undo, tier, assumes }: PlanCore): string =>
   sha256(canonical({ host, subject, steps, undo, tier, assumes }));
 
-/** The bytes a vote's signature covers. */
+/** The bytes a vote's signature covers: what the vote says, without what proves it. */
 export function voteBytes(vote: Omit<Vote, 'signature'> | Vote): Buffer {
-  const { signature: _, ...rest } = vote as Vote;
+  const { signature: _, assertion: __, ...rest } = vote as Vote;
   return Buffer.from(canonical(rest));
 }
+
+/** What a passkey is asked to sign for a vote. */
+export const voteChallenge = (vote: Omit<Vote, 'signature'> | Vote): Buffer =>
+  createHash('sha256').update(voteBytes(vote)).digest();
 
 /** The digest of one entry of a hash chain: sha256 over the entry without its own digest, `previous` included. */
 export const chainDigest = (entry: { digest?: string; previous: string }): string => {

@@ -231,6 +231,15 @@ export interface Plan {
 
 export type Decision = 'approve' | 'deny';
 
+/** What the browser and the person's device say beside a passkey's signature (WebAuthn); each in base64url. */
+export interface Assertion {
+  /** The id of the credential that signed. */
+  credential: string;
+  authenticatorData: string;
+  /** The browser's `clientDataJSON`, byte for byte. */
+  clientData: string;
+}
+
 /** One administrator's vote on one digest. `signature` covers every other field, canonically encoded. */
 export interface Vote {
   v: 1;
@@ -246,10 +255,15 @@ export interface Vote {
   issued: string;
   expires: string;
   reason: string;
-  /** `key`: the person's own ed25519 key. `session`: serve signed for the signed-in person. */
-  proof: 'key' | 'session';
+  /**
+   * `key`: the person's own ed25519 key. `passkey`: the person's passkey, whose challenge is the SHA-256 of the vote.
+   * `session`: serve signed for the signed-in person.
+   */
+  proof: 'key' | 'passkey' | 'session';
   /** base64 */
   signature: string;
+  /** With `passkey`, and only then: what the signature is over, beside the vote. */
+  assertion?: Assertion;
 }
 
 /** What the executor reports of one run. `refused` and `stale` mean nothing was changed. */

@@ -84,7 +84,7 @@ export const Snapshot = z.strictObject({
 });
 export type Snapshot = z.infer<typeof Snapshot>;
 
-const VoteSchema = z.strictObject({
+const VoteFields = z.strictObject({
   v: z.literal(1),
   id: z.string().max(64),
   host: z.string().max(64),
@@ -97,8 +97,20 @@ const VoteSchema = z.strictObject({
   issued: iso,
   expires: iso,
   reason: z.string().max(2000),
-  proof: z.enum(['key', 'session']),
-  signature: z.string().max(200),
+  proof: z.enum(['key', 'passkey', 'session']),
+  /** 64 bytes of ed25519, or what a passkey makes: an RSA signature is as long as its key. */
+  signature: z.string().max(1400),
+  assertion: z
+    .strictObject({
+      credential: z.string().max(1400),
+      authenticatorData: z.string().max(2000),
+      clientData: z.string().max(4000),
+    })
+    .optional(),
+});
+const VoteSchema = VoteFields.refine(vote => (vote.proof === 'passkey') === (vote.assertion !== undefined), {
+  path: ['assertion'],
+  message: 'a vote by a passkey has one, and no other vote has',
 });
 
 export { VoteSchema };

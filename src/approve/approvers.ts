@@ -8,6 +8,7 @@ import { dirname } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { Usage } from '../incident.ts';
+import { passkeyKey } from './assertion.ts';
 
 const key = z
   .string()
@@ -17,12 +18,35 @@ const key = z
   );
 const name = z.string().regex(/^[a-z_][a-z0-9_.-]{0,31}$/i, 'a name of letters, digits, _ . -');
 
+/** base64url as it is written when it is written from bytes. */
+const credential = z
+  .string()
+  .max(1400)
+  .refine(
+    text => text !== '' && Buffer.from(text, 'base64url').toString('base64url') === text,
+    "a passkey's id in base64url",
+  );
+const spki = z
+  .string()
+  .max(1400)
+  .superRefine((text, context) => {
+    try {
+      passkeyKey(text);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: `a passkey's public key in base64: ${(error as Error).message}` });
+    }
+  });
+
 const Approver = z.strictObject({
   name,
   uid: z.number().int().min(0),
   roles: z.array(name).min(1),
   mail: z.string().max(254).optional(),
+  /** Who this person is to the site's identity provider: its `sub`. Without it nobody signs in as them over OIDC. */
+  subject: z.string().min(1).max(255).optional(),
   keys: z.array(key).default([]),
+  /** Passkeys whose votes count, where `policy.proof` is not `key`. */
+  passkeys: z.array(z.strictObject({ id: credential, key: spki, label: z.string().max(80).optional() })).default([]),
 });
 
 const Approvers = z.strictObject({
@@ -119,6 +143,12 @@ function doubles({ approvers, session }: Approvers): { path: PropertyKey[]; mess
     once(`name ${a.name}`, `entry ${n + 1}`, ['approvers', n, 'name'], `${a.name} is`);
     once(`uid ${a.uid}`, a.name, ['approvers', n, 'uid'], `uid ${a.uid} is`);
     for (const [m, k] of a.keys.entries()) once(`key ${k}`, a.name, ['approvers', n, 'keys', m], 'this key belongs to');
+    for (const [m, { id, key: k }] of a.passkeys.entries()) {
+      once(`passkey ${id}`, a.name, ['approvers', n, 'passkeys', m], 'this passkey belongs to');
+      once(`passkey ${k}`, a.name, ['approvers', n, 'passkeys', m], 'this public key belongs to');
+    }
+    if (a.subject !== undefined)
+      once(`subject ${a.subject}`, a.name, ['approvers', n, 'subject'], 'this subject belongs to');
   }
   for (const [m, k] of session.keys.entries())
     once(`key ${k}`, 'the session', ['session', 'keys', m], 'this key belongs to');

@@ -5,7 +5,7 @@
 import type { Config } from '../config.ts';
 import type { Tier, Vote } from '../incident.ts';
 import type { Approver, Approvers } from './approvers.ts';
-import { type VoteRule, verifyVote } from './vote.ts';
+import { type VotePolicy, type VoteRule, verifyVote } from './vote.ts';
 
 /** What of a plan the policy looks at. `expires: null`: unknown here (the executor), the votes' own expiry bounds it. */
 export interface VotedPlan {
@@ -38,7 +38,7 @@ export type Verdict =
   | { kind: 'refused'; rule: PolicyRule; message: string };
 
 type Refusal = Extract<Verdict, { kind: 'refused' }>;
-export type Policy = Pick<Config['policy'], 'proof' | 'planLifetime' | 'tiers'>;
+export type Policy = VotePolicy & Pick<Config['policy'], 'tiers'>;
 
 const refused = (rule: PolicyRule, message: string): Refusal => ({ kind: 'refused', rule, message });
 

@@ -1,15 +1,21 @@
 /**
- * Votes: how one is made, signed and verified. A vote proves itself, by an ed25519 signature over everything it says:
- * vote id, host, incident, plan serial, digest, decision, voter, issued, expires.
+ * Votes: how one is made, signed and verified. A vote proves itself, by a signature over everything it says: vote id,
+ * host, incident, plan serial, digest, decision, voter, issued, expires. An ed25519 key signs it, or a passkey its hash.
  * Whether the votes are enough is policy.ts.
  */
 import { createPrivateKey, createPublicKey, type KeyObject, randomUUID, sign, verify } from 'node:crypto';
 import type { Config } from '../config.ts';
-import { voteBytes } from '../digest.ts';
+import { voteBytes, voteChallenge } from '../digest.ts';
 import type { Decision, Plan, Vote } from '../incident.ts';
 import type { Approver, Approvers } from './approvers.ts';
+import { relyingParty, verifyAssertion } from './assertion.ts';
 
-export type UnsignedVote = Omit<Vote, 'signature'>;
+export type UnsignedVote = Omit<Vote, 'signature' | 'assertion'>;
+
+/**
+ * What of the site's policy a vote is checked against. `origin`: the page's; without it no passkey is believed.
+ */
+export type VotePolicy = Pick<Config['policy'], 'proof' | 'planLifetime'> & { origin?: string };
 
 /** Why a vote does not count by itself, whatever plan it is for. */
 export type VoteRule =
@@ -18,6 +24,8 @@ export type VoteRule =
   | 'no-key'
   | 'bad-signature'
   | 'session-not-allowed'
+  | 'passkey-not-allowed'
+  | 'bad-assertion'
   | 'bad-time'
   | 'not-yet-valid'
   | 'vote-expired'
@@ -81,14 +89,10 @@ export function publicKeyOf(pem: string | KeyObject): string {
 
 /**
  * Is this vote what it says: from a known approver with that uid, signed by the key its proof asks for, and in time?
- * A `session` vote counts only where the site's policy says so; a `key` vote only with the person's own key.
+ * A `session` vote counts only where the site's policy says so, and so does a `passkey` vote; a `key` vote counts
+ * everywhere, with the person's own key only.
  */
-export function verifyVote(
-  vote: Vote,
-  approvers: Approvers,
-  policy: Pick<Config['policy'], 'proof' | 'planLifetime'>,
-  now: number,
-): VoteVerdict {
+export function verifyVote(vote: Vote, approvers: Approvers, policy: VotePolicy, now: number): VoteVerdict {
   const signed = verifySignature(vote, approvers, policy);
   if (signed.kind === 'refused') return signed;
   const refused = (rule: VoteRule, message: string): VoteVerdict => ({ kind: 'refused', rule, message });
@@ -108,7 +112,7 @@ export function verifyVote(
 export function verifySignature(
   vote: Vote,
   approvers: Approvers,
-  policy: Pick<Config['policy'], 'proof'>,
+  policy: Omit<VotePolicy, 'planLifetime'>,
 ): VoteVerdict {
   const refused = (rule: VoteRule, message: string): VoteVerdict => ({ kind: 'refused', rule, message });
   const approver = approvers.approvers.find(a => a.name === vote.by);
@@ -116,13 +120,34 @@ export function verifySignature(
   if (approver.uid !== vote.uid)
     return refused('uid-mismatch', `${vote.by} has uid ${approver.uid}, the vote says ${vote.uid}`);
   if (vote.proof === 'session' && policy.proof !== 'session')
-    return refused('session-not-allowed', 'votes signed by the page do not count here (policy.proof: key)');
+    return refused('session-not-allowed', `votes signed by the page do not count here (policy.proof: ${policy.proof})`);
+  if (vote.proof === 'passkey') return verifyPasskey(vote, approver, policy);
+  if (vote.assertion !== undefined) return refused('bad-signature', 'only a passkey brings an assertion');
   const keys = vote.proof === 'session' ? approvers.session.keys : approver.keys;
   if (keys.length === 0) return refused('no-key', `no ${vote.proof} key is known for ${vote.by}`);
   const signature = Buffer.from(vote.signature, 'base64');
   if (signature.length !== 64 || !keys.some(key => verify(null, voteBytes(vote), publicKey(key), signature)))
     return refused('bad-signature', `the signature under the vote of ${vote.by} is not made with a known key`);
   return { kind: 'valid', approver };
+}
+
+/** The assertion of one of the person's own passkeys over this very vote. */
+function verifyPasskey(vote: Vote, approver: Approver, policy: Omit<VotePolicy, 'planLifetime'>): VoteVerdict {
+  const refused = (rule: VoteRule, message: string): VoteVerdict => ({ kind: 'refused', rule, message });
+  if (policy.proof === 'key')
+    return refused('passkey-not-allowed', 'votes by passkey do not count here (policy.proof: key)');
+  const site = policy.origin === undefined ? null : relyingParty(policy.origin);
+  if (!site)
+    return refused('passkey-not-allowed', `there are no passkeys for ${policy.origin ?? 'a site without a page'}`);
+  const { assertion, signature } = vote;
+  if (!assertion) return refused('bad-assertion', `the vote of ${vote.by} has no assertion`);
+  const passkey = approver.passkeys.find(known => known.id === assertion.credential);
+  if (!passkey)
+    return refused('no-key', `the passkey under the vote of ${vote.by} is not in the approvers file under that name`);
+  const verdict = verifyAssertion(site, voteChallenge(vote), { assertion, signature }, passkey);
+  return verdict.kind === 'valid'
+    ? { kind: 'valid', approver }
+    : refused('bad-assertion', `the vote of ${vote.by}: ${verdict.why}`);
 }
 
 const publicKey = (raw: string): KeyObject =>

@@ -8,6 +8,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type Outcome, Refused } from '../incident.ts';
 import type { Order } from '../messages.ts';
+import type { PasskeyUse } from './counters.ts';
 
 type OrderStep = Order['steps'][number];
 export type What = Order['what'];
@@ -49,6 +50,9 @@ const SCHEMA = `
     progress TEXT NOT NULL, at INTEGER, PRIMARY KEY (run, what, n)) STRICT;
   CREATE INDEX IF NOT EXISTS steps_by_time ON steps (action, at);
   CREATE TABLE IF NOT EXISTS votes (id TEXT PRIMARY KEY, run TEXT NOT NULL, hash TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS passkeys (
+    vote TEXT PRIMARY KEY, credential TEXT NOT NULL, issued INTEGER NOT NULL, count INTEGER NOT NULL) STRICT;
+  CREATE INDEX IF NOT EXISTS passkeys_by_credential ON passkeys (credential);
 `;
 
 /** Attempts count, not successes: what was begun may have happened. */
@@ -108,6 +112,13 @@ export class Ledger {
     return (this.#db.prepare('SELECT run FROM votes WHERE id = ?').get(vote)?.run as string | undefined) ?? null;
   }
 
+  /** Counters of this passkey under votes that were used, but for this one. */
+  usesOf(credential: string, butFor: string): Omit<PasskeyUse, 'credential'>[] {
+    return this.#db
+      .prepare('SELECT issued, count FROM passkeys WHERE credential = ? AND vote <> ?')
+      .all(credential, butFor) as unknown as Omit<PasskeyUse, 'credential'>[];
+  }
+
   /**
    * Takes the run and its votes, all or nothing. A run that was seen not to have happened may be taken again; what its
    * earlier attempt did stays recorded.
@@ -116,7 +127,7 @@ export class Ledger {
   claim(
     order: Order,
     steps: { step: OrderStep; progress: Progress }[],
-    votes: { id: string; hash: string }[],
+    votes: { id: string; hash: string; use: PasskeyUse | null }[],
     started: string,
   ): void {
     this.#inTransaction(() => {
@@ -133,10 +144,13 @@ export class Ledger {
       for (const [n, { step, progress }] of steps.entries())
         add.run(order.run, order.what, n, JSON.stringify(step), step.action, targetOf(step), progress);
       if (order.what === 'undo') return;
-      for (const { id, hash } of votes) {
+      for (const { id, hash, use } of votes) {
         const owner = this.usedBy(id);
         if (owner !== null && owner !== order.run) throw new Refused(`vote-used: vote ${id} was used by run ${owner}`);
-        if (owner === null) this.#db.prepare('INSERT INTO votes VALUES (?, ?, ?)').run(id, order.run, hash);
+        if (owner !== null) continue;
+        this.#db.prepare('INSERT INTO votes VALUES (?, ?, ?)').run(id, order.run, hash);
+        if (use)
+          this.#db.prepare('INSERT INTO passkeys VALUES (?, ?, ?, ?)').run(id, use.credential, use.issued, use.count);
       }
     });
   }
@@ -148,7 +162,9 @@ export class Ledger {
       if (begun) return;
       for (const table of ['runs', 'steps'])
         this.#db.prepare(`DELETE FROM ${table} WHERE run = ? AND what = ?`).run(run, what);
-      if (what === 'plan') this.#db.prepare('DELETE FROM votes WHERE run = ?').run(run);
+      if (what !== 'plan') return;
+      this.#db.prepare('DELETE FROM passkeys WHERE vote IN (SELECT id FROM votes WHERE run = ?)').run(run);
+      this.#db.prepare('DELETE FROM votes WHERE run = ?').run(run);
     });
   }
 

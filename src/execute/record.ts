@@ -34,5 +34,9 @@ export const briefVote = ({ id, by, uid, decision, issued, proof, reason }: Vote
   reason,
 });
 
-/** Tells two votes of one id apart: every field and the signature. */
-export const hashOf = (vote: Vote): string => sha256(Buffer.concat([voteBytes(vote), Buffer.from(vote.signature)]));
+/** Tells two votes of one id apart: every field, the signature, and what a passkey's is over. */
+export const hashOf = (vote: Vote): string => {
+  const { assertion } = vote;
+  const beside = assertion ? `${assertion.credential}.${assertion.authenticatorData}.${assertion.clientData}` : '';
+  return sha256(Buffer.concat([voteBytes(vote), Buffer.from(vote.signature), Buffer.from(beside)]));
+};

@@ -6,6 +6,7 @@ import { type Outcome, Refused } from '../incident.ts';
 import type { Order } from '../messages.ts';
 import { AuditUnwritable } from './audit.ts';
 import { type ConfigStep, checkOrder, isInverse, type OrderStep } from './checks.ts';
+import { fits, useOf } from './counters.ts';
 import type { LedgerRun, Progress } from './ledger.ts';
 import { checkLimits } from './limits.ts';
 import { readPatchable } from './patch.ts';
@@ -73,6 +74,13 @@ function checkVotes(order: Order, room: Room): OrderStep[] {
         'vote-before-ledger',
         `the vote of ${vote.by} is older than the executor's memory; vote again`,
       );
+    const use = useOf(vote);
+    if (use && !fits(use, ledger.usesOf(use.credential, vote.id)))
+      throw new NotRun(
+        'refused',
+        'passkey-counter',
+        `the passkey of ${vote.by} counts ${use.count}, which does not follow on its earlier votes: it may have been copied`,
+      );
   }
   const other = ledger
     .runsOf(order, 'plan')
@@ -115,7 +123,7 @@ function declare(order: Order, looked: Looked[], room: Room): string {
   ledger.claim(
     order,
     steps,
-    order.votes.map(v => ({ id: v.id, hash: hashOf(v) })),
+    order.votes.map(v => ({ id: v.id, hash: hashOf(v), use: useOf(v) })),
     started,
   );
   try {

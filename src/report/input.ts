@@ -41,7 +41,7 @@ export interface ReportIncident {
     at: string;
     decision: Decision;
     reason: string;
-    proof: 'key' | 'session';
+    proof: 'key' | 'passkey' | 'session';
     digest?: string;
   }[];
   plan: {

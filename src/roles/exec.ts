@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { loadApprovers } from '../approve/approvers.ts';
 import { judge } from '../approve/policy.ts';
 import { commandRunner } from '../command.ts';
-import { auditFile, type Config, environment, inState } from '../config.ts';
+import { auditFile, type Config, environment, inState, originOf } from '../config.ts';
 import { Accounts, NAME } from '../execute/accounts.ts';
 import { Audit } from '../execute/audit.ts';
 import { canaryPerson, loadCanary, runCanary } from '../execute/canary.ts';
@@ -100,7 +100,13 @@ function openRoom(config: Config, now: () => number): Room {
     backups: inState(config, 'exec', 'backups'),
     // Looked up again for every order: a right that was taken away counts from then on.
     judge: (order: Order, at: number) =>
-      judge({ ...order, expires: null }, order.votes, loadApprovers(config.approvers), config.policy, at),
+      judge(
+        { ...order, expires: null },
+        order.votes,
+        loadApprovers(config.approvers),
+        { ...config.policy, origin: originOf(config) },
+        at,
+      ),
   };
 }
 

@@ -14,7 +14,13 @@ import type { Vote } from '../../src/incident.ts';
 const NOW = Date.parse('2026-11-23T08:00:00Z');
 const pem = (): string => generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
 const keys: Record<string, string> = { ann: pem(), ben: pem(), eve: pem(), sec: pem(), alice: pem(), session: pem() };
-const one = (name: string, uid: number, ...roles: string[]) => ({ name, uid, roles, keys: [publicKeyOf(keys[name]!)] });
+const one = (name: string, uid: number, ...roles: string[]) => ({
+  name,
+  uid,
+  roles,
+  keys: [publicKeyOf(keys[name]!)],
+  passkeys: [],
+});
 const approvers: Approvers = {
   approvers: [
     one('ann', 2001, 'administrator'),

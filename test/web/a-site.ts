@@ -51,7 +51,7 @@ export function aSite(more: { web?: string; proof?: 'session' | 'key' } = {}) {
   const keys = new Map(PEOPLE.map(p => [p.name, pem()]));
   const sessionKey = pem();
   const approvers: Approvers = {
-    approvers: PEOPLE.map(p => ({ ...p, keys: [publicKeyOf(keys.get(p.name)!)] })),
+    approvers: PEOPLE.map(p => ({ ...p, keys: [publicKeyOf(keys.get(p.name)!)], passkeys: [] })),
     session: { keys: [publicKeyOf(sessionKey)] },
   };
   const approvals = new Approvals(

@@ -5,8 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Approvers } from '../../approve/approvers.ts';
 import { mayVote, needsFresh, type VotedPlan } from '../../approve/policy.ts';
-import { makeVote, signVote } from '../../approve/vote.ts';
-import type { Config } from '../../config.ts';
+import { makeVote, signVote, type UnsignedVote } from '../../approve/vote.ts';
+import { type Config, originOf } from '../../config.ts';
 import type { Person } from '../../desk.ts';
 import { type Plan, Refused, type State, type Vote } from '../../incident.ts';
 import type { Order } from '../../messages.ts';
@@ -69,13 +69,26 @@ export class Approvals {
   /** A vote by `serve`'s own key for a signed-in person. @throws Refused naming the rule */
   signFor(person: Person, id: string, digest: string, decision: Vote['decision'], reason: string): Vote {
     if (this.#config.policy.proof !== 'session')
-      throw new Refused('policy.proof is key: vote with `readmit approve ID --as NAME` on the host');
+      throw new Refused(
+        `policy.proof is ${this.#config.policy.proof}: vote with \`readmit approve ID --as NAME\` on the host`,
+      );
     const i = incident(this.#store, id);
     const plan = this.#votable(i, digest);
     if (needsFresh(plan.tier, person.since, this.#now(), this.#config.web.fresh) === 'sign-in-again')
       throw new Refused('sign in again: a sign-in of the last minutes is asked for before a change of this weight');
     const vote = makeVote({ plan, by: person, decision, reason, proof: 'session', now: this.#now() });
     return signVote(vote, this.#sessionKey());
+  }
+
+  /**
+   * A vote for a person's passkey to sign: its assertion is fresh by itself, whenever the person signed in.
+   * @throws Refused naming the rule
+   */
+  toSign(person: Person, id: string, digest: string, decision: Vote['decision'], reason: string): UnsignedVote {
+    if (this.#config.policy.proof === 'key')
+      throw new Refused('policy.proof is key: votes by passkey do not count here');
+    const plan = this.#votable(incident(this.#store, id), digest);
+    return makeVote({ plan, by: person, decision, reason, proof: 'passkey', now: this.#now() });
   }
 
   #votable(i: IncidentRecord, digest: string | null): Plan {
@@ -104,7 +117,8 @@ export class Approvals {
       if (hasVote(this.#store, vote.id)) throw new Refused(`vote ${vote.id} was used already`);
       const plan = this.#votable(i, null);
       const earlier = votesOf(this.#store, i.id, plan.serial);
-      const verdict = mayVote(votedPlan(plan), vote, earlier, this.#approvers(), this.#config.policy, now);
+      const policy = { ...this.#config.policy, origin: originOf(this.#config) };
+      const verdict = mayVote(votedPlan(plan), vote, earlier, this.#approvers(), policy, now);
       if (verdict.kind === 'refused') throw new Refused(verdict.message);
       if (vote.decision === 'deny' && !vote.reason.trim()) throw new Refused('a denial needs a reason (--reason)');
       if (vote.decision === 'approve' && plan.subject && !plan.entitlement && !vote.reason.trim())
