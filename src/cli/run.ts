@@ -39,6 +39,7 @@ export async function run(argv: string[]): Promise<number> {
   inboxCommands(add, does, { json, as, reason });
   recordCommands(add, does, json);
   tokenCommands(program, does, json, config);
+  approverCommands(program, does, json, config);
   program
     .command('scan')
     .description('count denials in log files: readmit scan FILE… [--json]')
@@ -188,6 +189,36 @@ function tokenCommands(program: Command, does: Does, json: Option, config: Optio
     .addOption(json)
     .addOption(config)
     .action(does(async (id, o) => (await import('./token.ts')).revokeToken(id, o)));
+}
+
+function approverCommands(program: Command, does: Does, json: Option, config: Option): void {
+  const approvers = program
+    .command('approvers')
+    .description('list | add | remove: who may vote, and with which passkeys');
+  const passkey = (): Option =>
+    new Option('--passkey <fingerprint>', 'SHA256:…, as its owner reads it from the page').makeOptionMandatory();
+  approvers
+    .command('list')
+    .description('everybody in the approvers file, and passkeys that wait for root')
+    .addOption(json)
+    .addOption(config)
+    .action(does(async o => (await import('./approvers.ts')).listApprovers(o)));
+  approvers
+    .command('add')
+    .description("as root: let the votes of somebody's registered passkey count on this host")
+    .argument('<name>')
+    .addOption(passkey())
+    .addOption(json)
+    .addOption(config)
+    .action(does(async (name, o) => (await import('./approvers.ts')).addPasskey(name, o)));
+  approvers
+    .command('remove')
+    .description('as root: let them count no more')
+    .argument('<name>')
+    .addOption(passkey())
+    .addOption(json)
+    .addOption(config)
+    .action(does(async (name, o) => (await import('./approvers.ts')).removePasskey(name, o)));
 }
 
 function rulesCommands(program: Command, does: Does, json: Option, config: Option): void {

@@ -16,20 +16,15 @@ import { makeMailer } from '../notify/mail.ts';
 import { hostQueue, receive, SERVE_QUEUE, Sender } from '../queue/queues.ts';
 import {
   agentRows,
-  deleteSession,
-  deleteSessionsOf,
   markBlind,
-  putSession,
   saveHealth,
-  sessionRow,
 } from '../store/desk-rows.ts';
 import { liveIncidents, wake } from '../store/incidents.ts';
 import { committedPositions } from '../store/observations.ts';
 import { openStore, type Store } from '../store/open.ts';
 import { fold } from '../store/seen.ts';
 import { VERSION } from '../version.ts';
-import type { SessionRow } from '../web/session.ts';
-import { Sessions } from '../web/session.ts';
+import type { Sessions } from '../web/session.ts';
 import { startWeb } from '../web/start.ts';
 import { startAlarms } from './alarm.ts';
 import { apiParts } from './api.ts';
@@ -45,6 +40,7 @@ import { mailCarrier, type PostParts, webhookCarrier } from './post.ts';
 import { ReportPages } from './report-page.ts';
 import { askForReport, renderedWeek, startReports } from './reporting.ts';
 import { loadedRules } from './rules.ts';
+import { signingIn } from './signing-in.ts';
 import { Teardown } from './teardown.ts';
 import { answerWhy, controlVerbs } from './verbs.ts';
 
@@ -180,17 +176,7 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
     );
     teardown.add('inbox', () => inbox.close());
 
-    const sessions = new Sessions({
-      store: {
-        get: id => sessionRow<SessionRow>(store, id),
-        put: row => putSession(store, now(), row),
-        delete: id => deleteSession(store, id),
-        deleteAll: name => deleteSessionsOf(store, name),
-      },
-      people: name => approvers().approvers.find(a => a.name === name) ?? null,
-      config,
-      now,
-    });
+    const { sessions, ways } = signingIn({ store, config, now, log, approvers, approvals, desk });
     const reportPages = new ReportPages(store, inState(config, 'serve', 'readmit.db'), config, now, log);
     const web = await startWeb({
       config,
@@ -205,6 +191,7 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
           askForReport(store, now(), person.name, week, to === 'all' ? null : mailOf(config, approvers(), person.name)),
         rules: loadedRules(packDirs(config), causes),
         api: apiParts({ store, config, now, approvers }),
+        ways,
         notReady: () => (senderTo(config.host).up ? [] : ['redis']),
       },
     });

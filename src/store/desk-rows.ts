@@ -113,6 +113,10 @@ export const sessionRow = <T>(store: Store, id: string): T | null => {
   const row = store.get<{ row_json: string }>('SELECT row_json FROM session WHERE id = ?', id);
   return row ? (JSON.parse(row.row_json) as T) : null;
 };
+export const sessionRowsOf = <T>(store: Store, name: string): T[] =>
+  store
+    .all<{ row_json: string }>('SELECT row_json FROM session WHERE name = ?', name)
+    .map(row => JSON.parse(row.row_json) as T);
 export const deleteSession = (store: Store, id: string): boolean =>
   store.run('DELETE FROM session WHERE id = ?', id).changes > 0;
 export const deleteSessionsOf = (store: Store, name: string): void => {

@@ -12,11 +12,13 @@ import { type Ask, bareOf, type Env, frameOf, type Web, type WebParts } from './
 import { loadAssets } from './assets.ts';
 import { deeds } from './deeds.ts';
 import { Live } from './live.ts';
-import { lostPage, problemPage, signInPage } from './pages/sign-in.ts';
+import { me } from './me.ts';
+import { lostPage, problemPage } from './pages/sign-in.ts';
+import { passkeySignIn, passkeyVotes } from './passkeys.ts';
 import { maySee } from './rights.ts';
 import { BODY_LIMIT, cookieName, headers, hostOf, isForm, knownHost, sameOrigin, sameToken } from './security.ts';
 import type { SignedIn } from './session.ts';
-import { remember, signingIn, signingOut } from './sign-in.ts';
+import { askToSignIn, remember, signingIn, signingOut } from './sign-in.ts';
 import { views } from './views.ts';
 
 export type { Extra, WebLog, WebParts } from './ask.ts';
@@ -43,12 +45,15 @@ export function makeApp(parts: WebParts): Hono<Env> {
 
   app.use(ourHost(web));
   app.use(ourPost(web));
+  passkeySignIn(app, web);
   signingIn(app, web);
   app.use(signedIn(web));
   app.use(ourToken(web));
   signingOut(app, web);
   app.use(mayLook(web));
+  me(app, web);
   views(app, web);
+  passkeyVotes(app, web);
   deeds(app, web);
   app.notFound(c => c.html(lostPage(frameOf(web, c)), 404));
   return app;
@@ -122,7 +127,7 @@ const signedIn =
     const session = web.sessions.find(getCookie(c, cookieName(web.config)));
     if (!session) {
       if (reads(c)) remember(c, web);
-      return c.html(signInPage(bareOf(web, c)), 401);
+      return askToSignIn(web, c, 401);
     }
     c.set('signedIn', session);
     return next();

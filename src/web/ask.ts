@@ -16,6 +16,7 @@ import type { WeekReport } from './pages/report.ts';
 import type { RulesParts } from './pages/rules.ts';
 import { maskedToken } from './security.ts';
 import type { Sessions, SignedIn } from './session.ts';
+import type { Ways } from './ways.ts';
 
 /** What a program's log has to offer; pino's has. Messages are constants, everything else is a field. */
 export interface WebLog {
@@ -36,6 +37,8 @@ export interface Extra {
   reportFile?: (week: string, format: 'csv' | 'json') => string | Promise<string>;
   /** The packs as they are loaded, and what they make of a line. */
   rules?: RulesParts;
+  /** Ways to sign in beside the one-time link. */
+  ways?: Ways;
   /** What keeps us from being ready; empty when nothing does. Shown to nobody without a sign-in. */
   notReady?: () => string[];
 }
@@ -76,10 +79,19 @@ export const frameOf = (web: Web, c: Ask): Frame => ({
   csrf: maskedToken(c.get('signedIn').csrf),
   path: c.req.path,
   now: web.now(),
+  passkeys: passkeysFor(web, c.get('signedIn').person.name),
   hasReport: Boolean(web.extra.report),
   hasRules: Boolean(web.extra.rules),
   maySend: Boolean(web.extra.sendReport),
 });
+
+/** How many of their passkeys a vote may be signed with; null where there are no passkeys. */
+function passkeysFor({ config, extra }: Web, name: string): number | null {
+  const { passkeys } = extra.ways ?? {};
+  return !passkeys || passkeys.unusable !== null || config.policy.proof !== 'passkey'
+    ? null
+    : passkeys.voting(name).length;
+}
 
 /** The incident of exactly this id, however lenient the desk is with numbers. @throws NotFound */
 export function incidentOf(web: Web, id: string): IncidentDetail {

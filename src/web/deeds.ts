@@ -12,7 +12,7 @@ import { incidentPage } from './pages/incident.ts';
 import { type Done, moved } from './pages/notices.ts';
 import { WEEK } from './pages/report.ts';
 import { problemPage } from './pages/sign-in.ts';
-import { mayAct, mayVote, standing } from './rights.ts';
+import { mayAct, mayUndo, mayVote, standing } from './rights.ts';
 import { remember } from './sign-in.ts';
 
 const reason = z.string().trim().max(500);
@@ -79,7 +79,7 @@ export function deeds(app: Hono<Env>, web: Web): void {
 
   app.post('/incidents/:id/undo', c => {
     const incident = incidentOf(web, c.req.param('id'));
-    if (!mayAct(c.get('signedIn').person, web.config)) return notAllowed(web, c);
+    if (!mayUndo(c.get('signedIn').person, web.config)) return notAllowed(web, c);
     return attempt(web, c, incident, 'undone', () => web.desk.undo(c.get('signedIn').person, incident.id));
   });
 }
@@ -110,6 +110,13 @@ function vote(web: Web, c: Ask, id: string, decision: Decision): Response | Prom
       return again(web, c, incident, 'Configuration management makes this change; there is nothing to vote on.');
     case 'key-only':
       return again(web, c, incident, 'Votes here are signed with your own key, on the host.');
+    case 'passkey':
+      return again(
+        web,
+        c,
+        incident,
+        `Votes here are signed by your passkey, which needs JavaScript; or on the host: readmit ${decision} ${id} --as ${person.name}`,
+      );
     case 'may':
     case 'no-role':
     case 'voted':

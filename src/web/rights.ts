@@ -16,14 +16,23 @@ export function maySee(person: Person, config: Config): boolean {
   return person.roles.some(role => known.has(role));
 }
 
-/** May this person vote on plans of this tier? */
+/**
+ * May this person vote on plans of this tier? Nobody without a uid does: a vote is compared with the person concerned by
+ * uid, and counts only from people of the approvers file, which names one.
+ */
 export function mayVote(person: Person, tier: number | null, config: Config): boolean {
-  return tierOf(config, tier)?.roles.some(role => person.roles.includes(role)) ?? false;
+  return person.uid >= 0 && hasRoleFor(person, tier, config);
 }
 
-/** May this person act on incidents at all (silence, take back)? Whoever may vote on something may. */
+const hasRoleFor = (person: Person, tier: number | null, config: Config): boolean =>
+  tierOf(config, tier)?.roles.some(role => person.roles.includes(role)) ?? false;
+
+/** May this person act on incidents at all (silence, hand over)? Whoever has a role that votes on something may. */
 export const mayAct = (person: Person, config: Config): boolean =>
-  mayVote(person, 1, config) || mayVote(person, 2, config);
+  hasRoleFor(person, 1, config) || hasRoleFor(person, 2, config);
+
+/** May this person take back what was done? Whoever may vote on something may. */
+export const mayUndo = (person: Person, config: Config): boolean => mayAct(person, config) && person.uid >= 0;
 
 /** Does this plan wait for this person's vote? */
 export function waitsFor(person: Person, row: IncidentRow, config: Config): boolean {
@@ -41,7 +50,16 @@ export const needsFresh = (person: Person, tier: number | null, config: Config, 
   tier === 2 && now - person.since > config.web.fresh * 1000;
 
 /** Why the page shows no button to this person; `may` when it does. */
-export type Standing = 'may' | 'not-proposed' | 'no-role' | 'own' | 'voted' | 'key-only' | 'managed' | 'stale-sign-in';
+export type Standing =
+  | 'may'
+  | 'not-proposed'
+  | 'no-role'
+  | 'own'
+  | 'voted'
+  | 'key-only'
+  | 'passkey'
+  | 'managed'
+  | 'stale-sign-in';
 
 /** Where this person stands towards the plan of this incident. */
 export function standing(person: Person, incident: IncidentDetail, config: Config, now: number): Standing {
@@ -52,5 +70,7 @@ export function standing(person: Person, incident: IncidentDetail, config: Confi
   if (plan.subject?.uid === person.uid) return 'own';
   if (incident.votes.some(v => v.by === person.name)) return 'voted';
   if (config.policy.proof === 'key') return 'key-only';
+  // A passkey's signature is a fresh proof of who signs, whenever they signed in.
+  if (config.policy.proof === 'passkey') return 'passkey';
   return needsFresh(person, incident.tier, config, now) ? 'stale-sign-in' : 'may';
 }

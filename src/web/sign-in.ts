@@ -5,13 +5,16 @@
 import type { Hono } from 'hono';
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import { type Ask, bareOf, type Env, type Web } from './ask.ts';
-import { confirmPage, signedOutPage, usedLinkPage } from './pages/sign-in.ts';
+import { confirmPage, type Offered, signedOutPage, signInPage, type Tried, usedLinkPage } from './pages/sign-in.ts';
 import { cookieName, isHttps } from './security.ts';
+import type { Beginning, Begun } from './session.ts';
 
 /** Before anybody is known. */
 export function signingIn(app: Hono<Env>, web: Web): void {
-  const { sessions, config, log } = web;
+  const { sessions, config } = web;
   const cookie = cookieName(config);
+
+  app.get('/sign-in', c => askToSignIn(web, c, 200));
 
   app.get('/sign-in/:token', c => {
     const name = sessions.whose(c.req.param('token'));
@@ -19,18 +22,42 @@ export function signingIn(app: Hono<Env>, web: Web): void {
   });
 
   app.post('/sign-in/:token', c => {
-    const done = sessions.signIn(c.req.param('token'), getCookie(c, cookie) ?? null);
+    const done = sessions.signIn(c.req.param('token'), getCookie(c, cookie) ?? null, c.req.header('user-agent'));
     if (!done) return c.html(usedLinkPage(bareOf(web, c)), 410);
-    setCookie(c, cookie, done.secret, {
-      path: '/',
-      httpOnly: true,
-      sameSite: 'Lax',
-      secure: isHttps(config),
-      maxAge: Math.floor(config.web.session),
-    });
-    log.info({ by: done.session.person.name }, 'signed in');
-    return c.redirect(wanted(c, web), 303);
+    return c.redirect(welcome(c, web, done), 303);
   });
+}
+
+/** The page that says how to sign in here. */
+export function askToSignIn(web: Web, c: Ask, status: 200 | 401 | 403 | 429 | 503, tried: Tried | null = null) {
+  const { passkeys, provider, directory } = web.extra.ways ?? {};
+  const offered: Offered = {
+    provider: provider?.label ?? null,
+    directory: directory !== undefined,
+    passkeys: passkeys?.unusable === null,
+  };
+  return c.html(signInPage(bareOf(web, c), offered, tried), status);
+}
+
+/** Begins a session for somebody who has proved who they are; null when nobody here knows them. */
+export const beginSession = (c: Ask, web: Web, who: Omit<Beginning, 'previous' | 'browser'>): Begun | null =>
+  web.sessions.begin({
+    ...who,
+    previous: getCookie(c, cookieName(web.config)) ?? null,
+    browser: c.req.header('user-agent') ?? '',
+  });
+
+/** Gives the browser its session. Returns the page to go to. */
+export function welcome(c: Ask, web: Web, done: Begun): string {
+  setCookie(c, cookieName(web.config), done.secret, {
+    path: '/',
+    httpOnly: true,
+    sameSite: 'Lax',
+    secure: isHttps(web.config),
+    maxAge: Math.floor(web.config.web.session),
+  });
+  web.log.info({ by: done.session.person.name }, 'signed in');
+  return wanted(c, web);
 }
 
 /** How long a page is remembered for somebody who goes to the host for a link (seconds). */
@@ -66,7 +93,7 @@ function wanted(c: Ask, web: Web): string {
  */
 const isOurPage = (path: string): boolean =>
   path.length <= 500 &&
-  /^\/(?:$|\?|(?:incidents|approvals|people|addresses|access|report|rules|audit|health)(?:[/?]|$))[!-[\]-~]*$/.test(
+  /^\/(?:$|\?|(?:incidents|approvals|people|addresses|access|report|rules|audit|health|me)(?:[/?]|$))[!-[\]-~]*$/.test(
     path,
   ) &&
   !path.includes('//');

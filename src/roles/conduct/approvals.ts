@@ -169,7 +169,8 @@ export class Approvals {
       if (!run?.outcome || !i.plan || i.plan.undo.length === 0) throw new Refused('there is nothing of ours to undo');
       if (!UNDOABLE.includes(i.state)) throw new Refused(`an incident that is ${i.state} can't be undone`);
       const allowed = [...this.#config.policy.tiers[1].roles, ...this.#config.policy.tiers[2].roles];
-      if (!person.roles.some(r => allowed.includes(r))) throw new Refused(`${person.name} has no role that may undo`);
+      if (person.uid < 0 || !person.roles.some(r => allowed.includes(r)))
+        throw new Refused(`${person.name} has no role that may undo`);
       const earlier = lastRun(this.#store, id, 'undo');
       if (earlier && !earlier.outcome) throw new Refused('the undo is under way');
       record(this.#store, this.#now(), {

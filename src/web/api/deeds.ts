@@ -206,7 +206,8 @@ function maySignFor(web: Web, caller: Caller, incident: IncidentDetail): void {
     case 'managed':
       throw new Refused(`${incident.plan?.managedBy} owns the target: there is nothing to vote on`);
     case 'key-only':
-      throw new Refused("policy.proof is key: send a vote signed with the person's own key");
+    case 'passkey':
+      throw new Refused(`policy.proof is ${web.config.policy.proof}: send a vote signed with the person's own key`);
     case 'stale-sign-in':
       throw new Problem(
         403,

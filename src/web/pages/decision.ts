@@ -5,8 +5,8 @@
 import type { IncidentDetail } from '../../desk.ts';
 import { isEnded, type State } from '../../incident.ts';
 import { counted, type Html, html } from '../html.ts';
-import { mayAct, type Standing, standing } from '../rights.ts';
-import { type Frame, token } from './frame.ts';
+import { mayAct, mayUndo, type Standing, standing } from '../rights.ts';
+import { type Frame, passkeyScript, token } from './frame.ts';
 import { near, sentence } from './marks.ts';
 
 /** States in which something of ours was done that can be taken back. */
@@ -55,11 +55,13 @@ function decide(frame: Frame, incident: IncidentDetail, plan: Plan, where: Stand
       return html`<p class="faint">You have voted. ${incident.needs > 0 ? 'Somebody else has to approve too.' : ''}</p>`;
     case 'managed':
       return html`<p class="faint">Nothing to approve: configuration management makes this change.</p>`;
+    case 'passkey':
+      return frame.passkeys ? byPasskey(frame, incident, plan) : noPasskey(frame, incident);
     case 'key-only':
       return html`<p class="faint">Votes here are signed with your own key, on the host:</p>
 <div class="command" data-copy><pre tabindex="0"><code>readmit approve ${incident.id} --as ${frame.person.name}</code></pre></div>`;
     case 'stale-sign-in':
-      return html`<p>This plan asks for a fresh sign-in; yours is from ${near(frame.person.since, frame.now)}. Sign in again on the host:</p>
+      return html`<p>This plan asks for a fresh sign-in; yours is from ${near(frame.person.since, frame.now)}. <a href="/sign-in">Sign in again</a>, or by a link from the host:</p>
 <div class="command" data-copy><pre tabindex="0"><code>readmit sign-in --as ${frame.person.name}</code></pre></div>`;
     default:
       return where satisfies never;
@@ -68,6 +70,19 @@ function decide(frame: Frame, incident: IncidentDetail, plan: Plan, where: Stand
 
 const tierRoles = (frame: Frame, incident: IncidentDetail): string =>
   incident.tier === 1 || incident.tier === 2 ? frame.config.policy.tiers[incident.tier].roles.join(', ') : 'none';
+
+const byPasskey = (frame: Frame, incident: IncidentDetail, plan: Plan): Html => html`<div data-passkey-votes>
+${forms(frame, incident, plan)}
+<p class="faint">Your passkey signs the vote.</p><p class="notice act" role="alert" data-passkey-says hidden></p>
+<div data-without-script><p>Passkeys need JavaScript. Without it, vote with your own key on the host:</p>
+<div class="command"><pre tabindex="0"><code>readmit approve ${incident.id} --as ${frame.person.name}</code></pre></div></div></div>
+${passkeyScript(frame)}`;
+
+const noPasskey = (
+  frame: Frame,
+  incident: IncidentDetail,
+): Html => html`<p class="faint">Votes here are signed by a passkey that root has put into the approvers file; you have none yet: see <a href="/me">your sign-in</a>. Or with your own key, on the host:</p>
+<div class="command" data-copy><pre tabindex="0"><code>readmit approve ${incident.id} --as ${frame.person.name}</code></pre></div>`;
 
 function forms(frame: Frame, incident: IncidentDetail, plan: Plan): Html {
   const path = `/incidents/${encodeURIComponent(incident.id)}`;
@@ -117,6 +132,7 @@ ${
 }
 ${
   incident.plan &&
+  mayUndo(frame.person, frame.config) &&
   incident.plan.undoSteps.length > 0 &&
   UNDOABLE.includes(incident.state) &&
   html`<details class="other"><summary>Take it back</summary><form method="post" action="${path}/undo">${token(frame)}

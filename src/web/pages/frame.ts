@@ -23,6 +23,8 @@ export interface Frame {
   hasReport: boolean;
   hasRules: boolean;
   maySend: boolean;
+  /** How many passkeys this reader's votes may be signed with; null where passkeys don't sign votes. */
+  passkeys: number | null;
 }
 
 /** The part of it that a page without a signed-in person has. */
@@ -39,6 +41,10 @@ const PAGES = [
   ['/audit', 'Audit'],
   ['/health', 'Health'],
 ] as const;
+
+/** The script that speaks to passkeys, for the pages that have something for it to do. */
+export const passkeyScript = (bare: Bare): Html =>
+  html`<script nonce="${bare.nonce}" src="${bare.asset('passkey.js')}" defer></script>`;
 
 /** The hidden field every form carries. */
 export const token = (frame: Frame): Html => html`<input type="hidden" name="csrf" value="${frame.csrf}">`;
@@ -112,6 +118,7 @@ const menu = (frame: Frame): Html => html`<div class="me">
 <details class="menu"><summary><span class="who">${frame.person.name}</span></summary>
 <div class="sheet">
 <p><strong>${frame.person.name}</strong><br><span class="faint">${frame.person.roles.join(', ') || 'no role'}</span></p>
+<p><a href="/me">Your sign-in</a></p>
 <form method="post" action="/sign-out">${token(frame)}<button class="quiet">Sign out</button></form>
 <form method="post" action="/sign-out-everywhere">${token(frame)}<button class="quiet">Sign out everywhere</button></form>
 </div></details>

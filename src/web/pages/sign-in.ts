@@ -3,15 +3,47 @@
  * anything about incidents, plans or people.
  */
 import { type Html, html } from '../html.ts';
-import { type Bare, barePage, type Frame, page } from './frame.ts';
+import { type Bare, barePage, type Frame, page, passkeyScript } from './frame.ts';
 
-/** For anybody without a session. */
-export const signInPage = (bare: Bare): Html =>
+/** Which ways to sign in there are here, beside the one-time link. */
+export interface Offered {
+  /** The label of the identity provider. */
+  provider: string | null;
+  directory: boolean;
+  passkeys: boolean;
+}
+
+/** What went wrong with the last try, and the name that was typed. */
+export interface Tried {
+  why: string;
+  name?: string;
+}
+
+/** For anybody without a session, and for whoever is asked to sign in again. */
+export const signInPage = (bare: Bare, offered: Offered, tried: Tried | null = null): Html =>
   barePage(
     bare,
     'Sign in',
     html`<h1>Please sign in.</h1>
-<p>Ask for a sign-in link on the host Readmit runs on, with your own name:</p>
+${tried && html`<p class="notice act" role="alert">${tried.why}</p>`}
+${
+  offered.provider !== null &&
+  html`<p><a class="deed" href="/sign-in/provider">Sign in with ${offered.provider}</a></p>`
+}
+${
+  offered.directory &&
+  html`<form method="post" action="/sign-in/directory" class="credentials">
+<label>Name <input name="name" autocomplete="username" maxlength="64" required autocapitalize="none" spellcheck="false" value="${tried?.name ?? ''}"></label>
+<label>Password <input name="password" type="password" autocomplete="current-password" maxlength="1000" required></label>
+<button class="deed">Sign in</button></form>`
+}
+${
+  offered.passkeys &&
+  html`<form data-passkey="sign-in"><button class="${offered.provider !== null || offered.directory ? 'plain' : 'deed'}" disabled>Sign in with a passkey</button>
+<p class="notice act" role="alert" data-passkey-says hidden></p><p class="faint" data-without-script>Passkeys need JavaScript.</p></form>
+${passkeyScript(bare)}`
+}
+<p>${(offered.provider !== null || offered.directory || offered.passkeys) && 'Or: ask'}${offered.provider === null && !offered.directory && !offered.passkeys && 'Ask'} for a sign-in link on the host Readmit runs on, with your own name:</p>
 <div class="command" data-copy><pre tabindex="0"><code>readmit sign-in --as NAME</code></pre></div>
 <p>Open the link it prints in this browser; it works once, within 15 minutes, and leads to the page you asked for.</p>`,
   );
