@@ -6,6 +6,7 @@ const system = [
   'test/execute/{run,crash,directory,passkey}.test.ts',
   'test/watch/{feed,logrotate}.test.ts',
   'test/ldap/**/*.test.ts',
+  'test/sign-in/**/*.test.ts',
   'test/deploy/**/*.test.ts',
 ];
 /** Minutes each: every cause, every pair of causes, a directory. `npm run test:long`. */

@@ -9,6 +9,7 @@ import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { Usage } from './incident.ts';
 import { Ldap } from './ldap-config.ts';
+import { SignIn } from './sign-in-config.ts';
 
 const absolute = z.string().regex(/^\//, 'an absolute path').describe('absolute path');
 const name = z.string().regex(/^[a-z_][a-z0-9_.-]{0,31}$/i, 'a name of letters, digits, _ . -');
@@ -252,6 +253,7 @@ const Config = z.strictObject({
       behindProxy: z.array(z.string()).default([]).describe('addresses of the proxy that speaks TLS for us'),
       session: seconds(43200, 'a sign-in lasts'),
       fresh: seconds(900, 'a sign-in is fresh enough for tier 2'),
+      signIn: SignIn.prefault({}).describe('ways to sign in, beside the one-time link and passkeys'),
       metrics: z
         .enum(['token', 'loopback'])
         .default('token')

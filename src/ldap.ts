@@ -41,6 +41,8 @@ export interface GroupEntry {
 export interface PersonEntry {
   dn: string;
   uid: number | null;
+  /** As the directory writes it; it found the entry without looking at capitals. */
+  names: string[];
 }
 
 /** Who one binds as; null: nobody (anonymous). */
@@ -248,13 +250,17 @@ export class Directory {
   async person(user: string): Promise<PersonEntry | null> {
     const base = userBaseOf(this.#ldap);
     const which = this.#all(this.#ldap.userFilter, this.#equals(this.#ldap.userAttribute, user));
-    const entries = (await this.#search(base, which, ['uidNumber'])).filter(e => isBelow(e.dn, base));
+    const entries = (await this.#search(base, which, ['uidNumber', this.#ldap.userAttribute])).filter(e =>
+      isBelow(e.dn, base),
+    );
     if (entries.length > 1)
       throw new DirectoryFault(
         'refused',
         `${base} has ${entries.length} entries of ${user}: nobody can say which is meant`,
       );
-    return entries[0] ? { dn: entries[0].dn, uid: numberOf(entries[0], 'uidNumber') } : null;
+    const [entry] = entries;
+    if (!entry) return null;
+    return { dn: entry.dn, uid: numberOf(entry, 'uidNumber'), names: textsOf(entry, this.#ldap.userAttribute) };
   }
 
   /** Does this group have this member? The server compares, so that a group of 100,000 is not fetched. */

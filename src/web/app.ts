@@ -15,6 +15,7 @@ import { Live } from './live.ts';
 import { me } from './me.ts';
 import { lostPage, problemPage } from './pages/sign-in.ts';
 import { passkeySignIn, passkeyVotes } from './passkeys.ts';
+import { lookAgain, providers } from './providers.ts';
 import { maySee } from './rights.ts';
 import { BODY_LIMIT, cookieName, headers, hostOf, isForm, knownHost, sameOrigin, sameToken } from './security.ts';
 import type { SignedIn } from './session.ts';
@@ -41,11 +42,13 @@ export function makeApp(parts: WebParts): Hono<Env> {
   app.get('/healthz', c => c.text('ok\n'));
   app.get('/readyz', c => ((web.extra.notReady?.() ?? []).length ? c.text('not ready\n', 503) : c.text('ready\n')));
   app.get('/public/*', c => asset(web, c));
+  app.use(lookAgain(web));
   mountApi(app, web);
 
   app.use(ourHost(web));
   app.use(ourPost(web));
   passkeySignIn(app, web);
+  providers(app, web);
   signingIn(app, web);
   app.use(signedIn(web));
   app.use(ourToken(web));

@@ -20,7 +20,8 @@ export interface Vouched {
   subject: string | null;
   /** The uid the directory has; null where it has none. */
   uid: number | null;
-  roles: string[];
+  /** Those of the person's groups that had a role here; a directory is asked again instead. */
+  groups: string[];
 }
 
 /** What a browser showed when a session began. */
