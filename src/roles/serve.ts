@@ -40,7 +40,7 @@ import { mailCarrier, type PostParts, webhookCarrier } from './post.ts';
 import { ReportPages } from './report-page.ts';
 import { askForReport, renderedWeek, startReports } from './reporting.ts';
 import { loadedRules } from './rules.ts';
-import { signingIn } from './signing-in.ts';
+import { signingIn } from './sign-in/ways.ts';
 import { Teardown } from './teardown.ts';
 import { answerWhy, controlVerbs } from './verbs.ts';
 

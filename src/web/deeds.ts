@@ -12,7 +12,7 @@ import { incidentPage } from './pages/incident.ts';
 import { type Done, moved } from './pages/notices.ts';
 import { WEEK } from './pages/report.ts';
 import { problemPage } from './pages/sign-in.ts';
-import { mayAct, mayUndo, mayVote, standing } from './rights.ts';
+import { mayAct, mayDecide, mayVote, standing } from './rights.ts';
 import { remember } from './sign-in.ts';
 
 const reason = z.string().trim().max(500);
@@ -69,7 +69,7 @@ export function deeds(app: Hono<Env>, web: Web): void {
 
   app.post('/incidents/:id/ends', c => {
     const incident = incidentOf(web, c.req.param('id'));
-    if (!mayAct(c.get('signedIn').person, web.config)) return notAllowed(web, c);
+    if (!mayDecide(c.get('signedIn').person, web.config)) return notAllowed(web, c);
     const form = Ends.safeParse(c.get('form'));
     if (!form.success) return again(web, c, incident, 'Say when the access is to end.');
     const days = ENDS[form.data.after];
@@ -79,7 +79,7 @@ export function deeds(app: Hono<Env>, web: Web): void {
 
   app.post('/incidents/:id/undo', c => {
     const incident = incidentOf(web, c.req.param('id'));
-    if (!mayUndo(c.get('signedIn').person, web.config)) return notAllowed(web, c);
+    if (!mayDecide(c.get('signedIn').person, web.config)) return notAllowed(web, c);
     return attempt(web, c, incident, 'undone', () => web.desk.undo(c.get('signedIn').person, incident.id));
   });
 }

@@ -31,8 +31,8 @@ const hasRoleFor = (person: Person, tier: number | null, config: Config): boolea
 export const mayAct = (person: Person, config: Config): boolean =>
   hasRoleFor(person, 1, config) || hasRoleFor(person, 2, config);
 
-/** May this person take back what was done? Whoever may vote on something may. */
-export const mayUndo = (person: Person, config: Config): boolean => mayAct(person, config) && person.uid >= 0;
+/** May this person take back what was done, or give a plan an end? Whoever may vote on something may. */
+export const mayDecide = (person: Person, config: Config): boolean => mayAct(person, config) && person.uid >= 0;
 
 /** Does this plan wait for this person's vote? */
 export function waitsFor(person: Person, row: IncidentRow, config: Config): boolean {

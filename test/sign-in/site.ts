@@ -10,9 +10,9 @@ import pino from 'pino';
 import { loadApprovers } from '../../src/approve/approvers.ts';
 import { publicKeyOf } from '../../src/approve/vote.ts';
 import { parseConfig } from '../../src/config.ts';
-import { Approvals } from '../../src/roles/approvals.ts';
-import { StoreDesk } from '../../src/roles/desk.ts';
-import { signingIn } from '../../src/roles/signing-in.ts';
+import { Approvals } from '../../src/roles/conduct/approvals.ts';
+import { StoreDesk } from '../../src/roles/desk/desk.ts';
+import { signingIn } from '../../src/roles/sign-in/ways.ts';
 import { journal } from '../../src/store/journal.ts';
 import { openStore } from '../../src/store/open.ts';
 import { startWeb } from '../../src/web/start.ts';
@@ -55,6 +55,8 @@ export async function signInSite(people: Listed[], more: (origin: string, dir: s
       vote: vote => approvals.vote(vote),
       signFor: (...a) => approvals.signFor(...a),
       undo: (person, id) => approvals.undo(person, id),
+      retry: (person, id) => approvals.retry(person, id),
+      endBy: () => {},
       needs: i => approvals.needs(i),
       queue: () => ({ up: true, detail: '' }),
       mail: () => ({ up: true, detail: '' }),

@@ -3,7 +3,7 @@
  */
 import type { Grant } from '../../desk.ts';
 import { counted, type Html, html } from '../html.ts';
-import { mayUndo } from '../rights.ts';
+import { mayDecide } from '../rights.ts';
 import { type Frame, page, token } from './frame.ts';
 import { incidentLink, moment, near, nothing, personLink, sentence } from './marks.ts';
 
@@ -32,7 +32,7 @@ ${found.length > LISTED && html`<p><a href="/access?${older}" rel="next">Older g
 
 export function grantTable(frame: Frame, grants: Grant[], empty = 'Nothing was granted.'): Html {
   if (!grants.length) return nothing(empty);
-  const act = mayUndo(frame.person, frame.config);
+  const act = mayDecide(frame.person, frame.config);
   return html`<div class="card"><div class="scroll" tabindex="0" role="group" aria-label="Grants"><table class="grants">
 <thead><tr><th scope="col">Who</th><th scope="col">Group</th><th scope="col">Approved by</th><th scope="col">Why</th><th scope="col">Since</th><th scope="col">Until</th><th scope="col"><span class="aloud">Take back</span></th></tr></thead>
 <tbody>${grants.map(

@@ -5,7 +5,7 @@
 import type { IncidentDetail } from '../../desk.ts';
 import { isEnded, type State } from '../../incident.ts';
 import { counted, type Html, html } from '../html.ts';
-import { mayAct, mayUndo, type Standing, standing } from '../rights.ts';
+import { mayAct, mayDecide, type Standing, standing } from '../rights.ts';
 import { type Frame, passkeyScript, token } from './frame.ts';
 import { near, sentence } from './marks.ts';
 
@@ -132,7 +132,7 @@ ${
 }
 ${
   incident.plan &&
-  mayUndo(frame.person, frame.config) &&
+  mayDecide(frame.person, frame.config) &&
   incident.plan.undoSteps.length > 0 &&
   UNDOABLE.includes(incident.state) &&
   html`<details class="other"><summary>Take it back</summary><form method="post" action="${path}/undo">${token(frame)}

@@ -81,7 +81,7 @@
 
   for (const hint of document.querySelectorAll('[data-without-script]')) hint.hidden = true;
   const forms = [...document.querySelectorAll('form[data-passkey]')];
-  const votes = [...document.querySelectorAll('[data-passkey-votes] form')];
+  const votes = [...document.querySelectorAll('[data-passkey-votes] form')].filter(form => /\/(approve|deny)$/.test(form.getAttribute('action')));
   if (!window.PublicKeyCredential) {
     for (const form of [...forms, ...votes.slice(0, 1)]) says(form, 'This browser has no passkeys.');
     for (const button of votes.flatMap(form => [...form.querySelectorAll('button')])) button.disabled = true;

@@ -2,20 +2,20 @@
  * Who somebody is, and the ways to prove it: sessions in the store, the approvers file read anew for each request, and
  * what the site has beside the one-time link. Everything that changes a sign-in is written into the journal.
  */
-import type { Approvers } from '../approve/approvers.ts';
-import { type Config, originOf } from '../config.ts';
-import type { Desk } from '../desk.ts';
-import { Refused } from '../incident.ts';
-import type { Logger } from '../log.ts';
-import { type OidcConfig, rolesOfGroups } from '../sign-in-config.ts';
-import { deleteSession, deleteSessionsOf, putSession, sessionRow, sessionRowsOf } from '../store/desk-rows.ts';
-import { record } from '../store/journal.ts';
-import type { Store } from '../store/open.ts';
-import { type Identity, Oidc } from '../web/oidc.ts';
-import { type Listed, type SessionRow, Sessions, type Vouched } from '../web/session.ts';
-import type { DirectoryParts, ProviderParts, VouchedPerson, Ways } from '../web/ways.ts';
-import type { Approvals } from './approvals.ts';
-import { DirectorySignIn } from './directory-sign-in.ts';
+import type { Approvers } from '../../approve/approvers.ts';
+import { type Config, originOf } from '../../config.ts';
+import type { Desk } from '../../desk.ts';
+import { Refused } from '../../incident.ts';
+import type { Logger } from '../../log.ts';
+import { type OidcConfig, rolesOfGroups } from '../../sign-in-config.ts';
+import { deleteSession, deleteSessionsOf, putSession, sessionRow, sessionRowsOf } from '../../store/desk-rows.ts';
+import { record } from '../../store/journal.ts';
+import type { Store } from '../../store/open.ts';
+import { type Identity, Oidc } from '../../web/oidc.ts';
+import { type Listed, type SessionRow, Sessions, type Vouched } from '../../web/session.ts';
+import type { DirectoryParts, ProviderParts, VouchedPerson, Ways } from '../../web/ways.ts';
+import type { Approvals } from '../conduct/approvals.ts';
+import { DirectorySignIn } from './directory.ts';
 import { Passkeys } from './passkeys.ts';
 
 export interface SigningInParts {

@@ -4,19 +4,25 @@
  */
 import { createHash, createPublicKey, type JsonWebKey } from 'node:crypto';
 import { z } from 'zod';
-import type { Approvers } from '../approve/approvers.ts';
-import { fingerprintOf, passkeyKey, type RelyingParty, relyingParty, verifyAssertion } from '../approve/assertion.ts';
-import { type Config, originOf } from '../config.ts';
-import type { Person } from '../desk.ts';
-import { voteChallenge } from '../digest.ts';
-import { NotFound, Refused, type Vote } from '../incident.ts';
-import type { Logger } from '../log.ts';
-import { record } from '../store/journal.ts';
-import type { Store } from '../store/open.ts';
-import { deletePasskey, passkeyRow, passkeysOf, savePasskey, usePasskey } from '../store/passkeys.ts';
-import { Pending } from '../web/pending.ts';
-import type { PasskeyAnswer, PasskeyParts } from '../web/ways.ts';
-import type { Approvals } from './approvals.ts';
+import type { Approvers } from '../../approve/approvers.ts';
+import {
+  fingerprintOf,
+  passkeyKey,
+  type RelyingParty,
+  relyingParty,
+  verifyAssertion,
+} from '../../approve/assertion.ts';
+import { type Config, originOf } from '../../config.ts';
+import type { Person } from '../../desk.ts';
+import { voteChallenge } from '../../digest.ts';
+import { NotFound, Refused, type Vote } from '../../incident.ts';
+import type { Logger } from '../../log.ts';
+import { record } from '../../store/journal.ts';
+import type { Store } from '../../store/open.ts';
+import { deletePasskey, passkeyRow, passkeysOf, savePasskey, usePasskey } from '../../store/passkeys.ts';
+import { Pending } from '../../web/pending.ts';
+import type { PasskeyAnswer, PasskeyParts } from '../../web/ways.ts';
+import type { Approvals } from '../conduct/approvals.ts';
 
 /** COSE algorithms (RFC 9053): Ed25519, ES256, RS256; the ones the executor checks. */
 const ALGORITHMS = [-8, -7, -257];
