@@ -17,6 +17,7 @@ import { askServe, controlSocket } from '../roles/control.ts';
 import { verifyJournal } from '../store/journal.ts';
 import { openStoreToRead } from '../store/open.ts';
 import { directoryFindings } from './doctor-directory.ts';
+import { signInFindings } from './doctor-sign-in.ts';
 import { print, printJson } from './inbox.ts';
 
 interface Finding {
@@ -42,6 +43,7 @@ const CHECKS: Check[] = [
   configFile,
   approvers,
   sessionKey,
+  signIn,
   readable,
   commands,
   redis,
@@ -233,6 +235,11 @@ async function directory(config: Config): Promise<Finding[]> {
   return found.map(({ what, level, todo }) => ({ check: 'directory', level, what, ...(todo ? { todo } : {}) }));
 }
 
+async function signIn(config: Config): Promise<Finding[]> {
+  const found = await signInFindings(config);
+  return found.map(({ what, level, todo }) => ({ check: 'sign-in', level, what, ...(todo ? { todo } : {}) }));
+}
+
 async function serveAndExecutor(config: Config): Promise<Finding[]> {
   const out: Finding[] = [];
   let reported: string | null = null;
@@ -320,14 +327,6 @@ function policy(config: Config): Finding[] {
         'policy',
         'changes of tier 2 need one vote only',
         'set policy.tiers.2.votes to 2 when there is a second administrator',
-      ),
-    );
-  if (config.policy.proof === 'session')
-    out.push(
-      note(
-        'policy',
-        'the page signs votes for signed-in people: a stolen serve could vote',
-        'set policy.proof: key when every administrator has a key',
       ),
     );
   const elevated = config.policy.groups.filter(g => config.scheduler.elevatedGroups.includes(g));

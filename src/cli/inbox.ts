@@ -240,6 +240,14 @@ export async function access(what: string | undefined, id: string | undefined, o
   else print(grants.length ? grantLines(grants) : 'No access was granted through Readmit.');
 }
 
+/** Ends every session and every unused link of somebody: a browser was lost, a right is gone. */
+export async function signOut(o: Options & { as: string }): Promise<void> {
+  const body = { as: o.as, by: userInfo().username };
+  const answer = await askServe<{ name: string; ended: number }>(controlSocket(loadConfig(o.config)), 'sign-out', body);
+  if (o.json) printJson(answer);
+  else print(`${answer.name} is signed out everywhere (${answer.ended} session${answer.ended === 1 ? '' : 's'}).`);
+}
+
 export async function signIn(o: Options): Promise<void> {
   const config = loadConfig(o.config);
   const { url } = await askServe<{ url: string }>(controlSocket(config), 'sign-in', { as: whoAmI(o) });

@@ -78,6 +78,12 @@ function rolesCommands(add: Add, does: Does): void {
   add('sign-in', 'print a one-time sign-in link for the page')
     .option('--as <name>', 'for whom (a name of the approvers file)')
     .action(does(async (o: { config?: string; as?: string }) => (await import('./inbox.ts')).signIn(o)));
+  add('sign-out', 'end every session of somebody, in every browser')
+    .requiredOption('--as <name>', 'whose')
+    .option('--json', 'one JSON document on standard output')
+    .action(
+      does(async (o: { config?: string; as: string; json?: boolean }) => (await import('./inbox.ts')).signOut(o)),
+    );
 }
 
 function inboxCommands(add: Add, does: Does, { json, as, reason }: Record<'json' | 'as' | 'reason', Option>): void {

@@ -24,7 +24,6 @@ import { committedPositions } from '../store/observations.ts';
 import { openStore, type Store } from '../store/open.ts';
 import { fold } from '../store/seen.ts';
 import { VERSION } from '../version.ts';
-import type { Sessions } from '../web/session.ts';
 import { startWeb } from '../web/start.ts';
 import { startAlarms } from './alarm.ts';
 import { apiParts } from './api.ts';

@@ -122,6 +122,12 @@ export function controlVerbs(p: VerbParts): Record<string, Verb> {
       store.tx(() => record(store, now(), { actor: name, what: 'a one-time sign-in link was made on the host' }));
       return { url };
     },
+    'sign-out': body => {
+      const name = text(body.as, 'as');
+      const ended = p.sessions.list(name).length;
+      p.sessions.signOutEverywhere(name, `by ${text(body.by, 'by')} on the host`);
+      return { name, ended };
+    },
     facts: async body => {
       const host = body.host === undefined ? p.config.host : text(body.host, 'host');
       const request = `why-${randomBytes(6).toString('hex')}`;

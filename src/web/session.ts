@@ -212,9 +212,10 @@ export class Sessions {
     this.#parts.told?.(name, 'signed out another browser');
   }
 
-  signOutEverywhere(name: string): void {
+  /** Ends every session and every unused link of a person; `by` says who did it, where they did not. */
+  signOutEverywhere(name: string, by = ''): void {
     this.#parts.store.deleteAll(name);
-    this.#parts.told?.(name, 'signed out everywhere');
+    this.#parts.told?.(name, `signed out everywhere${by && `, ${by}`}`);
   }
 
   #alive(id: string, kind: SessionRow['kind']): SessionRow | null {

@@ -1,9 +1,10 @@
 /** Signing in through a real identity provider, a process of its own: who is let in, as whom, and what is not believed. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from '../e2e/cluster.ts';
+import { startProvider } from './provider.ts';
 import { type Browser, type Shown, type SignInSite, signInSite } from './site.ts';
 
 const PEOPLE = {
@@ -41,23 +42,12 @@ beforeAll(async () => {
   }));
   writeFileSync(join(site.dir, 'secret'), 'a secret of the client\n', { mode: 0o600 });
   writeFileSync(peopleFile(), JSON.stringify(PEOPLE));
-  await startProvider(port);
+  provider = await startProvider(port, site.origin, peopleFile());
 });
 afterAll(async () => {
   provider?.kill();
   await site?.end();
 });
-
-async function startProvider(port: number): Promise<void> {
-  const script = join(import.meta.dirname, 'provider-process.mjs');
-  provider = spawn(process.execPath, [script, String(port), `${site.origin}/sign-in/provider/callback`, peopleFile()]);
-  let said = '';
-  provider.stderr!.on('data', chunk => (said += chunk));
-  await new Promise<void>((ready, fail) => {
-    provider.stdout!.once('data', () => ready());
-    provider.once('exit', code => fail(new Error(`the provider ended with ${code}: ${said}`)));
-  });
-}
 
 const isCallback = (url: string): boolean => url.startsWith(`${site.origin}/sign-in/provider/callback`);
 
@@ -204,7 +194,7 @@ describe('signing in through the identity provider', () => {
     const shown = await browser.go(back);
     expect(shown.status).toBe(503);
     expect(shown.text).toContain('does not answer');
-    await startProvider(Number(new URL(issuer).port));
+    provider = await startProvider(Number(new URL(issuer).port), site.origin, peopleFile());
     expect((await signedIn('sub-vera', browser)).status).toBe(200);
   });
 
