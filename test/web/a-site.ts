@@ -18,6 +18,7 @@ import { Approvals } from '../../src/roles/conduct/approvals.ts';
 import { StoreDesk } from '../../src/roles/desk/desk.ts';
 import { askForReport } from '../../src/roles/reporting.ts';
 import { loadedRules } from '../../src/roles/rules.ts';
+import { Passkeys } from '../../src/roles/sign-in/passkeys.ts';
 import { tokenVerbs } from '../../src/roles/tokens.ts';
 import { savePlan } from '../../src/store/approvals.ts';
 import { saveHealth } from '../../src/store/desk-rows.ts';
@@ -39,7 +40,7 @@ const PEOPLE = [
 
 const pem = (): string => generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
 
-export function aSite(more: { web?: string; proof?: 'session' | 'key' } = {}) {
+export function aSite(more: { web?: string; proof?: 'session' | 'passkey' | 'key' } = {}) {
   const dir = mkdtempSync(join(tmpdir(), 'rdm-api-'));
   let time = NOON;
   const now = () => time;
@@ -87,13 +88,16 @@ export function aSite(more: { web?: string; proof?: 'session' | 'key' } = {}) {
   });
   const lines: { fields: Record<string, unknown>; message: string }[] = [];
   const write = (fields: Record<string, unknown>, message: string) => void lines.push({ fields, message });
+  const log = { info: write, warn: write, error: write };
+  const passkeys = new Passkeys({ ...parts, log, approvals, take: vote => void desk.vote(vote) });
   const app = makeApp({
     config,
     desk,
     sessions,
     now,
-    log: { info: write, warn: write, error: write },
+    log,
     extra: {
+      ways: { passkeys },
       api: apiParts(parts),
       rules: loadedRules(packDirs(config), loadCauses(packDirs(config))),
       sendReport: (person, week, to) =>

@@ -16,10 +16,10 @@ import { type Config, originOf } from '../../config.ts';
 import type { Person } from '../../desk.ts';
 import { voteChallenge } from '../../digest.ts';
 import { NotFound, Refused, type Vote } from '../../incident.ts';
-import type { Logger } from '../../log.ts';
 import { record } from '../../store/journal.ts';
 import type { Store } from '../../store/open.ts';
 import { deletePasskey, passkeyRow, passkeysOf, savePasskey, usePasskey } from '../../store/passkeys.ts';
+import type { WebLog } from '../../web/ask.ts';
 import { Pending } from '../../web/pending.ts';
 import type { PasskeyAnswer, PasskeyParts } from '../../web/ways.ts';
 import type { Approvals } from '../conduct/approvals.ts';
@@ -41,7 +41,7 @@ interface Parts {
   store: Store;
   config: Config;
   now: () => number;
-  log: Logger;
+  log: Pick<WebLog, 'warn'>;
   approvers: () => Approvers;
   approvals: Pick<Approvals, 'toSign'>;
   /** The desk's door for votes. */

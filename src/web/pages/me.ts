@@ -39,11 +39,20 @@ ${mine.passkeys && frame.person.uid >= 0 && passkeys(frame, mine.passkeys, mine.
 const iso = (ms: number): string => new Date(ms).toISOString();
 
 const session = (frame: Frame, row: SessionRow, here: string): Html =>
-  html`<tr data-row><th scope="row">${near(iso(row.since), frame.now)}</th><td>${WAYS[row.way ?? 'link']}</td><td class="breaks">${row.browser || 'unknown'}</td><td>${moment(iso(row.expires))}</td>
+  html`<tr data-row><th scope="row">${near(iso(row.since), frame.now)}</th><td>${WAYS[row.way ?? 'link']}</td><td>${browserWords(row.browser ?? '')}</td><td>${moment(iso(row.expires))}</td>
 <td>${row.id === here ? html`<span class="faint">this one</span>` : html`<form method="post" action="/me/sessions/end">${token(frame)}<input type="hidden" name="id" value="${row.id}"><button class="quiet">Sign out</button></form>`}</td></tr>`;
 
+/** A browser in two words of the many it uses for itself: `Firefox on Linux`. The first that fits is the most exact. */
+function browserWords(agent: string): string {
+  const named = (names: Record<string, string>): string | undefined =>
+    Object.entries(names).find(([, mark]) => agent.includes(mark))?.[0];
+  const browser = named({ Edge: 'Edg/', Opera: 'OPR/', Firefox: 'Firefox/', Chrome: 'Chrome/', Safari: 'Safari/' });
+  const system = named({ Android: 'Android', iOS: 'iPhone', Windows: 'Windows', macOS: 'Mac OS X', Linux: 'Linux' });
+  return browser ? `${browser}${system ? ` on ${system}` : ''}` : agent.slice(0, 40) || 'unknown';
+}
+
 function passkeys(frame: Frame, { unusable, list }: NonNullable<Mine['passkeys']>, fresh: boolean): Html {
-  const votes = frame.config.policy.proof !== 'key';
+  const votes = frame.config.policy.proof === 'passkey';
   return html`<section class="card" aria-labelledby="passkeys"><h2 id="passkeys">Passkeys</h2>
 <p>A passkey signs you in${votes && ', and signs your votes once root has put it into the approvers file'}.</p>
 ${

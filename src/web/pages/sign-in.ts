@@ -35,7 +35,7 @@ ${
   html`<form method="post" action="/sign-in/directory" class="credentials">
 <label>Name <input name="name" autocomplete="username" maxlength="64" required autocapitalize="none" spellcheck="false" value="${tried?.name ?? ''}"></label>
 <label>Password <input name="password" type="password" autocomplete="current-password" maxlength="1000" required></label>
-<button class="deed">Sign in</button></form>`
+<button class="${offered.provider === null ? 'deed' : 'plain'}">Sign in</button></form>`
 }
 ${
   offered.passkeys &&
