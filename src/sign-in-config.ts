@@ -11,7 +11,7 @@ const groups = (what: string) =>
 const Roles = z
   .strictObject({
     viewer: groups('look at everything'),
-    operator: groups('silence and hand over, too'),
+    operator: groups('silence, hand over and ask for another try, too'),
     administrator: groups('do the same; votes are for people of the approvers file'),
   })
   .prefault({})

@@ -55,7 +55,8 @@ export function providers(app: Hono<Env>, web: Web): void {
       return trying(web, c, async () => {
         const who = await directory.check(name, text(c.get('form').password));
         if (who) return begin(web, c, who);
-        web.log.warn({ name, from: addressOf(web, c) }, 'name and password not taken');
+        // Without the name: people type their password into the wrong field.
+        web.log.warn({ from: addressOf(web, c) }, 'name and password not taken');
         return askToSignIn(web, c, 403, { why: 'This name and password do not fit.', name });
       });
     });

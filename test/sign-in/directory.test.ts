@@ -113,6 +113,7 @@ describe('name and password of the directory', () => {
     expect([...said]).toEqual(['This name and password do not fit.']);
     const written = JSON.stringify(site.lines) + site.journal().join();
     expect(written).not.toContain('correct horse');
+    expect(written).not.toContain('nobody-here');
   });
 
   test('take the same time, whether the name is known or not', async () => {
