@@ -14,11 +14,7 @@ import type { ToAgent } from '../messages.ts';
 import { type AgentMessage, type ServeMessage, ToServe } from '../messages.ts';
 import { makeMailer } from '../notify/mail.ts';
 import { hostQueue, receive, SERVE_QUEUE, Sender } from '../queue/queues.ts';
-import {
-  agentRows,
-  markBlind,
-  saveHealth,
-} from '../store/desk-rows.ts';
+import { agentRows, markBlind, saveHealth } from '../store/desk-rows.ts';
 import { liveIncidents, wake } from '../store/incidents.ts';
 import { committedPositions } from '../store/observations.ts';
 import { openStore, type Store } from '../store/open.ts';
