@@ -15,12 +15,14 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { userInfo } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { isMap, isSeq, parseDocument } from 'yaml';
 import { type Approver, loadApprovers, parseApprovers } from '../approve/approvers.ts';
 import { fingerprintOf } from '../approve/assertion.ts';
 import { type Config, inState, loadConfig } from '../config.ts';
-import { NotFound, Refused, Usage } from '../incident.ts';
+import { NotFound, Refused, Retry, Usage } from '../incident.ts';
+import { askServe, controlSocket } from '../roles/control.ts';
 import { openStoreToRead } from '../store/open.ts';
 import { type PasskeyRow, passkeysOf } from '../store/passkeys.ts';
 import { print, printJson } from './inbox.ts';
@@ -64,6 +66,7 @@ export async function addPasskey(name: string, o: Options & { passkey: string })
     if (isSeq(doc.getIn(path))) doc.addIn(path, doc.createNode({ id, key, label }));
     else doc.setIn(path, doc.createNode([{ id, key, label }]));
   });
+  await writeDown(config, `let the passkey ${o.passkey} of ${name} count`);
   if (o.json) printJson({ name, passkey: o.passkey, file: config.approvers });
   else print(`${config.approvers}: votes by ${name}'s passkey ${o.passkey} count from now on, on this host.`);
 }
@@ -78,8 +81,19 @@ export async function removePasskey(name: string, o: Options & { passkey: string
   edit(config.approvers, doc => {
     doc.deleteIn(['approvers', at, 'passkeys', which]);
   });
+  await writeDown(config, `took out the passkey ${o.passkey} of ${name}`);
   if (o.json) printJson({ name, passkey: o.passkey, file: config.approvers });
   else print(`${config.approvers}: votes by that passkey count no more.`);
+}
+
+/** Into the journal, where `serve` runs here: the file is the truth either way. */
+async function writeDown(config: Config, change: string): Promise<void> {
+  try {
+    await askServe(controlSocket(config), 'approvers-changed', { change, by: userInfo().username });
+  } catch (error) {
+    if (!(error instanceof Retry)) throw error;
+    process.stderr.write('readmit: serve does not run here, so this is not in the journal\n');
+  }
 }
 
 /** What these people registered on the page; nothing where `serve` has no database here. */

@@ -24,13 +24,14 @@ export function brief(step: OrderStep): Record<string, unknown> {
   return rest;
 }
 
-export const briefVote = ({ id, by, uid, decision, issued, proof, reason }: Vote) => ({
+export const briefVote = ({ id, by, uid, decision, issued, proof, reason, assertion }: Vote) => ({
   id,
   by,
   uid,
   decision,
   issued,
   proof,
+  ...(assertion ? { passkey: assertion.credential } : {}),
   reason,
 });
 

@@ -128,6 +128,12 @@ export function controlVerbs(p: VerbParts): Record<string, Verb> {
       p.sessions.signOutEverywhere(name, `by ${text(body.by, 'by')} on the host`);
       return { name, ended };
     },
+    // Root has changed the approvers file, which nobody here can: that is written down beside what people did.
+    'approvers-changed': body => {
+      const what = `${text(body.change, 'change')} in the approvers file`;
+      store.tx(() => record(store, now(), { actor: `${text(body.by, 'by')} (operator)`, what }));
+      return { recorded: true };
+    },
     facts: async body => {
       const host = body.host === undefined ? p.config.host : text(body.host, 'host');
       const request = `why-${randomBytes(6).toString('hex')}`;

@@ -1,5 +1,5 @@
 /** A passkey in software, for tests: makes assertions as an authenticator and a browser do, and, when told to, wrong ones. */
-import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import type { Passkey, RelyingParty } from '../../src/approve/assertion.ts';
 import type { UnsignedVote } from '../../src/approve/vote.ts';
 import { voteChallenge } from '../../src/digest.ts';
@@ -80,11 +80,83 @@ export class SoftPasskey {
     };
   }
 
+  /** The browser's answer to `navigator.credentials.create`, without attestation. */
+  register(challenge: string, site: RelyingParty = SITE, said: Said = {}): Record<string, unknown> {
+    const client = Buffer.from(
+      JSON.stringify({ type: 'webauthn.create', challenge, origin: site.origin, crossOrigin: false, ...said.client }),
+    );
+    const id = Buffer.from(this.id, 'base64url');
+    const counter = Buffer.alloc(4);
+    counter.writeUInt32BE(said.count ?? ++this.#count);
+    const data = Buffer.concat([
+      createHash('sha256')
+        .update(said.rpId ?? site.id)
+        .digest(),
+      Buffer.from([said.flags ?? 0x45]),
+      counter,
+      Buffer.alloc(16),
+      Buffer.from([0, id.length]),
+      id,
+      this.#cose(),
+    ]);
+    const attestation = cborMap([
+      [cborText('fmt'), cborText('none')],
+      [cborText('attStmt'), cborMap([])],
+      [cborText('authData'), cborBytes(data)],
+    ]);
+    const response = {
+      clientDataJSON: client.toString('base64url'),
+      attestationObject: attestation.toString('base64url'),
+    };
+    return { id: this.id, rawId: this.id, type: 'public-key', response };
+  }
+
+  /** The public key as authenticators write it (RFC 9053). */
+  #cose(): Buffer {
+    const jwk = createPublicKey(this.privateKey).export({ format: 'jwk' });
+    const part = (text: string | undefined): Buffer => cborBytes(Buffer.from(text!, 'base64url'));
+    const parts: [number, Buffer][] =
+      jwk.kty === 'EC'
+        ? [
+            [1, cborInt(2)],
+            [3, cborInt(-7)],
+            [-1, cborInt(1)],
+            [-2, part(jwk.x)],
+            [-3, part(jwk.y)],
+          ]
+        : jwk.kty === 'RSA'
+          ? [
+              [1, cborInt(3)],
+              [3, cborInt(-257)],
+              [-1, part(jwk.n)],
+              [-2, part(jwk.e)],
+            ]
+          : [
+              [1, cborInt(1)],
+              [3, cborInt(-8)],
+              [-1, cborInt(6)],
+              [-2, part(jwk.x)],
+            ];
+    return cborMap(parts.map(([label, value]) => [cborInt(label), value]));
+  }
+
   vote = (unsigned: UnsignedVote, site: RelyingParty = SITE, said: Said = {}): Vote => ({
     ...unsigned,
     ...this.assert(voteChallenge(unsigned), site, said),
   });
 }
+
+/** A little CBOR (RFC 8949): a head of type and length, and what it is the head of. */
+const cborHead = (type: number, n: number): Buffer =>
+  n < 24
+    ? Buffer.from([(type << 5) | n])
+    : n < 256
+      ? Buffer.from([(type << 5) | 24, n])
+      : Buffer.from([(type << 5) | 25, n >> 8, n & 255]);
+const cborInt = (n: number): Buffer => (n >= 0 ? cborHead(0, n) : cborHead(1, -1 - n));
+const cborBytes = (bytes: Buffer): Buffer => Buffer.concat([cborHead(2, bytes.length), bytes]);
+const cborText = (text: string): Buffer => Buffer.concat([cborHead(3, text.length), Buffer.from(text)]);
+const cborMap = (parts: [Buffer, Buffer][]): Buffer => Buffer.concat([cborHead(5, parts.length), ...parts.flat()]);
 
 const ORDER_OF_P256 = BigInt('0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551');
 

@@ -172,6 +172,7 @@ describe('a passkey', () => {
     expect(journal).toContain('registered the passkey blue key');
     expect(journal).toMatch(/signed out everywhere, by \w+ on the host/);
     expect(journal).toContain('signed in with a passkey');
+    expect(journal).toMatch(/let the passkey SHA256:\S+ of root-ann count in the approvers file/);
   });
 
   it('denies, too', async () => {

@@ -44,7 +44,7 @@ describe('an order voted for by passkey', () => {
     expect(await send(o)).toMatchObject({ result: 'done' });
     expect(members(ground, 'claw-users')).toEqual(['bob', 'alice']);
     const intent = ground.audit().find(e => e.what === 'run.intent')!;
-    expect(intent.after).toMatchObject({ votes: [{ by: 'root-ann', proof: 'passkey' }] });
+    expect(intent.after).toMatchObject({ votes: [{ by: 'root-ann', proof: 'passkey', passkey: ann.id }] });
     expect(await send(o)).toMatchObject({ result: 'done' });
     expect(ground.read('usermod.log').trim().split('\n')).toHaveLength(1);
     // The same assertion in another order, and its mathematical twin there.
