@@ -48,6 +48,8 @@ function decide(frame: Frame, incident: IncidentDetail, plan: Plan, where: Stand
     case 'not-proposed':
       return false;
     case 'no-role':
+      if (frame.person.uid < 0)
+        return html`<p class="faint">You are not in the approvers file, so you can read this plan and not vote on it.</p>`;
       return html`<p class="faint">Your roles (${frame.person.roles.join(', ') || 'none'}) let you read this plan. Approving it takes one of: ${tierRoles(frame, incident)}.</p>`;
     case 'own':
       return html`<p class="faint">This plan is for you. Somebody else has to decide.</p>`;
