@@ -134,6 +134,7 @@ describe('a vote signed by a passkey', () => {
     expect(await refused('olga')).toContain('none of your passkeys is in the approvers file yet');
     expect(await refused('root-ann', { reason: '' })).toContain('needs a reason');
     expect(await refused('root-ann', { decision: 'deny', reason: ' ' })).toContain('Say why');
+    expect(await refused('root-ann', { reason: 'password=hunter22secret' })).toContain('looks like a password');
     expect(await refused('root-ann', { digest: 'e'.repeat(64) })).toContain('changed');
     expect((await (await pageOf('root-ann')).toSign('999', { digest: 'e'.repeat(64) })).status).toBe(404);
   });

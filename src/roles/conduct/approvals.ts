@@ -88,6 +88,7 @@ export class Approvals {
     if (this.#config.policy.proof === 'key')
       throw new Refused('policy.proof is key: votes by passkey do not count here');
     const plan = this.#votable(incident(this.#store, id), digest);
+    plainReason(reason);
     return makeVote({ plan, by: person, decision, reason, proof: 'passkey', now: this.#now() });
   }
 
