@@ -244,7 +244,13 @@ const Config = z.strictObject({
   web: z
     .strictObject({
       listen: z.string().default('127.0.0.1:8420').describe('address:port'),
-      origin: z.string().nullable().default(null).describe('what people type; default http(s)://LISTEN'),
+      origin: z
+        .string()
+        .nullable()
+        .default(null)
+        .describe(
+          'what people type; default http(s)://LISTEN. Passkeys are bound to it: a host with an executor needs it too',
+        ),
       tls: z
         .strictObject({ cert: absolute, key: absolute })
         .nullable()

@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { signInFindings } from '../../src/cli/doctor-sign-in.ts';
 import { freePort } from '../e2e/cluster.ts';
 import { startProvider } from './provider.ts';
 import { type Browser, type Shown, type SignInSite, signInSite } from './site.ts';
@@ -177,6 +178,25 @@ describe('signing in through the identity provider', () => {
     const said = new URLSearchParams({ error: 'access_denied', error_description: '<b>no</b>', state, iss: issuer });
     const no = await browser.go(`/sign-in/provider/callback?${said}`);
     expect(no.text).toContain('says no: &lt;b&gt;no&lt;/b&gt;');
+  });
+
+  test('doctor knows the provider, says what to register there, and who can’t vote', async () => {
+    const found = async (config = site.config) => (await signInFindings(config)).map(f => `${f.level}: ${f.what}`);
+    expect(await found()).toEqual([
+      'note: the page signs votes for signed-in people: a stolen serve could vote',
+      expect.stringContaining('whoever rules the identity provider'),
+      `ok: ${issuer} answers; it must send browsers back to ${site.origin}/sign-in/provider/callback`,
+    ]);
+    const { web, policy, ...rest } = site.config;
+    const oidc = { ...web.signIn.oidc!, issuer: `${issuer}/`, clientSecretFile: join(site.dir, 'none') };
+    const wrong = { ...rest, web: { ...web, signIn: { oidc, ldap: { roles: oidc.roles, passwordFile: null } } } };
+    expect(await found({ ...wrong, policy: { ...policy, proof: 'passkey' } })).toEqual([
+      `problem: browsers offer no passkeys for ${site.origin}`,
+      `note: root-ann may vote and has no key and no passkey in ${site.config.approvers}`,
+      `problem: ${join(site.dir, 'none')}: ENOENT`,
+      `problem: ${issuer}/ calls itself ${issuer}`,
+      'problem: web.signIn.ldap is set, and directory.ldap says nothing of a directory',
+    ]);
   });
 
   test('leads nowhere but home when the page that was asked for is another site’s', async () => {
