@@ -87,10 +87,12 @@ export const blocksToText = (blocks: Block[], footer: string): string =>
 
 const FONT = "font-family:-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif";
 const MONO = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,'Liberation Mono',monospace";
-const P = trusted(`margin:0 0 16px;${FONT};font-size:15px;line-height:22px;color:#1c2430`);
-const H1 = trusted(`margin:0 0 16px;${FONT};font-size:21px;line-height:28px;font-weight:600;color:#1c2430`);
+const P = trusted(`margin:0 0 16px;${FONT};font-size:15px;line-height:22px;color:#1c2430;word-break:break-word`);
+const H1 = trusted(
+  `margin:0 0 16px;${FONT};font-size:21px;line-height:28px;font-weight:600;color:#1c2430;word-break:break-word`,
+);
 const H2 = trusted(`margin:24px 0 8px;${FONT};font-size:13px;line-height:18px;font-weight:600;color:#5b6675`);
-const LI = trusted(`margin:0 0 6px;${FONT};font-size:15px;line-height:22px;color:#1c2430`);
+const LI = trusted(`margin:0 0 6px;${FONT};font-size:15px;line-height:22px;color:#1c2430;word-break:break-word`);
 const CELL = trusted(
   `padding:7px 12px 7px 0;border-top:1px solid #e3e7ec;${FONT};font-size:14px;line-height:20px;color:#1c2430;text-align:left;vertical-align:top;word-break:break-word`,
 );

@@ -36,6 +36,8 @@ const STYLES = {
   td: `padding:7px 14px 7px 0;${FONT};font-size:14px;line-height:20px;color:#1c2430;text-align:left;vertical-align:top;border-bottom:1px solid #e3e7ec`,
   number: 'text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap',
   whole: 'white-space:nowrap',
+  breaks: 'word-break:break-word',
+  last: 'padding-right:0',
   card: 'margin:0 0 20px',
   key: 'vertical-align:top;font-weight:normal;border-bottom:1px solid #e3e7ec',
   label: `padding:3px 12px 3px 0;${FONT};font-size:13px;line-height:18px;color:#5b6675;white-space:nowrap`,
@@ -66,13 +68,18 @@ const look = (dress: Dress, ...names: Name[]): Markup =>
       : ` class="${names.map(n => `r-${n}`).join(' ')}"`,
   );
 
+/** Holds a word that alone could make a table wider than a phone. */
+const isLong = (text: string): boolean => text.split(/[\s-]/).some(word => word.length > 14);
+
 function tableHtml({ head, rows, numbers = [] }: NonNullable<Section['table']>, dress: Dress, title: string): Markup {
-  // A phone's mail program can't scroll sideways, so there every cell may break.
+  // A phone's mail program can't scroll sideways: there a long word may break (a short one never does), and the last
+  // column ends where the table does.
   const cell = (i: number, name: 'th' | 'td', text = ''): Markup =>
     look(
       dress,
       name,
-      ...(numbers.includes(i) ? (['number'] as const) : []),
+      ...(numbers.includes(i) ? (['number'] as const) : dress === 'mail' && isLong(text) ? (['breaks'] as const) : []),
+      ...(dress === 'mail' && i === head.length - 1 ? (['last'] as const) : []),
       ...(dress !== 'mail' && text.length < 24 ? (['whole'] as const) : []),
     );
   // Where it scrolls, the keyboard must reach it.
@@ -89,7 +96,7 @@ const cardsHtml = ({ head, rows }: NonNullable<Section['table']>, dress: Dress):
     row =>
       markup`<table${look(dress, 'table', 'card')}>${row.map(
         (c, i) =>
-          markup`<tr><th scope="row" width="180"${look(dress, 'th', 'key')}>${head[i]}</th><td${look(dress, 'td')}>${c}</td></tr>\n`,
+          markup`<tr><th scope="row" width="${dress === 'mail' ? '34%' : '180'}"${look(dress, 'th', 'key')}>${head[i]}</th><td${look(dress, 'td', ...(dress === 'mail' ? (['breaks', 'last'] as const) : []))}>${c}</td></tr>\n`,
       )}</table>`,
   )}`;
 
@@ -169,9 +176,13 @@ function chartHtml(section: Section, report: WeekReport, { dress, pictures }: Ht
   )}`;
 }
 
+/** A table of more columns than this is shown row by row; a mail is read on a phone. */
+const MAIL_COLUMNS = 4;
+const PAGE_COLUMNS = 9;
+
 const sectionHtml = (section: Section, report: WeekReport, options: HtmlOptions): Markup => markup`
 <section><h2${look(options.dress, 'h2')}>${section.title}</h2>
-${section.say.map(s => markup`<p${look(options.dress, 'say')}>${s}</p>\n`)}${section.table ? (section.table.head.length > 9 ? cardsHtml(section.table, options.dress) : tableHtml(section.table, options.dress, section.title)) : null}${chartHtml(section, report, options)}</section>`;
+${section.say.map(s => markup`<p${look(options.dress, 'say')}>${s}</p>\n`)}${section.table ? (section.table.head.length > (options.dress === 'mail' ? MAIL_COLUMNS : PAGE_COLUMNS) ? cardsHtml(section.table, options.dress) : tableHtml(section.table, options.dress, section.title)) : null}${chartHtml(section, report, options)}</section>`;
 
 export function renderHtml(report: WeekReport, options: HtmlOptions): string {
   const { dress, pages = 'all', link } = options;
@@ -189,7 +200,7 @@ ${link ? markup`<p${look(dress, 'say')}><a href="${link}"${look(dress, 'link')}>
 `.text;
   return markup`${head}</head>
 <body style="margin:0;padding:0;background:#eef1f4"><table role="presentation" width="100%" cellpadding="0" cellspacing="0" bgcolor="#eef1f4"><tr><td align="center" style="padding:24px 12px">
-<table role="presentation" width="100%" cellpadding="0" cellspacing="0" bgcolor="#ffffff" style="max-width:720px;border-radius:8px"><tr><td style="padding:28px;text-align:left">${body}</td></tr></table>
+<table role="presentation" width="100%" cellpadding="0" cellspacing="0" bgcolor="#ffffff" style="max-width:720px;border-radius:8px"><tr><td style="padding:28px 24px;text-align:left">${body}</td></tr></table>
 </td></tr></table></body></html>
 `.text;
 }
