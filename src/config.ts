@@ -9,6 +9,7 @@ import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { Usage } from './incident.ts';
 import { Ldap } from './ldap-config.ts';
+import { Notify } from './notify-config.ts';
 import { SignIn } from './sign-in-config.ts';
 
 const absolute = z.string().regex(/^\//, 'an absolute path').describe('absolute path');
@@ -294,6 +295,7 @@ const Config = z.strictObject({
     })
     .prefault({})
     .describe('the second channel'),
+  notify: Notify,
   report: z
     .strictObject({
       cron: z.string().default('0 7 * * 1').describe('when the weekly report is mailed (cron, in timezone)'),

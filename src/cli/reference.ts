@@ -9,6 +9,8 @@ interface Schema {
   properties?: Record<string, Schema>;
   enum?: unknown[];
   anyOf?: Schema[];
+  oneOf?: Schema[];
+  const?: unknown;
   items?: Schema;
   pattern?: string;
 }
@@ -26,10 +28,25 @@ function rows(schema: Schema, path: string): string[] {
     const inner = s.properties ? s : s.anyOf?.find(a => a.properties);
     const text = s.description ?? '';
     if (inner) return [`| **\`${name}\`** | | | ${text} |`, ...rows(inner, name)];
+    const each = s.items?.properties ? [s.items] : (s.items?.anyOf ?? s.items?.oneOf ?? []);
+    if (each.some(e => e.properties))
+      return [`| **\`${name}\`** | list | \`[]\` | ${text} |`, ...rows(oneOf(each), `${name}[]`)];
     const value = s.default === undefined ? '' : `\`${JSON.stringify(s.default).replaceAll('|', '\\|')}\``;
     return [`| \`${name}\` | ${kind(s).replaceAll('|', '\\|')} | ${value} | ${text} |`];
   });
 }
+
+/** All keys that one kind or another of a list's entries has. Which kind has which, the file's own errors say. */
+const oneOf = (kinds: Schema[]): Schema => {
+  const properties: Record<string, Schema> = {};
+  for (const kind of kinds)
+    for (const [key, schema] of Object.entries(kind.properties ?? {})) {
+      const known = properties[key];
+      if (!known) properties[key] = schema;
+      else if (known.const !== undefined) known.enum = [...(known.enum ?? [known.const]), schema.const];
+    }
+  return { properties };
+};
 
 export const configReference = (): string =>
   [
