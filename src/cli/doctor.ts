@@ -12,11 +12,13 @@ import { auditFiles, verifyAudit } from '../execute/audit.ts';
 import { orderExecutor } from '../execute/client.ts';
 import { addressProblems } from '../notify/address.ts';
 import { makeMailer } from '../notify/mail.ts';
+import { otherAddresses } from '../notify/routes.ts';
 import { connect, redisFaults } from '../queue/queues.ts';
 import { askServe, controlSocket } from '../roles/control.ts';
 import { verifyJournal } from '../store/journal.ts';
 import { openStoreToRead } from '../store/open.ts';
 import { directoryFindings } from './doctor-directory.ts';
+import { receiverFindings } from './doctor-receivers.ts';
 import { signInFindings } from './doctor-sign-in.ts';
 import { print, printJson } from './inbox.ts';
 
@@ -48,6 +50,7 @@ const CHECKS: Check[] = [
   commands,
   redis,
   mail,
+  receivers,
   directory,
   serveAndExecutor,
   chains,
@@ -210,9 +213,9 @@ async function redis(config: Config): Promise<Finding[]> {
 }
 
 async function mail(config: Config): Promise<Finding[]> {
-  const mailer = makeMailer(config.mail, { reportTo: config.report.to });
+  const mailer = makeMailer(config.mail, { alsoTo: otherAddresses(config) });
   if (!mailer) return [note('mail', 'mail.host is null: nobody is written to', 'set mail.host')];
-  const out = addressProblems(config.mail, config.report).map(p =>
+  const out = addressProblems(config.mail, config.report, config.notify.receivers).map(p =>
     problem('mail', p, 'mend the address in the configuration'),
   );
   if (!config.mail.to.length)
@@ -228,6 +231,11 @@ async function mail(config: Config): Promise<Finding[]> {
   if (!config.webhook.url)
     out.push(note('mail', 'no second channel: when mail fails, only the page says so', 'set webhook.url'));
   return out;
+}
+
+function receivers(config: Config): Finding[] {
+  const found = receiverFindings(config);
+  return found.map(({ what, level, todo }) => ({ check: 'receivers', level, what, ...(todo ? { todo } : {}) }));
 }
 
 async function directory(config: Config): Promise<Finding[]> {

@@ -73,7 +73,11 @@ export const threadRoot = (incident: string, from: string): string => messageId(
 export const domainOf = (from: string): string => mailbox(from).address.split('@')[1]!;
 
 /** What is wrong with the addresses in the configuration, in words; empty when nothing is. */
-export function addressProblems(mail: Config['mail'], report: Pick<Config['report'], 'to'>): string[] {
+export function addressProblems(
+  mail: Config['mail'],
+  report: Pick<Config['report'], 'to'>,
+  receivers: Config['notify']['receivers'] = [],
+): string[] {
   const problems: string[] = [];
   const check = (key: string, text: string): void => {
     try {
@@ -85,6 +89,7 @@ export function addressProblems(mail: Config['mail'], report: Pick<Config['repor
   check('mail.from', mail.from);
   for (const to of mail.to) check('mail.to', to);
   for (const to of report.to) check('report.to', to);
+  for (const r of receivers) if (r.type === 'mail') for (const to of r.to) check(`notify.receivers ${r.name}`, to);
   if (mail.userDomain !== null && userAddress('someone', mail) === null)
     problems.push(`mail.userDomain: ${JSON.stringify(mail.userDomain)} is not a domain`);
   if (mail.host !== null && mail.to.length === 0) problems.push('mail.to: nobody gets the alerts');

@@ -22,6 +22,9 @@ export interface Letter {
   html: string;
   headers: Record<string, string>;
   attachments: Attachment[];
+  /** What text and HTML were made of, for receivers that read neither. */
+  blocks: Block[];
+  incident: string | null;
 }
 
 /** What every letter needs to know of the site. */
@@ -79,6 +82,8 @@ export function compose(paper: Paper, draft: Draft): Letter {
     html: draft.ready?.html ?? blocksToHtml(draft.subject, draft.blocks, draft.footer),
     headers,
     attachments: draft.attachments ?? [],
+    blocks: draft.blocks,
+    incident: draft.incident,
   };
 }
 

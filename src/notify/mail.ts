@@ -27,8 +27,8 @@ export interface Mailer {
 }
 
 export interface MailerOptions {
-  /** Recipients of the weekly report, where they differ from `mail.to`. */
-  reportTo?: readonly string[];
+  /** Recipients the configuration names beside `mail.to`: of the weekly report, and of mail receivers. */
+  alsoTo?: readonly string[];
   /** The longest one delivery may take, milliseconds. */
   deadlineMs?: number;
   readFile?: (path: string) => string;
@@ -39,8 +39,8 @@ const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
 /** @returns null when `mail.host` is null: the site wants no mail */
 export function makeMailer(mail: Config['mail'], options: MailerOptions = {}): Mailer | null {
   if (mail.host === null) return null;
-  const { reportTo = [], deadlineMs = 20_000, readFile = path => readFileSync(path, 'utf8') } = options;
-  const known = new Set([...mail.to, ...reportTo].map(to => mailbox(to).address.toLowerCase()));
+  const { alsoTo = [], deadlineMs = 20_000, readFile = path => readFileSync(path, 'utf8') } = options;
+  const known = new Set([...mail.to, ...alsoTo].map(to => mailbox(to).address.toLowerCase()));
   let pool: Transporter<SMTPPoolSentMessageInfo, SMTPPoolOptions> | null = null;
   /** Made at first use and again after a refused sign-in, so that a corrected password needs no restart. */
   const open = (): NonNullable<typeof pool> => {

@@ -5,11 +5,20 @@
 import type { IncidentDetail } from '../../desk.ts';
 import type { Block } from '../blocks.ts';
 import { compose, incidentLink, type Letter, type Paper } from '../letter.ts';
-import { adviceBlocks, askedAgain, evidence, FOOTER, planBlocks, whatHappened, whoMustApprove } from './words.ts';
+import {
+  adviceBlocks,
+  askedAgain,
+  evidence,
+  FOOTER,
+  planBlocks,
+  whatHappened,
+  whole,
+  whoMustApprove,
+} from './words.ts';
 
 /** What is proposed and who decides, in a sentence or two: what a reader on a phone sees above the button. */
 function proposal(detail: IncidentDetail, paper: Paper): string {
-  if (detail.plan) return `Proposed: ${detail.plan.summary}. ${whoMustApprove(detail, paper)}`;
+  if (detail.plan) return `Proposed: ${whole(detail.plan.summary)} ${whoMustApprove(detail, paper)}`;
   const advice = detail.diagnosis?.advice;
   if (advice?.to === 'user') return `Only ${detail.key} can do something about it; nothing has to be approved.`;
   if (advice) return 'Readmit does not change this by itself; the commands are below.';

@@ -1,7 +1,7 @@
 /** The incident is over, and this is what showed it: the last letter of its thread. */
 import type { IncidentDetail } from '../../desk.ts';
 import { compose, incidentLink, type Letter, type Paper } from '../letter.ts';
-import { among, historyBlock, plural } from './words.ts';
+import { among, historyBlock, plural, whole } from './words.ts';
 
 /** Who can work again, as a sentence for the subject. */
 function sentence(detail: IncidentDetail): string {
@@ -11,7 +11,8 @@ function sentence(detail: IncidentDetail): string {
   return `${detail.key} is quiet again`;
 }
 
-export function resolved(detail: IncidentDetail, paper: Paper): Letter {
+/** @param ran whether the plan was run for it; it may have been mended by others while the plan waited */
+export function resolved(detail: IncidentDetail, paper: Paper, ran = detail.votes.length > 0): Letter {
   const by = detail.votes.filter(v => v.decision === 'approve').map(v => v.by);
   return compose(paper, {
     subject: `resolved: ${sentence(detail)}`,
@@ -22,8 +23,13 @@ export function resolved(detail: IncidentDetail, paper: Paper): Letter {
     blocks: [
       { kind: 'headline', text: `${sentence(detail)}.` },
       { kind: 'sentence', text: `It was: ${detail.headline}` },
-      ...(detail.plan && by.length
-        ? [{ kind: 'sentence' as const, text: `What was done: ${detail.plan.summary} Approved by ${among(by)}.` }]
+      ...(detail.plan && ran && by.length
+        ? [
+            {
+              kind: 'sentence' as const,
+              text: `What was done: ${whole(detail.plan.summary)} Approved by ${among(by)}.`,
+            },
+          ]
         : [{ kind: 'sentence' as const, text: 'Readmit changed nothing for it.' }]),
       { kind: 'heading', text: 'How it went' },
       historyBlock(detail, paper),

@@ -34,6 +34,17 @@ export function when(iso: string, timezone: string): string {
   return `${of('year')}-${of('month')}-${of('day')} ${of('hour')}:${of('minute')} ${of('timeZoneName')}`;
 }
 
+/** A text that may or may not end as a sentence does, as one. */
+export const whole = (text: string): string => `${text.replace(/\.+$/, '')}.`;
+
+/** `20 minutes`, `4 hours`, `3 days`. */
+export function span(ms: number): string {
+  const minutes = Math.max(1, Math.round(ms / 60_000));
+  if (minutes < 120 && minutes !== 60) return plural(minutes, 'minute');
+  const hours = Math.round(minutes / 60);
+  return hours < 48 ? plural(hours, 'hour') : plural(Math.round(hours / 24), 'day');
+}
+
 const distinct = (values: (string | null)[]): string[] =>
   [...new Set(values.filter(v => v !== null && v !== ''))] as string[];
 

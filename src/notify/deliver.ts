@@ -1,0 +1,49 @@
+/** Hands a letter to a receiver in the receiver's own form. Alertmanager is not among them: it takes incidents. */
+import type { IncidentRow } from '../desk.ts';
+import { Refused } from '../incident.ts';
+import type { Receiver } from '../notify-config.ts';
+import { mattermostMessage, slackMessage, teamsMessage } from './chat.ts';
+import { incidentLink, type Letter, type Paper } from './letter.ts';
+import type { Mailer } from './mail.ts';
+import { postJson, readSecret } from './post-json.ts';
+import { signature, signedBody } from './signed.ts';
+
+export interface Delivered {
+  /** What the letter is: `alert`, `reminder`, … */
+  what: string;
+  letter: Letter;
+  row: IncidentRow | null;
+  paper: Paper;
+  /** Epoch ms. */
+  now: number;
+}
+
+/** @throws Refused when it will never be taken; Retry when it may be later */
+export async function deliver(receiver: Receiver, mailer: Mailer | null, d: Delivered): Promise<void> {
+  switch (receiver.type) {
+    case 'mail':
+      if (!mailer) throw new Refused('no mail configured');
+      await mailer.send(d.letter);
+      return;
+    case 'slack':
+      return await toChat(receiver, slackMessage(d.letter));
+    case 'mattermost':
+      return await toChat(receiver, mattermostMessage(d.letter));
+    case 'teams':
+      return await toChat(receiver, teamsMessage(d.letter));
+    case 'webhook': {
+      const { name, url, caFile } = receiver;
+      const link = d.row ? incidentLink(d.paper, d.row.id) : `${d.paper.origin}/`;
+      const body = signedBody(d.what, d.letter, d.row, link, d.now);
+      const headers = signature(d.paper.key, body, readSecret(name, receiver.secretFile), d.now);
+      return await postJson({ name, url, caFile }, body, headers);
+    }
+    case 'alertmanager':
+      throw new Refused('an Alertmanager takes no letters');
+    default:
+      return receiver satisfies never;
+  }
+}
+
+const toChat = ({ name, urlFile, caFile }: Extract<Receiver, { urlFile: string }>, message: object): Promise<void> =>
+  postJson({ name, url: readSecret(name, urlFile), caFile }, JSON.stringify(message));
