@@ -4,10 +4,27 @@
  */
 import type { Logger } from 'pino';
 import type { Store } from '../store/open.ts';
-import { type Channel, dueRows, markDone, markFailed, nextOutboxDue, type OutboxRow } from '../store/outbox.ts';
+import {
+  type Channel,
+  dueRows,
+  markAgain,
+  markDone,
+  markFailed,
+  nextOutboxDue,
+  type OutboxRow,
+} from '../store/outbox.ts';
+
+/** Not done yet: it is carried again at `again` (epoch ms), with what its carrier remembers until then. */
+export interface Again {
+  again: number;
+  result: string;
+  payload: unknown;
+}
 
 /** Carries one row. Resolves with what became of it (`sent`, `folded`, `ended`, …); rejects to be asked again. */
-export type Carrier = (row: OutboxRow) => Promise<string>;
+export type Carrier = (row: OutboxRow) => Promise<string | Again>;
+
+export type Carriers = { [channel in Channel]?: Carrier };
 
 /** A store that can't be written is left alone for so long. */
 const STORE_PAUSE_MS = 5000;
@@ -16,7 +33,8 @@ export class Doorbell {
   readonly #store: Store;
   readonly #now: () => number;
   readonly #log: Logger;
-  readonly #carriers: Record<Channel, Carrier>;
+  readonly #carriers: Carriers;
+  readonly #channels: Channel[];
   readonly #busy = new Set<Channel>();
   readonly #again = new Set<Channel>();
   #timer: NodeJS.Timeout | null = null;
@@ -25,19 +43,20 @@ export class Doorbell {
   readonly #unnoted = new Map<number, string>();
   #notBefore = 0;
   /** The last failure of each channel, for health; null when the last row went out. */
-  readonly failing: Record<Channel, string | null> = { job: null, mail: null, webhook: null };
+  readonly failing: Partial<Record<Channel, string | null>> = {};
 
-  constructor(store: Store, now: () => number, log: Logger, carriers: Record<Channel, Carrier>) {
+  constructor(store: Store, now: () => number, log: Logger, carriers: Carriers) {
     this.#store = store;
     this.#now = now;
     this.#log = log;
     this.#carriers = carriers;
+    this.#channels = Object.keys(carriers) as Channel[];
   }
 
   /** Looks for due rows now; cheap to call after every commit. */
   ring(): void {
     if (this.#stopped) return;
-    for (const channel of ['job', 'mail', 'webhook'] as const) void this.#pump(channel);
+    for (const channel of this.#channels) void this.#pump(channel);
   }
 
   async #pump(channel: Channel): Promise<void> {
@@ -65,8 +84,9 @@ export class Doorbell {
     if (this.#stopped) return;
     let result = this.#unnoted.get(row.id);
     if (result === undefined) {
+      let carried: string | Again;
       try {
-        result = await this.#carriers[channel](row);
+        carried = await this.#carriers[channel]!(row);
       } catch (error) {
         const reason = (error as Error).message;
         if (!this.failing[channel])
@@ -77,6 +97,11 @@ export class Doorbell {
       }
       if (this.failing[channel]) this.#log.info({ channel }, 'channel works again');
       this.failing[channel] = null;
+      if (typeof carried !== 'string') {
+        if (!this.#stopped) markAgain(this.#store, row.id, carried.again, carried.result, carried.payload);
+        return;
+      }
+      result = carried;
       this.#unnoted.set(row.id, result);
     }
     if (this.#stopped) return;

@@ -5,16 +5,14 @@ import { dirname } from 'node:path';
 import { type Approvers, loadApprovers } from '../approve/approvers.ts';
 import { type Config, inState } from '../config.ts';
 import { Refused } from '../incident.ts';
+import { approverMail } from './tell/approver-mail.ts';
 
 /**
  * Where this approver gets mail: an address the configuration names, theirs by the approvers file or by its name; or the
  * site's domain. @throws Refused where there is none
  */
 export function mailOf(config: Config, { approvers }: Approvers, name: string): string {
-  const { to, userDomain } = config.mail;
-  const own = approvers.find(a => a.name === name)?.mail;
-  const named = [...to, ...config.report.to].find(mail => mail === own || mail.split('@')[0] === name);
-  const mail = named ?? (userDomain ? `${name}@${userDomain}` : null);
+  const mail = approverMail(config, approvers.find(a => a.name === name) ?? { name });
   if (mail === null)
     throw new Refused('no mail address of yours is in mail.to or report.to, and mail.userDomain is not set');
   return mail;

@@ -13,11 +13,13 @@ import { type Logger, quietly } from '../log.ts';
 import type { ToAgent } from '../messages.ts';
 import { type AgentMessage, type ServeMessage, ToServe } from '../messages.ts';
 import { makeMailer } from '../notify/mail.ts';
+import { otherAddresses } from '../notify/routes.ts';
 import { hostQueue, receive, SERVE_QUEUE, Sender } from '../queue/queues.ts';
 import { agentRows, markBlind, saveHealth } from '../store/desk-rows.ts';
 import { liveIncidents, wake } from '../store/incidents.ts';
 import { committedPositions } from '../store/observations.ts';
 import { openStore, type Store } from '../store/open.ts';
+import { dropChannels } from '../store/outbox.ts';
 import { fold } from '../store/seen.ts';
 import { VERSION } from '../version.ts';
 import { startWeb } from '../web/start.ts';
@@ -31,12 +33,15 @@ import { controlSocket, serveControl, type Verb } from './control.ts';
 import { StoreDesk } from './desk/desk.ts';
 import { Doorbell } from './doorbell.ts';
 import { approversReader, mailOf, sessionKeyReader } from './people.ts';
-import { mailCarrier, type PostParts, webhookCarrier } from './post.ts';
 import { ReportPages } from './report-page.ts';
 import { askForReport, renderedWeek, startReports } from './reporting.ts';
 import { loadedRules } from './rules.ts';
 import { signingIn } from './sign-in/ways.ts';
 import { Teardown } from './teardown.ts';
+import { carriersOf, type PostParts } from './tell/post.ts';
+import { startReminders } from './tell/reminders.ts';
+import { channelOf } from './tell/telling.ts';
+import { receiverHealth } from './tell/told.ts';
 import { answerWhy, controlVerbs } from './verbs.ts';
 
 /** The sums that pages read are brought up to date this often; a page that is asked for does it too. */
@@ -69,7 +74,7 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
     for (const host of new Set([config.host, ...agentRows(store).map(a => a.host)])) senderTo(host);
     teardown.add('senders', () => Promise.all([...senders.values()].map(s => s.close())));
 
-    const mailer = makeMailer(config.mail, { reportTo: config.report.to });
+    const mailer = makeMailer(config.mail, { alsoTo: otherAddresses(config) });
     teardown.add('mail', () => mailer?.close());
 
     const behind = quietly(log, 'sums are behind');
@@ -95,6 +100,7 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
         needs: i => approvals.needs(i),
         queue: () => ({ up: senderTo(config.host).up, detail: doorbell?.failing.job ?? 'no connection' }),
         mail: () => ({ up: doorbell?.failing.mail == null, detail: doorbell?.failing.mail ?? '' }),
+        receivers: () => receiverHealth(store, config),
         fold: sums,
         shared: ip => shared.has(ip),
       },
@@ -121,6 +127,7 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
       now,
       desk,
       mailer,
+      approvers,
       report: week => renderedWeek(store, config, now(), week, log),
     };
     doorbell = new Doorbell(store, now, log, {
@@ -130,9 +137,13 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
         if (message.name === 'execute') conductor.onSent(message.data.order.run);
         return 'sent';
       },
-      mail: mailCarrier(post),
-      webhook: webhookCarrier(post),
+      ...carriersOf(post),
     });
+    dropChannels(
+      store,
+      now(),
+      config.notify.receivers.map(r => channelOf(r.name)),
+    );
     teardown.add('doorbell', () => doorbell!.stop());
 
     afterCommits(store, desk, () => {
@@ -192,6 +203,9 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
     });
     teardown.add('web', () => web.stop());
     reportPages.warm();
+
+    const reminders = startReminders({ store, config, now, log });
+    teardown.add('reminders', () => reminders.stop());
 
     const endings = startEndings({ store, config, now, log });
     teardown.add('endings', () => endings.stop());

@@ -23,8 +23,8 @@ import type { Conductor } from './conduct/conductor.ts';
 import { plainReason } from './conduct/reason.ts';
 import type { Verb } from './control.ts';
 import type { StoreDesk } from './desk/desk.ts';
-import type { PostParts } from './post.ts';
 import { askForReport } from './reporting.ts';
+import type { PostParts } from './tell/post.ts';
 import { tokenVerbs } from './tokens.ts';
 
 export interface VerbParts {

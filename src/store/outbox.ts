@@ -4,7 +4,8 @@
  */
 import type { Row, Store } from './open.ts';
 
-export type Channel = 'job' | 'mail' | 'webhook';
+/** `mail`: to the administrators and to people; `webhook`: the second channel; `to:NAME`: a receiver of notify.receivers. */
+export type Channel = 'job' | 'mail' | 'webhook' | `to:${string}`;
 
 export interface OutboxRow {
   id: number;
@@ -62,6 +63,17 @@ export const markDone = (store: Store, now: number, id: number, result: string):
   store.run('UPDATE outbox SET done = ?, result = ? WHERE id = ?', now, result.slice(0, 500), id);
 };
 
+/** Not done: to be carried again at `due`, with what its carrier remembers until then. */
+export const markAgain = (store: Store, id: number, due: number, result: string, payload: unknown): void => {
+  store.run(
+    'UPDATE outbox SET attempts = 0, due = ?, result = ?, payload_json = ? WHERE id = ?',
+    due,
+    result.slice(0, 500),
+    JSON.stringify(payload),
+    id,
+  );
+};
+
 /** Tried in vain: 1, 2, 4 … seconds, at most five minutes. */
 export const markFailed = (store: Store, now: number, row: OutboxRow, error: string): void => {
   const wait = Math.min(300_000, 1000 * 2 ** Math.min(row.attempts, 9));
@@ -96,3 +108,82 @@ export const pending = (store: Store, channel: Channel): { count: number; oldest
   )!;
   return { count: Number(row.n), oldest: row.oldest as number | null, error: String(row.error ?? '') };
 };
+
+/** What waits for a receiver that there is no more is not carried by anybody. @returns how many rows that were */
+export const dropChannels = (store: Store, now: number, known: readonly string[]): number =>
+  store.run(
+    `UPDATE outbox SET done = ?, result = 'no such receiver any more'
+     WHERE done IS NULL AND channel LIKE 'to:%' AND channel NOT IN (SELECT value FROM json_each(?))`,
+    now,
+    JSON.stringify(known),
+  ).changes;
+
+/** Rows about ended incidents that are carried again and again (an Alertmanager's) are due at once. */
+export const hurryEnded = (store: Store, now: number): number =>
+  store.run(
+    `UPDATE outbox SET due = ?1 WHERE done IS NULL AND due > ?1 AND attempts = 0 AND channel LIKE 'to:%'
+     AND json_extract(payload_json, '$.fired') IS NOT NULL
+     AND incident IN (SELECT id FROM incident WHERE state IN ('resolved', 'expired', 'undone'))`,
+    now,
+  ).changes;
+
+/** The rows of a channel that ended in this result, by incident. */
+export const incidentsWith = (store: Store, channel: Channel, result: string): string[] =>
+  store
+    .all<{ incident: number }>(
+      'SELECT DISTINCT incident FROM outbox WHERE channel = ? AND result = ? AND done IS NOT NULL AND incident IS NOT NULL ORDER BY incident',
+      channel,
+      result,
+    )
+    .map(r => String(r.incident));
+
+/** When rows of this incident whose key begins so were made and done; `channel` narrows. */
+export const rowsOf = (
+  store: Store,
+  incident: string,
+  keyPrefix: string,
+  channel?: Channel,
+): { channel: Channel; created: number; done: number | null; result: string }[] =>
+  store
+    .all(
+      'SELECT channel, created, done, result FROM outbox WHERE key GLOB ? AND incident = ? ORDER BY id',
+      `${keyPrefix}*`,
+      Number(incident),
+    )
+    .map(r => ({
+      channel: r.channel as Channel,
+      created: Number(r.created),
+      done: r.done === null ? null : Number(r.done),
+      result: String(r.result),
+    }))
+    .filter(r => channel === undefined || r.channel === channel);
+
+/** Who was told of an incident, oldest first. `done` is null for what still waits; `result` then is why it failed last. */
+export const toldOfIncident = (
+  store: Store,
+  incident: string,
+): { channel: Channel; payload: unknown; created: number; attempts: number; done: number | null; result: string }[] =>
+  store.all("SELECT * FROM outbox WHERE incident = ? AND channel <> 'job' ORDER BY id", Number(incident)).map(r => ({
+    ...rowOf(r),
+    done: r.done === null ? null : Number(r.done),
+    result: String(r.result),
+  }));
+
+/** How a channel stands: what waits, and why the last row did not go out; null when it did. */
+export function standing(store: Store, channel: Channel): { waiting: number; failing: string | null } {
+  const tried = store.get<{ result: string }>(
+    'SELECT result FROM outbox WHERE done IS NULL AND channel = ? AND attempts > 0 ORDER BY id DESC LIMIT 1',
+    channel,
+  );
+  const last = store.get<{ result: string }>(
+    "SELECT result FROM outbox WHERE channel = ? AND done IS NOT NULL AND (result = 'sent' OR result LIKE 'refused%') ORDER BY done DESC, id DESC LIMIT 1",
+    channel,
+  );
+  const waiting = Number(
+    store.get<{ n: number }>(
+      "SELECT count(*) AS n FROM outbox WHERE done IS NULL AND channel = ? AND (attempts > 0 OR result = '')",
+      channel,
+    )!.n,
+  );
+  return { waiting, failing: tried?.result ?? (last?.result.startsWith('refused') ? last.result : null) };
+}

@@ -10,6 +10,7 @@ import { journalOf, record } from '../../store/journal.ts';
 import { knownUsersOf } from '../../store/observations.ts';
 import type { Store } from '../../store/open.ts';
 import { enqueue } from '../../store/outbox.ts';
+import { tellRouted } from '../tell/telling.ts';
 import type { Diagnosing, DiagnosingParts } from './diagnosing.ts';
 import { gather, release } from './gathering.ts';
 import { recheckMs } from './pace.ts';
@@ -225,13 +226,7 @@ export class Deciding {
   }
 
   #alert(i: IncidentRecord, at: number): void {
-    enqueue(this.#p.store, at, {
-      key: `alert-${i.id}`,
-      channel: 'mail',
-      incident: i.id,
-      payload: { letter: 'alert', incident: i.id },
-      due: at + GROUP_WAIT_MS,
-    });
+    tellRouted(this.#p.store, this.#p.config, at, i.id, 'alert', `alert-${i.id}`);
   }
 
   #tellPerson(id: string, at: number): void {

@@ -20,10 +20,11 @@ import {
   savePlan,
 } from '../../store/approvals.ts';
 import { membershipNow, revertedAt } from '../../store/history.ts';
-import { type IncidentRecord, incident, move, update } from '../../store/incidents.ts';
+import { incident, move, update } from '../../store/incidents.ts';
 import { record } from '../../store/journal.ts';
 import type { Store } from '../../store/open.ts';
 import { enqueue } from '../../store/outbox.ts';
+import { tellRouted } from '../tell/telling.ts';
 import { makeOrder, sendOrder } from './approvals.ts';
 
 export interface EndingParts {
@@ -94,7 +95,7 @@ function announce({ store, config, now, log }: EndingParts): void {
   }
 }
 
-function end({ store, now }: EndingParts, grant: GrantRow): void {
+function end({ store, config, now }: EndingParts, grant: GrantRow): void {
   const at = now();
   const i = incident(store, grant.incident);
   const member = membershipNow(store, grant.host, grant.group, grant.user);
@@ -114,7 +115,7 @@ function end({ store, now }: EndingParts, grant: GrantRow): void {
     return;
   }
   if (before?.ended && at - before.ended < RETRY_MS) return;
-  if (before) tellOfFailure(store, at, i);
+  if (before) tellRouted(store, config, at, i.id, 'failed', `not-ended-${i.id}`);
   const run = runById(store, grant.run);
   const plan = run && planOf(store, i.id, run.serial);
   if (!run || !plan)
@@ -127,14 +128,6 @@ function end({ store, now }: EndingParts, grant: GrantRow): void {
   });
   makeOrder(store, at, plan, 'undo', run.order.votes, i.id);
 }
-
-const tellOfFailure = (store: Store, at: number, i: IncidentRecord): void =>
-  void enqueue(store, at, {
-    key: `not-ended-${i.id}`,
-    channel: 'mail',
-    incident: i.id,
-    payload: { letter: 'failed', incident: i.id },
-  });
 
 /** What we gave and others took back: said once, in the journal and in the list of access, and not given again by us. */
 export function noticeReverted(store: Store, now: number, host: string): void {

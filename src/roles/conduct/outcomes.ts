@@ -7,7 +7,7 @@ import { recordSnapshot } from '../../store/history.ts';
 import { type IncidentRecord, incident, move, wakeWaiting } from '../../store/incidents.ts';
 import { record } from '../../store/journal.ts';
 import type { Store } from '../../store/open.ts';
-import { enqueue } from '../../store/outbox.ts';
+import { tellRouted } from '../tell/telling.ts';
 import { RESEND_MS } from './approvals.ts';
 import { noticeReverted } from './endings.ts';
 import { recheckMs } from './pace.ts';
@@ -81,12 +81,7 @@ export class Outcomes {
             { ...by, what: `${result}: ${detail}` },
             { note: detail, due: at + recheckMs(this.#p.config, at, i) },
           );
-          enqueue(store, at, {
-            key: `failed-${run.id}`,
-            channel: 'mail',
-            incident: i.id,
-            payload: { letter: 'failed', incident: i.id },
-          });
+          tellRouted(store, this.#p.config, at, i.id, 'failed', `failed-${run.id}`);
           return;
         default:
           result satisfies never;

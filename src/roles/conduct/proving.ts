@@ -9,6 +9,7 @@ import { type IncidentRecord, incident, inhibitedBy, move, update, wakeWaiting }
 import { record } from '../../store/journal.ts';
 import { denialsSince, knownUsersOf, lastSuccess } from '../../store/observations.ts';
 import { enqueue } from '../../store/outbox.ts';
+import { tellRouted } from '../tell/telling.ts';
 import { makeOrder } from './approvals.ts';
 import type { Diagnosing, DiagnosingParts } from './diagnosing.ts';
 import { recheckMs } from './pace.ts';
@@ -98,12 +99,7 @@ export class Proving {
             note: verdict.because,
             due: at + recheckMs(config, at, i),
           });
-          enqueue(store, at, {
-            key: `not-effective-${i.id}-${i.serial}`,
-            channel: 'mail',
-            incident: i.id,
-            payload: { letter: 'failed', incident: i.id },
-          });
+          tellRouted(store, config, at, i.id, 'failed', `not-effective-${i.id}-${i.serial}`);
           if (verdict.state === 'failed' && isUnwell(message.facts)) this.#putConfigBack(i, at);
           return;
         default:

@@ -28,6 +28,7 @@ import { askedSince, knownUsersOf, pairsOf, samplesOf } from '../../store/observ
 import type { Store } from '../../store/open.ts';
 import { causesSince, denialsByHour, heardSince, places, seenSince } from '../../store/seen.ts';
 import { plainReason } from '../conduct/reason.ts';
+import { toldRows } from '../tell/told.ts';
 import { ChainWalk } from './chain.ts';
 import { healthOf } from './health.ts';
 import { address, addresses, type PeopleParts, people, person } from './people.ts';
@@ -49,6 +50,7 @@ export interface DeskActs {
   needs(incident: Pick<IncidentRecord, 'id' | 'state' | 'serial' | 'tier'>): number;
   queue(): { up: boolean; detail: string };
   mail(): { up: boolean; detail: string };
+  receivers?(): NonNullable<Health['receivers']>;
   /** Brings the sums up to date with the event store. */
   fold(): void;
   /** Is this an address many honest people share? */
@@ -178,6 +180,7 @@ export class StoreDesk implements Desk {
         subject: plan.subject,
       },
       history: journalOf(this.#store, id).map(e => ({ at: e.time, who: e.actor, what: e.what })),
+      told: toldRows(this.#store, id),
       pairs: pairsOf(this.#store, id).map(p => ({
         user: (p.user as string) || null,
         ip: (p.ip as string) || null,

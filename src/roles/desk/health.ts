@@ -19,7 +19,7 @@ interface AgentHealth {
 export interface HealthParts {
   store: Store;
   now: () => number;
-  acts: Pick<DeskActs, 'queue' | 'mail'>;
+  acts: Pick<DeskActs, 'queue' | 'mail' | 'receivers'>;
   version: string;
 }
 
@@ -29,12 +29,14 @@ export function healthOf({ store, now, acts, version }: HealthParts): Health {
   const agents = agentRows(store).map(a => ({ ...a, health: a.health as AgentHealth }));
   const queue = acts.queue();
   const mail = { ...acts.mail(), pending: pending(store, 'mail').count };
+  const receivers = acts.receivers?.() ?? [];
   const rows = new Map(linesByPath(store).map(r => [`${r.host} ${r.path}`, r]));
   const down = maintenance(store);
   const banner = [
     ...(down ? [`Maintenance since ${iso(down.started)} (${down.author}: ${down.reason}): incidents are held.`] : []),
     ...(queue.up ? [] : [`Redis does not answer: ${queue.detail}. Votes are kept; nothing runs until it is back.`]),
     ...(mail.up ? [] : [`Mail can't be sent: ${mail.detail}. ${mail.pending} waiting.`]),
+    ...receivers.filter(r => !r.up).map(r => `${r.name} (${r.type}) can't be told: ${r.detail}. ${r.waiting} waiting.`),
     ...agents.filter(a => at - a.seen > 30_000).map(a => `No word from the agent on ${a.host} since ${iso(a.seen)}.`),
     ...agents.flatMap(a =>
       (a.health.sources ?? [])
@@ -52,6 +54,7 @@ export function healthOf({ store, now, acts, version }: HealthParts): Health {
     ),
     queue: { up: queue.up, detail: queue.up ? '' : queue.detail },
     mail: { ...mail, detail: mail.up ? '' : mail.detail },
+    receivers,
     executor: agents.map(a => a.health.executor).join('; ') || 'unknown',
     agents: agents.map(a => ({
       host: a.host,

@@ -72,7 +72,7 @@ function rowOf(i: IncidentLine, around: Around, needs: RowParts['needs']): Incid
 type Silenceable = { kind: string; key: string; host: string; cause: string | null };
 
 /** Until when these silences mute it; null when none does. */
-function silencedBy(silences: readonly SilenceRow[], i: Silenceable): number | null {
+export function silencedBy(silences: readonly SilenceRow[], i: Silenceable): number | null {
   const hit = silences.filter(s =>
     (['kind', 'key', 'host', 'cause'] as const).every(k => {
       const wanted = s.matcher[k];

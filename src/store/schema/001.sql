@@ -233,6 +233,7 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_due ON outbox (due) WHERE done IS NULL;
 CREATE INDEX outbox_done ON outbox (channel, done);
+CREATE INDEX outbox_incident ON outbox (incident);
 
 -- Every transition and every act of a person: a hash chain.
 CREATE TABLE journal (

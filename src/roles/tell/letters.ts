@@ -1,0 +1,171 @@
+/** From an outbox row to the letter, as things stand when it is sent. Joins the store's nouns with the letters. */
+import type { Approvers } from '../../approve/approvers.ts';
+import { mayStillVote } from '../../approve/voters.ts';
+import { type Config, originOf } from '../../config.ts';
+import type { Letter, Paper } from '../../notify/letter.ts';
+import { accessEnds } from '../../notify/letters/access-ends.ts';
+import { accessRestored } from '../../notify/letters/access-restored.ts';
+import { addressAlert } from '../../notify/letters/address-alert.ts';
+import { alert } from '../../notify/letters/alert.ts';
+import { digest } from '../../notify/letters/digest.ts';
+import { escalation } from '../../notify/letters/escalation.ts';
+import { failed } from '../../notify/letters/failed.ts';
+import { mutedDigest } from '../../notify/letters/muted.ts';
+import { reminder } from '../../notify/letters/reminder.ts';
+import { resolved } from '../../notify/letters/resolved.ts';
+import { needsSecondVote } from '../../notify/letters/second-vote.ts';
+import { userTell } from '../../notify/letters/user-tell.ts';
+import { type Rendered, weekly } from '../../notify/letters/weekly.ts';
+import { DIGEST_EVERY, judgeDigest } from '../../notify/limits.ts';
+import type { Receiver } from '../../notify-config.ts';
+import { grantById, lastRun, votesOf } from '../../store/approvals.ts';
+import { type IncidentRecord, incident } from '../../store/incidents.ts';
+import { journal } from '../../store/journal.ts';
+import type { Store } from '../../store/open.ts';
+import { type Channel, incidentsWith, type OutboxRow, rowsOf, sentSince } from '../../store/outbox.ts';
+import { waitingSince } from '../../store/waiting.ts';
+import type { StoreDesk } from '../desk/desk.ts';
+import { approverMail } from './approver-mail.ts';
+import { whyNot } from './quiet.ts';
+import type { LetterName } from './telling.ts';
+
+export interface LetterPayload {
+  letter: LetterName | 'second-vote' | 'user-tell' | 'access-restored' | 'access-ends' | 'digest' | 'muted' | 'report';
+  incident?: string;
+  grant?: string;
+  week?: string;
+  to?: string[];
+  /** Of a digest after a quiet time: when it ended, epoch ms. */
+  until?: number;
+}
+
+export interface LetterParts {
+  store: Store;
+  config: Config;
+  now: () => number;
+  desk: StoreDesk;
+  approvers(): Approvers;
+  report(week: string): Promise<Rendered>;
+}
+
+/** What a row that goes to `receiver` is written on. Chats have no addresses. */
+export const paperOf = (config: Config, key: string, receiver: Receiver): Paper => ({
+  key,
+  from: config.mail.from,
+  to: receiver.type === 'mail' ? receiver.to : [],
+  origin: originOf(config),
+  timezone: config.report.timezone,
+  tiers: config.policy.tiers,
+});
+
+/** What is there to say instead of a letter: `later` asks again, any other text is why it is not written. */
+export type Written = { letter: Letter } | { not: string };
+
+export async function writeLetter(p: LetterParts, row: OutboxRow, channel: Channel, paper: Paper): Promise<Written> {
+  const payload = row.payload as LetterPayload;
+  const id = payload.incident ?? '';
+  switch (payload.letter) {
+    case 'alert': {
+      const detail = p.desk.show(id);
+      return { letter: detail.kind === 'address' ? addressAlert(detail, paper) : alert(detail, paper) };
+    }
+    case 'failed':
+      return { letter: failed(p.desk.show(id), paper, lastRun(p.store, id)?.outcome ?? null) };
+    case 'reminder':
+    case 'escalation': {
+      const waited = p.now() - (waitingSince(p.store, id) ?? p.now());
+      const write = payload.letter === 'reminder' ? reminder : escalation;
+      return { letter: write(p.desk.show(id), waited, paper) };
+    }
+    case 'resolved': {
+      const rows = ['alert-', 'escalate-'].flatMap(kind => rowsOf(p.store, id, `${kind}${id}`, channel));
+      if (p.config.notify.resolved === 'told' && !rows.some(r => reached(r.result, p.now())))
+        return { not: 'they were not told of it' };
+      return { letter: resolved(p.desk.show(id), paper, lastRun(p.store, id, 'plan')?.outcome?.result === 'done') };
+    }
+    case 'second-vote':
+      return secondVote(p, incident(p.store, id), paper);
+    case 'user-tell':
+      return toThePerson(told(p, incident(p.store, id), paper));
+    case 'access-restored':
+      return restored(p, incident(p.store, id), paper);
+    case 'access-ends': {
+      const grant = grantById(p.store, payload.grant!);
+      if (!grant || grant.ended !== null || grant.until === null) return { not: 'it has ended' };
+      return toThePerson(accessEnds({ ...grant, until: new Date(grant.until).toISOString() }, paper, p.config.mail));
+    }
+    case 'digest':
+      return folded(p, channel, paper);
+    case 'muted': {
+      const ids = incidentsWith(p.store, channel, mutedResult(payload.until!));
+      const open = ids
+        .filter(one => whyNot(p.store, p.now(), incident(p.store, one)) === null)
+        .map(one => p.desk.show(one));
+      return open.length ? { letter: mutedDigest(open, payload.until!, paper) } : { not: 'none of them is open' };
+    }
+    case 'report':
+      return {
+        letter: weekly(await p.report(payload.week!), {
+          ...paper,
+          to: payload.to ?? (p.config.report.to.length ? p.config.report.to : p.config.mail.to),
+        }),
+      };
+    default:
+      return payload.letter satisfies never;
+  }
+}
+
+/** Whether what became of a row is that somebody read it, by itself or in a digest. */
+const reached = (result: string, now: number): boolean =>
+  result === 'sent' ||
+  result === 'folded' ||
+  (result.startsWith('muted until ') && Date.parse(result.slice('muted until '.length)) <= now);
+
+/** What a row says that was not sent in a quiet time; the digest at its end finds it by that. */
+export const mutedResult = (until: number): string => `muted until ${new Date(until).toISOString()}`;
+
+function secondVote(p: LetterParts, i: IncidentRecord, paper: Paper): Written {
+  if (i.state !== 'proposed' || !i.plan || i.tier === null) return { not: 'it does not wait for a vote any more' };
+  const votes = votesOf(p.store, i.id, i.serial);
+  if (!votes.length) return { not: 'the votes have lapsed' };
+  const whom = mayStillVote({ tier: i.tier, subject: i.plan.subject }, votes, p.approvers(), p.config.policy);
+  const to = [...new Set(whom.flatMap(a => approverMail(p.config, a) ?? []))];
+  const detail = p.desk.show(i.id);
+  if (detail.needs === 0) return { not: 'it has all its votes' };
+  // Nobody of them has an address: then those who are told of everything.
+  return { letter: needsSecondVote(detail, { ...paper, to: to.length ? to : paper.to }) };
+}
+
+function told(p: LetterParts, i: IncidentRecord, paper: Paper): Letter | null {
+  const remedy = i.diagnosis?.remedy;
+  if (!i.diagnosis || !remedy || !('advice' in remedy) || !remedy.advice) return null;
+  const { user, title } = i.diagnosis;
+  const at = new Date(i.last).toISOString();
+  return userTell({ user, host: i.host, incident: i.id, title, advice: remedy.advice, at }, paper, p.config.mail);
+}
+
+function restored(p: LetterParts, i: IncidentRecord, paper: Paper): Written {
+  const { restored: wanted } = p.config.notify;
+  if (wanted === 'never') return { not: 'switched off (notify.restored)' };
+  if (wanted === 'told' && !rowsOf(p.store, i.id, `tell-${i.id}-`).some(r => r.result === 'sent'))
+    return { not: 'the person was not told before' };
+  if (!i.plan?.subject) return { not: 'nobody to write to' };
+  const { user } = i.plan.subject;
+  return toThePerson(accessRestored({ user, host: i.host, incident: i.id, steps: i.plan.steps }, paper, p.config.mail));
+}
+
+const toThePerson = (letter: Letter | null): Written => (letter ? { letter } : { not: 'nobody to write to' });
+
+function folded(p: LetterParts, channel: Channel, paper: Paper): Written {
+  const sent = sentSince(p.store, channel, p.now() - DIGEST_EVERY, 'digest-');
+  if (judgeDigest(p.now(), sent).verdict !== 'send') return { not: 'later' };
+  const rows = p.store.all<{ incident: number }>(
+    "SELECT incident FROM outbox WHERE channel = ? AND result = 'folded' AND done > ?",
+    channel,
+    Math.max(0, ...sentSince(p.store, channel, 0, 'digest-')),
+  );
+  if (!rows.length) return { not: 'nothing was folded' };
+  const incidents = [...new Set(rows.map(r => String(r.incident)))].map(id => p.desk.show(id));
+  const head = journal(p.store, -1, 1)[0];
+  return { letter: digest(incidents, rows.length, head ? { seq: head.seq, digest: head.digest } : null, paper) };
+}

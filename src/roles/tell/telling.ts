@@ -1,0 +1,54 @@
+/**
+ * Puts what administrators are to be told of an incident into the outbox, one row for each receiver its routes lead to.
+ * Call it in the transaction of the change it tells of.
+ */
+import type { Config } from '../../config.ts';
+import { routesFor } from '../../notify/routes.ts';
+import { ADMINISTRATORS } from '../../notify-config.ts';
+import { incident } from '../../store/incidents.ts';
+import type { Store } from '../../store/open.ts';
+import { type Channel, enqueue } from '../../store/outbox.ts';
+
+/** Letters to administrators, as they are called in the outbox and in `told`. */
+export type LetterName = 'alert' | 'failed' | 'reminder' | 'escalation' | 'resolved';
+
+export const channelOf = (receiver: string): Channel => (receiver === ADMINISTRATORS ? 'mail' : `to:${receiver}`);
+
+/** The administrators' row has the plain key, so that a site without routes has the rows it always had. */
+export const keyFor = (key: string, receiver: string): string =>
+  receiver === ADMINISTRATORS ? key : `${key}-to-${receiver}`;
+
+/**
+ * An Alertmanager gets the alert only: from then on it is told how the incident stands.
+ * @param key the same key is told once, however often it is asked for
+ */
+export function tellRouted(
+  store: Store,
+  config: Config,
+  now: number,
+  id: string,
+  letter: LetterName,
+  key: string,
+): void {
+  for (const { receiver, groupWaitMs } of routesFor(config, incident(store, id))) {
+    if (receiver.type === 'alertmanager' && letter !== 'alert') continue;
+    tellReceiver(store, now, id, letter, key, receiver.name, letter === 'alert' ? groupWaitMs : 0);
+  }
+}
+
+export const tellReceiver = (
+  store: Store,
+  now: number,
+  id: string,
+  letter: LetterName,
+  key: string,
+  receiver: string,
+  waitMs = 0,
+): boolean =>
+  enqueue(store, now, {
+    key: keyFor(key, receiver),
+    channel: channelOf(receiver),
+    incident: id,
+    payload: { letter, incident: id },
+    due: now + waitMs,
+  });

@@ -1,0 +1,58 @@
+/** Who was told what of an incident, and how the receivers stand: read from the outbox, which is where it is decided. */
+import type { Config } from '../../config.ts';
+import type { Health, IncidentDetail } from '../../desk.ts';
+import { receivers } from '../../notify/routes.ts';
+import { ADMINISTRATORS } from '../../notify-config.ts';
+import type { Store } from '../../store/open.ts';
+import { standing, toldOfIncident } from '../../store/outbox.ts';
+import type { LetterPayload } from './letters.ts';
+import { channelOf } from './telling.ts';
+
+const WORDS: Record<LetterPayload['letter'], string> = {
+  alert: 'alert',
+  failed: 'news of the failure',
+  reminder: 'reminder',
+  escalation: 'escalation',
+  resolved: 'news that it is over',
+  'second-vote': 'request for the missing vote',
+  'user-tell': 'advice',
+  'access-restored': 'news that the way is open again',
+  'access-ends': 'news that the access will end',
+  digest: 'digest',
+  muted: 'digest',
+  report: 'report',
+};
+const TO_PEOPLE: Partial<Record<LetterPayload['letter'], string>> = {
+  'second-vote': 'who may still vote',
+  'user-tell': 'the person',
+  'access-restored': 'the person',
+  'access-ends': 'the person',
+};
+
+/** Oldest first. `state` is what became of it: `sent`, `muted until …`, `waiting`, or why it has not gone out. */
+export function toldRows(store: Store, id: string): NonNullable<IncidentDetail['told']> {
+  return toldOfIncident(store, id).map(row => {
+    const { letter } = row.payload as Partial<LetterPayload>;
+    const to =
+      row.channel === 'webhook'
+        ? 'the second channel'
+        : ((letter && TO_PEOPLE[letter]) ??
+          (row.channel === 'mail' ? ADMINISTRATORS : row.channel.slice('to:'.length)));
+    const waits = row.attempts > 0 ? `fails, is tried again: ${row.result}` : row.result || 'waiting';
+    return {
+      at: new Date(row.done ?? row.created).toISOString(),
+      to,
+      letter: letter ? WORDS[letter] : 'call',
+      state: row.done === null ? waits : row.result,
+    };
+  });
+}
+
+/** The receivers of notify.receivers; the administrators' mail stands on its own. */
+export const receiverHealth = (store: Store, config: Config): NonNullable<Health['receivers']> =>
+  receivers(config)
+    .filter(r => r.name !== ADMINISTRATORS)
+    .map(r => {
+      const { waiting, failing } = standing(store, channelOf(r.name));
+      return { name: r.name, type: r.type, up: failing === null, waiting, detail: failing ?? '' };
+    });
