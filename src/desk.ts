@@ -69,6 +69,8 @@ export interface IncidentDetail extends IncidentRow {
     subject: { user: string; uid: number } | null;
   } | null;
   history: { at: string; who: string; what: string }[];
+  /** Who was told of it, and what became of that: `sent`, `muted until …`, or why it has not gone out yet. */
+  told?: { at: string; to: string; letter: string; state: string }[];
   /** Who and where: counts per user, address and endpoint. */
   pairs: {
     user: string | null;
@@ -98,6 +100,8 @@ export interface Health {
   }[];
   queue: { up: boolean; detail: string };
   mail: { up: boolean; pending: number; detail: string };
+  /** Whom routes lead to beside the administrators. `detail` is why the last message did not go out. */
+  receivers?: { name: string; type: string; up: boolean; waiting: number; detail: string }[];
   executor: string;
   /** `refused`: logs that are not read, and the agent's own log says why. */
   agents: { host: string; seen: string; files: number; spooled: number; refused: number }[];

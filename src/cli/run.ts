@@ -46,6 +46,7 @@ export async function run(argv: string[]): Promise<number> {
     .allowUnknownOption()
     .argument('[files...]');
   rulesCommands(program, does, json, config);
+  routesCommands(program, does, json, config);
 
   try {
     await program.parseAsync(argv);
@@ -248,6 +249,23 @@ function rulesCommands(program: Command, does: Does, json: Option, config: Optio
     .description('JSON Schema of rule files, for editors')
     .argument('<kind>', 'cause, logs or detect')
     .action(does(async kind => (await import('./rules.ts')).schema(kind)));
+}
+
+function routesCommands(program: Command, does: Does, json: Option, config: Option): void {
+  program
+    .command('routes')
+    .description('test: who would be told of an alert, how and when')
+    .command('test')
+    .description('for an incident, or for an alert as the options describe it')
+    .argument('[id]', 'an incident')
+    .option('--cause <cause>', 'e.g. openclaw/missing-group')
+    .option('--host <host>', 'default: this host')
+    .option('--tier <tier>', '0, 1 or 2; default: none')
+    .option('--kind <kind>', 'user (default), address or service')
+    .option('--at <time>', 'at another time, for muteTimes')
+    .addOption(json)
+    .addOption(config)
+    .action(does(async (id, o) => (await import('./routes.ts')).testRoutes(id, o)));
 }
 
 /** Says what went wrong; returns the exit code. */

@@ -68,6 +68,8 @@ export function incidentPage(d: IncidentDetail): string {
     out.push('', 'Not known', ...d.diagnosis.unknown.map(u => `  ${u.fact}: ${visible(u.because)}`));
   out.push('', 'History');
   for (const h of d.history) out.push(`  ${h.at}  ${h.who}: ${visible(h.what)}`);
+  if (d.told?.length) out.push('', 'Told');
+  for (const t of d.told ?? []) out.push(`  ${t.at}  ${t.to}, ${t.letter}: ${visible(t.state)}`);
   return out.join('\n');
 }
 

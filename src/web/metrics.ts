@@ -190,6 +190,12 @@ const GAUGES: Metric[] = [
     labels: [],
     rows: ({ health }) => [[{}, health.mail.up ? 1 : 0]],
   },
+  {
+    name: 'receiver_up',
+    help: '1 when the last message to a receiver of notify.receivers went out',
+    labels: ['receiver', 'type'],
+    rows: ({ health }) => (health.receivers ?? []).map(r => [{ receiver: r.name, type: r.type }, r.up ? 1 : 0]),
+  },
 ];
 
 const TOTALS: Metric[] = [

@@ -92,6 +92,7 @@ export const IncidentDetail = z
     diagnosis: Diagnosis.nullable(),
     plan: Plan.nullable(),
     history: z.array(z.object({ at: time, who: z.string(), what: z.string() })),
+    told: z.array(z.object({ at: time, to: z.string(), letter: z.string(), state: z.string() })).optional(),
     pairs: z.array(
       z.object({
         user: z.string().nullable(),
@@ -151,6 +152,10 @@ export const Health = z
     ),
     queue: z.object(upDown),
     mail: z.object({ ...upDown, pending: z.number() }),
+    receivers: z
+      .array(z.object({ name: z.string(), type: z.string(), ...upDown, waiting: z.number() }))
+      .optional()
+      .describe('whom routes lead to beside the administrators'),
     executor: z.string(),
     agents: z.array(
       z.object({ host: z.string(), seen: time, files: z.number(), spooled: z.number(), refused: z.number() }),

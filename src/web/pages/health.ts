@@ -19,6 +19,7 @@ export function healthPage(frame: Frame): Html {
     html`<div class="lead" data-live="headline"><h1>${sentence(first)}</h1><p>${sentence(rest.join(' '))}</p></div>
 <div data-live="health">
 <ul class="lamps">${lamp('Queue', health.queue.up, [health.queue.detail, jobs ? `${counted(jobs, 'order')} waiting` : 'no order waiting'])}${lamp('Mail', health.mail.up, [health.mail.detail, mails ? `${counted(mails, 'mail')} waiting` : 'no mail waiting'])}
+${(health.receivers ?? []).map(r => lamp(r.name, r.up, [r.type, r.detail, r.waiting ? `${counted(r.waiting, 'message')} waiting` : 'nothing waiting']))}
 ${lamp('Executor', health.executor === 'ok', [health.executor === 'ok' ? 'ready' : health.executor], health.executor === 'ok' ? 'up' : 'look')}
 <li class="card"><b>Readmit ${health.version}</b>${Object.entries(health.versions).map(([name, version]) => html`<span class="faint">${name} ${version}</span>`)}</li></ul>
 <section class="card" aria-labelledby="sources"><h2 id="sources">Sources</h2>${sources(health)}</section>
