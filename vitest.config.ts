@@ -8,6 +8,7 @@ const system = [
   'test/ldap/**/*.test.ts',
   'test/sign-in/**/*.test.ts',
   'test/deploy/**/*.test.ts',
+  'test/notify/alertmanager.test.ts',
 ];
 /** Minutes each: every cause, every pair of causes, a directory. `npm run test:long`. */
 const long = ['test/e2e/{causes,pairs,ldap}.test.ts', 'test/browser/real.test.ts'];

@@ -107,7 +107,7 @@ WRAPPER
 # ---------------------------------------------------------------- what the tests drive
 
 # command:package, as Debian names them.
-tools='chromium:chromium strace:strace slapd:slapd ldapsearch:ldap-utils logrotate:logrotate usermod:passwd mawk:mawk unshare:util-linux systemd-analyze:systemd openssl:openssl ip:iproute2 dbus-daemon:dbus'
+tools='chromium:chromium strace:strace slapd:slapd ldapsearch:ldap-utils logrotate:logrotate usermod:passwd mawk:mawk unshare:util-linux systemd-analyze:systemd openssl:openssl ip:iproute2 dbus-daemon:dbus prometheus-alertmanager:prometheus-alertmanager'
 
 missing_tools() {
   for tool in $tools; do

@@ -1,4 +1,5 @@
 /** What administrators and users read in their mail, and what a hostile log can't make of it. */
+import { convert } from 'html-to-text';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config.ts';
 import { Refused } from '../../src/incident.ts';
@@ -15,7 +16,10 @@ import { accessRestored } from '../../src/notify/letters/access-restored.ts';
 import { addressAlert } from '../../src/notify/letters/address-alert.ts';
 import { alert } from '../../src/notify/letters/alert.ts';
 import { digest } from '../../src/notify/letters/digest.ts';
+import { escalation } from '../../src/notify/letters/escalation.ts';
 import { failed } from '../../src/notify/letters/failed.ts';
+import { mutedDigest } from '../../src/notify/letters/muted.ts';
+import { reminder } from '../../src/notify/letters/reminder.ts';
 import { resolved } from '../../src/notify/letters/resolved.ts';
 import { needsSecondVote } from '../../src/notify/letters/second-vote.ts';
 import { userTell } from '../../src/notify/letters/user-tell.ts';
@@ -90,6 +94,57 @@ describe('the alert', () => {
   });
 });
 
+describe('text and HTML say the same', () => {
+  const HISTORY = {
+    ...ALICE,
+    history: ['opened: denied', 'proposed: Add alice to claw-users'].map(what => ({
+      at: ALICE.opened,
+      who: 'readmit',
+      what,
+    })),
+  };
+  const outcome = { result: 'failed' as const, detail: 'usermod answered 10', steps: [] };
+  const letters: Record<string, Letter> = {
+    alert: alert(ALICE, PAPER),
+    'address alert': addressAlert({ ...ALICE, kind: 'address' }, PAPER),
+    'second vote': needsSecondVote(CONFIG, PAPER),
+    reminder: reminder(ALICE, 4 * 3_600_000, PAPER),
+    'reminder of what has no plan': reminder({ ...ALICE, plan: null, needs: 0 }, 60_000, PAPER),
+    escalation: escalation(HISTORY, 8 * 3_600_000, PAPER),
+    failed: failed(HISTORY, PAPER, outcome),
+    resolved: resolved(HISTORY, PAPER),
+    digest: digest([ALICE, CONFIG], 5, { seq: 12, digest: 'ef'.repeat(32) }, PAPER),
+    'digest after a quiet time': mutedDigest([ALICE, CONFIG], Date.parse('2026-11-24T06:00:00Z'), PAPER),
+  };
+  /** The words alone, without what only one of the two has: rules, bullets, brackets around a source. */
+  const words = (text: string): string =>
+    text
+      .replace(/^-+ ?$/gm, ' ')
+      .replace(/(^|\s)[*•](?=\s)/g, ' ')
+      .replace(/[():]/g, ' ')
+      .replace(/\s+/g, ' ')
+      .trim();
+
+  it.each(Object.keys(letters))('%s', name => {
+    const { html, text, headers, subject } = letters[name]!;
+    const read = convert(html, {
+      wordwrap: false,
+      selectors: [
+        { selector: 'a', format: 'anchor', options: { hideLinkHrefIfSameAsText: true, linkBrackets: [' ', ' '] } },
+        { selector: 'h1', options: { uppercase: false } },
+        { selector: 'h2', options: { uppercase: false } },
+        { selector: 'table', format: 'block' },
+        { selector: 'tr', format: 'block' },
+        { selector: 'th', format: 'block' },
+        { selector: 'td', format: 'block' },
+      ],
+    });
+    expect(words(read)).toBe(words(text));
+    expect(subject).toMatch(/^\[readmit\] /);
+    expect(headers['Message-ID']).toMatch(/^<[0-9a-f]{40}@site\.example>$/);
+  });
+});
+
 describe('threads', () => {
   const first = alert(ALICE, PAPER);
   it('the alert is the root, and every later letter of the incident refers to it', () => {
@@ -97,6 +152,8 @@ describe('threads', () => {
       ['vote-7', needsSecondVote],
       ['resolved-7', resolved],
       ['failed-7', failed],
+      ['remind-7-1', (d: typeof ALICE, p: typeof PAPER) => reminder(d, 3_600_000, p)],
+      ['escalate-7', (d: typeof ALICE, p: typeof PAPER) => escalation(d, 3_600_000, p)],
     ] as const) {
       const { headers } = write(ALICE, { ...PAPER, key });
       expect(headers['In-Reply-To']).toBe(first.headers['Message-ID']);
@@ -278,7 +335,10 @@ describe('hostile text', () => {
       needsSecondVote(detail, PAPER),
       resolved(detail, PAPER),
       failed(detail, PAPER),
+      reminder(detail, 3_600_000, PAPER),
+      escalation(detail, 3_600_000, PAPER),
       digest([detail], 1, null, PAPER),
+      mutedDigest([detail], 0, PAPER),
     ];
   };
 

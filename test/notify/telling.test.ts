@@ -1,0 +1,317 @@
+/** Who is told what, where and when, over restarts and quiet times, as the people at the other ends see it. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { saveSilence } from '../../src/store/desk-rows.ts';
+import { anOffice, HOUR, MIN, type Office } from './a-post.ts';
+
+let office: Office;
+const open = async (...args: Parameters<typeof anOffice>): Promise<Office> => (office = await anOffice(...args));
+afterEach(async () => {
+  await office?.end();
+});
+
+const CHAT = '{name: chat, type: mattermost, urlFile: DIR/chat}';
+const FILES = { chat: 'HOOK/hooks/chat', ops: 'HOOK/hooks/ops' };
+const posted = (path = '/hooks/chat'): string[] => office.hook.to(path).map(c => JSON.parse(c.body).text as string);
+
+describe('without routes', () => {
+  it('the administrators get the alert by mail, as ever', async () => {
+    const o = await open();
+    const id = o.propose();
+    await o.settle();
+    expect(o.box.mails).toEqual([]);
+    await o.pass(1500);
+    expect(o.rows()).toMatchObject([{ key: `alert-${id}`, channel: 'mail', result: 'sent' }]);
+    expect(o.box.recipients).toEqual([['ops@site.example']]);
+    await o.pass(24 * HOUR, 6 * HOUR);
+    expect(o.box.mails).toHaveLength(1);
+  });
+});
+
+describe('routes', () => {
+  const NOTIFY = `{receivers: [${CHAT}, {name: netops, type: mail, to: [net@site.example]}], routes: [
+    {matchers: {kind: service}, receiver: chat, groupWait: 10, continue: true},
+    {matchers: {cause: "openclaw/config-*"}, receiver: netops}]}`;
+
+  it('lead each alert to its receivers, after their wait, in one thread of their own', async () => {
+    const o = await open(NOTIFY, { files: FILES });
+    const service = o.propose('claw-scheduler', 2);
+    o.propose('alice');
+    await o.pass(1500);
+    expect(o.box.recipients.flat().sort()).toEqual(['net@site.example', 'ops@site.example']);
+    expect(posted()).toEqual([]);
+    await o.pass(8500);
+    expect(posted()).toHaveLength(1);
+    expect(posted()[0]).toContain(`](https://readmit.site.example/incidents/${service})`);
+    expect(o.desk.show(service).told).toMatchObject([
+      { to: 'chat', letter: 'alert', state: 'sent' },
+      { to: 'netops', letter: 'alert', state: 'sent' },
+    ]);
+  });
+
+  it('a receiver that is away is tried again, is said to be away, and holds up nobody', async () => {
+    const o = await open(NOTIFY, { files: FILES });
+    o.hook.manner = { status: 503 };
+    const id = o.propose('claw-scheduler', 2);
+    await o.pass(10_000);
+    expect(o.box.mails).toHaveLength(1);
+    expect(o.desk.health().receivers).toMatchObject([
+      { name: 'chat', type: 'mattermost', up: false, waiting: 1, detail: expect.stringMatching(/answered 503/) },
+      { name: 'netops', up: true },
+    ]);
+    expect(o.desk.health().banner.join()).toContain("chat (mattermost) can't be told");
+    expect(o.desk.show(id).told![0]).toMatchObject({ to: 'chat', state: expect.stringMatching(/tried again.*503/) });
+    o.hook.manner = { status: 200 };
+    await o.restart();
+    await o.pass(10_000);
+    expect(posted()).toHaveLength(2);
+    expect(o.desk.health().receivers![0]).toMatchObject({ up: true, waiting: 0 });
+    await o.pass(HOUR);
+    expect(posted()).toHaveLength(2);
+  });
+
+  it('what a receiver will never take is not sent for ever, and is said', async () => {
+    const o = await open(NOTIFY, { files: FILES });
+    o.hook.manner = { status: 400, body: 'invalid_payload' };
+    const id = o.propose('claw-scheduler', 2);
+    await o.pass(10_000);
+    await o.pass(HOUR);
+    expect(posted()).toHaveLength(1);
+    expect(o.desk.show(id).told![0]!.state).toMatch(/^refused: chat at .* answered 400: invalid_payload$/);
+    expect(o.desk.health().receivers![0]).toMatchObject({ up: false });
+  });
+
+  it('what waits for a receiver that was taken out of the file is let go', async () => {
+    const o = await open(NOTIFY, { files: FILES });
+    o.hook.manner = { status: 503 };
+    o.propose('claw-scheduler', 2);
+    await o.pass(10_000);
+    await o.restart('{}');
+    expect(o.rows().find(r => r.channel === 'to:chat')).toMatchObject({ result: 'no such receiver any more' });
+  });
+
+  it('more than the hourly limit is folded, for each receiver by itself', async () => {
+    const o = await open(
+      `{receivers: [${CHAT}], routes: [{receiver: chat, continue: true}, {receiver: administrators}]}`,
+      {
+        files: FILES,
+        perHour: 2,
+      },
+    );
+    for (const name of ['alice', 'bob', 'carol', 'dave']) o.propose(name);
+    await o.pass(1500);
+    expect(posted()).toHaveLength(2);
+    expect(o.box.mails).toHaveLength(2);
+    await o.pass(16 * MIN);
+    expect(posted()[2]).toContain('2 alerts were folded into this digest');
+    expect(o.subjects()[2]).toBe('[readmit] 2 alerts were folded into this digest');
+    await o.pass(HOUR);
+    expect(posted()).toHaveLength(3);
+  });
+});
+
+describe('quiet times', () => {
+  // It is Monday noon.
+  const NOTIFY = `{receivers: [${CHAT}], routes: [{receiver: chat, muteTimes: [lunch]}], timeIntervals: [
+    {name: lunch, intervals: [{weekdays: ["monday:friday"], times: [{startTime: "11:30", endTime: "13:00"}]}]}]}`;
+
+  it('hold an alert back and tell of it at their end, if it is still open; the incident says so meanwhile', async () => {
+    const o = await open(NOTIFY, { files: FILES });
+    const [alice, bob] = [o.propose('alice'), o.propose('bob')];
+    await o.pass(20 * MIN, 5 * MIN);
+    expect(posted()).toEqual([]);
+    expect(o.desk.show(alice).told).toMatchObject([{ to: 'chat', state: 'muted until 2026-11-23T13:00:00.000Z' }]);
+    o.go(bob, 'approved');
+    o.go(bob, 'running');
+    o.go(bob, 'verifying');
+    o.go(bob, 'resolved');
+    await o.restart();
+    await o.pass(40 * MIN, 10 * MIN);
+    expect(posted()).toHaveLength(1);
+    expect(posted()[0]).toContain('1 incident came up in the quiet time and is still open');
+    expect(posted()[0]).toContain('alice');
+    expect(posted()[0]).not.toContain('bob');
+    await o.pass(HOUR, 5 * MIN);
+    expect(posted()).toHaveLength(1);
+    o.propose('carol');
+    await o.pass(1500);
+    expect(posted()).toHaveLength(2);
+  });
+});
+
+describe('a vote is missing', () => {
+  it('whoever may still vote is asked for it once, and who voted is not', async () => {
+    const o = await open('{secondVoteAfter: 600}');
+    const id = o.propose('claw-scheduler', 2);
+    await o.pass(1500);
+    o.vote(id, 'root-ann');
+    await o.pass(9 * MIN);
+    expect(o.box.mails).toHaveLength(1);
+    await o.pass(MIN);
+    await o.restart();
+    await o.pass(3 * HOUR, 5 * MIN);
+    expect(o.subjects().slice(1)).toEqual([expect.stringMatching(/^\[readmit\] 1 more vote needed/)]);
+    expect(o.box.recipients[1]).toEqual(['root-ben@site.example', 'alice@site.example']);
+    expect(o.box.mails[1]!.inReplyTo).toBe(o.box.mails[0]!.messageId);
+    expect(o.desk.show(id).told!.at(-1)).toMatchObject({ to: 'who may still vote', state: 'sent' });
+  });
+
+  it('not after the last vote', async () => {
+    const o = await open('{secondVoteAfter: 600}');
+    const id = o.propose('claw-scheduler', 2);
+    await o.pass(1500);
+    o.vote(id, 'root-ann');
+    await o.pass(5 * MIN);
+    o.vote(id, 'root-ben');
+    o.go(id, 'approved');
+    await o.pass(HOUR, MIN);
+    expect(o.box.mails).toHaveLength(1);
+  });
+});
+
+describe('what waits', () => {
+  const NOTIFY = `{remindAfter: 3600, escalateAfter: 14400, escalateTo: boss,
+    receivers: [{name: boss, type: mail, to: [boss@site.example]}]}`;
+
+  it('is reminded of every hour and goes up after four, once; in the thread, over restarts', async () => {
+    const o = await open(NOTIFY);
+    const id = o.propose();
+    await o.pass(1500);
+    for (let quarters = 0; quarters < 4 * 5; quarters++) {
+      await o.pass(15 * MIN);
+      if (quarters % 3 === 0) await o.restart();
+    }
+    const reminders = o.box.mails.filter(m => /still waiting after/.test(m.subject!));
+    expect(reminders.map(m => m.subject!.match(/after (.*?):/)![1])).toEqual([
+      '1 hour',
+      '2 hours',
+      '3 hours',
+      '4 hours',
+      '5 hours',
+    ]);
+    const up = o.box.mails.filter((_, n) => o.box.recipients[n]!.includes('boss@site.example'));
+    expect(up.map(m => m.subject)).toEqual([expect.stringMatching(/^\[readmit\] nobody acted for 4 hours/)]);
+    for (const later of [...reminders, ...up]) expect(later.inReplyTo).toBe(o.box.mails[0]!.messageId);
+    expect(o.rows().filter(r => r.key === `escalate-${id}-to-boss`)).toHaveLength(1);
+  });
+
+  it('a late reminder does not bring the next one closer', async () => {
+    const o = await open(NOTIFY);
+    o.propose();
+    await o.pass(119 * MIN);
+    expect(o.subjects().filter(s => /still waiting/.test(s!))).toHaveLength(1);
+    await o.pass(30 * MIN, MIN);
+    expect(o.subjects().filter(s => /still waiting/.test(s!))).toHaveLength(1);
+    await o.pass(31 * MIN, MIN);
+    expect(o.subjects().filter(s => /still waiting/.test(s!))).toHaveLength(2);
+  });
+
+  it.each([
+    ['held', (o: Office, id: string) => o.change(id, { held: true })],
+    ['taken over', (o: Office, id: string) => o.change(id, { takenBy: 'root-ann' })],
+    ['inhibited', (o: Office, id: string) => o.change(id, { inhibitedBy: o.propose('claw-scheduler', 2) })],
+    [
+      'silenced',
+      (o: Office) =>
+        void saveSilence(o.store, o.now(), {
+          matcher: { key: 'alice' },
+          until: o.now() + 100 * HOUR,
+          author: 'root-ann',
+          reason: 'known',
+        }),
+    ],
+  ] as const)('nobody is bothered again while it is %s', async (_, quiet) => {
+    const o = await open(NOTIFY);
+    const id = o.propose();
+    await o.pass(1500);
+    quiet(o, id);
+    await o.pass(6 * HOUR, 30 * MIN);
+    expect(o.desk.show(id).told!.filter(t => t.letter !== 'alert')).toEqual([]);
+  });
+
+  it('somebody acted between the asking and the sending: nothing is said', async () => {
+    const o = await open(NOTIFY);
+    const id = o.propose();
+    await o.pass(1500);
+    o.store.run(
+      "INSERT INTO outbox (key, channel, incident, payload_json, created, due) VALUES ('remind-x', 'mail', ?, ?, ?, ?)",
+      Number(id),
+      JSON.stringify({ letter: 'reminder', incident: id }),
+      o.now(),
+      o.now(),
+    );
+    o.go(id, 'approved');
+    await o.settle();
+    expect(o.rows().at(-1)).toMatchObject({ key: 'remind-x', result: 'somebody acted' });
+    expect(o.box.mails).toHaveLength(1);
+  });
+
+  it('a route says an alert again after its own interval, to its receiver alone', async () => {
+    const o = await open(
+      `{receivers: [${CHAT}], routes: [{receiver: chat, repeatInterval: 7200, continue: true}, {receiver: administrators}]}`,
+      { files: FILES },
+    );
+    o.propose();
+    await o.pass(1500);
+    await o.pass(5 * HOUR, 10 * MIN);
+    expect(posted().map(text => /still waiting after (.*?):/i.exec(text)?.[1] ?? 'alert')).toEqual([
+      'alert',
+      '2 hours',
+      '4 hours',
+    ]);
+    expect(o.box.mails).toHaveLength(1);
+  });
+});
+
+describe('when it is over', () => {
+  const resolve = (o: Office, id: string): void => {
+    for (const state of ['approved', 'running', 'verifying', 'resolved'] as const) o.go(id, state);
+  };
+
+  it('those hear of it who were told, in the thread, once', async () => {
+    const o = await open(
+      `{receivers: [${CHAT}], routes: [{matchers: {kind: user}, receiver: chat, continue: true}, {receiver: administrators}]}`,
+      {
+        files: FILES,
+      },
+    );
+    const id = o.propose();
+    await o.pass(1500);
+    resolve(o, id);
+    await o.pass(2000);
+    await o.restart();
+    await o.pass(HOUR, MIN);
+    expect(o.subjects()).toEqual([expect.anything(), '[readmit] resolved: alice can work again']);
+    expect(o.box.mails[1]!.references).toBe(o.box.mails[0]!.messageId);
+    expect(posted()).toHaveLength(2);
+    expect(posted()[1]).toContain('alice can work again');
+  });
+
+  it('nobody who was not told is told that it is over', async () => {
+    const o = await open();
+    const id = o.propose();
+    resolve(o, id);
+    await o.pass(HOUR, MIN);
+    expect(o.box.mails).toEqual([]);
+    expect(o.desk.show(id).told!.map(t => t.state)).toEqual(['ended', 'they were not told of it']);
+  });
+
+  it.each([
+    ['always', 1],
+    ['never', 0],
+  ] as const)('notify.resolved: %s', async (wanted, mails) => {
+    const o = await open(`{resolved: ${wanted}}`);
+    resolve(o, o.propose());
+    await o.pass(MIN);
+    expect(o.box.mails).toHaveLength(mails);
+  });
+
+  it('what ended before Readmit said such things is not brought up', async () => {
+    const o = await open();
+    const id = o.propose();
+    await o.pass(1500);
+    o.store.run("DELETE FROM meta WHERE key = 'read-resolved'");
+    resolve(o, id);
+    await o.pass(HOUR, MIN);
+    expect(o.box.mails).toHaveLength(1);
+  });
+});
