@@ -384,6 +384,11 @@ function alice(at: At): IncidentDetail {
       { at: at(76 * MIN), who: 'readmit', what: 'wrote to 2 administrators' },
       { at: at(18 * MIN), who: 'readmit', what: 'took the facts again; the plan is unchanged' },
     ],
+    told: [
+      { at: at(77 * MIN), to: 'administrators', letter: 'alert', state: 'sent' },
+      { at: at(76 * MIN), to: 'chat', letter: 'alert', state: 'muted until 2026-11-24T06:00:00.000Z' },
+      { at: at(16 * MIN), to: 'administrators', letter: 'reminder', state: 'sent' },
+    ],
     pairs: [
       {
         user: 'alice',
@@ -820,6 +825,16 @@ const health = (at: At): Health => ({
   ],
   queue: { up: true, detail: 'Redis 7.0, 0 jobs waiting' },
   mail: { up: true, pending: 0, detail: 'mail.example.org:25' },
+  receivers: [
+    { name: 'chat', type: 'mattermost', up: true, waiting: 0, detail: '' },
+    {
+      name: 'pager',
+      type: 'alertmanager',
+      up: false,
+      waiting: 2,
+      detail: 'pager at alerts.site.example answered 503: service unavailable',
+    },
+  ],
   executor: 'ready, 2 of 20 grants this hour',
   agents: [{ host: 'claw-head-01', seen: at(2000), files: 14, spooled: 0, refused: 1 }],
   version: '0.1.0',
