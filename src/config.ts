@@ -281,7 +281,11 @@ const Config = z.strictObject({
       to: z.array(z.string()).default([]).describe('administrators who get alerts'),
       userDomain: z.string().nullable().default(null).describe('users are written to at NAME@userDomain; null: never'),
       userInterval: seconds(86400, 'a person is told the same thing at most once in this time'),
-      perHour: z.number().int().default(30).describe('alerts per hour; what is over is folded into a digest'),
+      perHour: z
+        .number()
+        .int()
+        .default(30)
+        .describe('alerts per hour and receiver; what is over is folded into a digest'),
     })
     .prefault({})
     .describe('mail'),

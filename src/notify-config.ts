@@ -24,6 +24,14 @@ export function addressFault(text: string): string | null {
 }
 const address = z.string().refine(text => addressFault(text) === null, 'an https:// URL, or http:// on loopback');
 
+/** What `notify/address.ts` takes as one mailbox, roughly: faults are found when the file is read, not when a letter is due. */
+const mailbox = z
+  .string()
+  .regex(
+    /^([^\s@<>,;:"]+@[^\s@<>,;:"]+|[^@<>,;:"]+ <[^\s@<>,;:"]+@[^\s@<>,;:"]+>)$/,
+    'name@domain, or Name <name@domain>',
+  );
+
 const caFile = absolute
   .nullable()
   .default(null)
@@ -40,7 +48,7 @@ const Receiver = z
     z.strictObject({
       type: z.literal('mail').describe('what it is'),
       ...named,
-      to: z.array(z.string()).min(1).describe('mail addresses'),
+      to: z.array(mailbox).min(1).describe('mail addresses'),
     }),
     z.strictObject({ type: z.literal('slack').describe('what it is'), ...chat }),
     z.strictObject({ type: z.literal('mattermost').describe('what it is'), ...chat }),

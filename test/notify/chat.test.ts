@@ -188,7 +188,7 @@ describe('hostile text', () => {
         ? Object.values(value).flatMap(textsOf)
         : [];
 
-  it.each(EVIL)('Slack: %j', evil => {
+  it.each(EVIL)('D22, Slack: %j', evil => {
     const texts = textsOf(slackMessage(letterOf(evil)));
     // The only thing in angle brackets is our own link.
     expect(texts.join('\n').match(/<(?!\u200b)[^>]*>/g)).toEqual([
@@ -202,7 +202,7 @@ describe('hostile text', () => {
     }
   });
 
-  it.each(EVIL)('Mattermost: %j', evil => {
+  it.each(EVIL)('D22, Mattermost: %j', evil => {
     const { text } = mattermostMessage(letterOf(evil)) as { text: string };
     const marked = text.replace(/```[\s\S]*?```/g, '');
     expect(marked.match(/(?<!\\)\]\([^)]*\)/g)).toEqual(['](https://readmit.site.example/incidents/8)']);
@@ -211,7 +211,7 @@ describe('hostile text', () => {
     expect(text.match(/```/g)).toHaveLength(2);
   });
 
-  it.each(EVIL)('Teams: %j', evil => {
+  it.each(EVIL)('D22, Teams: %j', evil => {
     const message = teamsMessage(letterOf(evil)) as { attachments: { content: { body: object; actions: object[] } }[] };
     const { body, actions } = message.attachments[0]!.content;
     expect(actions).toHaveLength(1);

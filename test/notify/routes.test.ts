@@ -65,6 +65,7 @@ describe('quiet times', () => {
 
 describe('a configuration that leads nowhere is refused, with its line', () => {
   it.each([
+    ['{receivers: [{name: a, type: mail, to: ["a@b, c@d"]}]}', /receivers\.0\.to\.0: name@domain/],
     ['{routes: [{receiver: nobody}]}', /routes\.0\.receiver: no receiver is called nobody/],
     ['{receiver: nobody}', /notify\.receiver: no receiver/],
     ['{escalateAfter: 60}', /escalateAfter: needs escalateTo/],

@@ -155,6 +155,17 @@ describe('a vote is missing', () => {
     expect(o.desk.show(id).told!.at(-1)).toMatchObject({ to: 'who may still vote', state: 'sent' });
   });
 
+  it('where there is no mail, by the routes', async () => {
+    const o = await open(`{receivers: [${CHAT}], routes: [{receiver: chat}]}`, { files: FILES, mail: '{}' });
+    const id = o.propose('claw-scheduler', 2);
+    await o.pass(1500);
+    o.vote(id, 'root-ann');
+    await o.pass(20 * MIN, MIN);
+    expect(posted()).toHaveLength(2);
+    expect(posted()[1]).toContain('1 more vote needed');
+    expect(o.box.mails).toEqual([]);
+  });
+
   it('not after the last vote', async () => {
     const o = await open('{secondVoteAfter: 600}');
     const id = o.propose('claw-scheduler', 2);
@@ -303,6 +314,34 @@ describe('when it is over', () => {
     resolve(o, o.propose());
     await o.pass(MIN);
     expect(o.box.mails).toHaveLength(mails);
+  });
+
+  it.each([
+    ['{}', false, 'sent'],
+    ['{restored: told}', false, 'the person was not told before'],
+    ['{restored: told}', true, 'sent'],
+    ['{restored: never}', true, 'switched off (notify.restored)'],
+  ] as const)('the person hears that they can work again: %s, told before: %s', async (notify, before, result) => {
+    const o = await open(notify);
+    const id = o.propose();
+    const add = (key: string, letter: string, done: string | null): void =>
+      void o.store.run(
+        'INSERT INTO outbox (key, channel, incident, payload_json, created, due, done, result) VALUES (?,?,?,?,?,?,?,?)',
+        key,
+        'mail',
+        Number(id),
+        JSON.stringify({ letter, incident: id }),
+        o.now(),
+        o.now(),
+        done && o.now(),
+        done ?? '',
+      );
+    if (before) add(`tell-${id}-openclaw/missing-group`, 'user-tell', 'sent');
+    resolve(o, id);
+    add(`restored-${id}`, 'access-restored', null);
+    await o.settle();
+    expect(o.rows().find(r => r.key === `restored-${id}`)!.result).toBe(result);
+    expect(o.box.recipients.flat().filter(to => to === 'alice@site.example')).toHaveLength(result === 'sent' ? 1 : 0);
   });
 
   it('what ended before Readmit said such things is not brought up', async () => {

@@ -30,7 +30,7 @@ import { whyNot } from './quiet.ts';
 import type { LetterName } from './telling.ts';
 
 export interface LetterPayload {
-  letter: LetterName | 'second-vote' | 'user-tell' | 'access-restored' | 'access-ends' | 'digest' | 'muted' | 'report';
+  letter: LetterName | 'user-tell' | 'access-restored' | 'access-ends' | 'digest' | 'muted' | 'report';
   incident?: string;
   grant?: string;
   week?: string;

@@ -4,7 +4,7 @@
  * into a digest, and lost is none of it.
  */
 import { originOf } from '../../config.ts';
-import { Refused, Retry } from '../../incident.ts';
+import { Refused } from '../../incident.ts';
 import { deliver } from '../../notify/deliver.ts';
 import type { Paper } from '../../notify/letter.ts';
 import { DIGEST_EVERY, judgeAlert } from '../../notify/limits.ts';
@@ -25,9 +25,17 @@ export interface PostParts extends LetterParts {
 }
 
 const HOUR = 3_600_000;
+const DIGEST_AGAIN_MS = 60_000;
 
 /** Letters to administrators: what a quiet time holds back, and what is limited by the hour. */
-const QUIET: readonly LetterPayload['letter'][] = ['alert', 'failed', 'reminder', 'escalation', 'resolved'];
+const QUIET: readonly LetterPayload['letter'][] = [
+  'alert',
+  'failed',
+  'reminder',
+  'escalation',
+  'resolved',
+  'second-vote',
+];
 const LIMITED: readonly LetterPayload['letter'][] = ['alert', 'reminder', 'escalation', 'resolved'];
 
 /** Every way out of the outbox but that of jobs. */
@@ -55,8 +63,8 @@ function letterCarrier(p: PostParts, receiver: Receiver): Carrier {
     const paper = paperOf(p.config, row.key, receiver);
     const written = await writeLetter(p, row, channel, paper);
     if ('not' in written) {
-      if (written.not === 'later') throw new Retry('a digest went out a moment ago');
-      return written.not;
+      if (written.not !== 'later') return written.not;
+      return { again: p.now() + DIGEST_AGAIN_MS, result: 'waits: a digest went out a moment ago', payload };
     }
     if (receiver.type === 'mail' && !written.letter.to.length) return 'no recipients configured';
     try {

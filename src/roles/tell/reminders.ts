@@ -6,10 +6,11 @@
 import type { Config } from '../../config.ts';
 import type { Logger } from '../../log.ts';
 import { receivers, routesFor } from '../../notify/routes.ts';
+import { ADMINISTRATORS } from '../../notify-config.ts';
 import { activeSilences } from '../../store/desk-rows.ts';
 import { type IncidentLine, incidentLines } from '../../store/incidents.ts';
 import type { Store } from '../../store/open.ts';
-import { enqueue, hurryEnded, rowsOf } from '../../store/outbox.ts';
+import { hurryEnded, rowsOf } from '../../store/outbox.ts';
 import { halfVoted, newlyIn, waiting, waitingSince } from '../../store/waiting.ts';
 import { silencedBy } from '../desk/rows.ts';
 import { channelOf, tellReceiver, tellRouted } from './telling.ts';
@@ -96,7 +97,7 @@ function toldBefore({ store, config }: ReminderParts, id: string): string[] {
 
 /** Once for each number of votes that a plan has: whoever may still vote is asked for the next. */
 function askForVotes(p: ReminderParts, afterMs: number): void {
-  const { store, now } = p;
+  const { store, config, now } = p;
   const due = halfVoted(store).filter(v => now() - v.last >= afterMs);
   const asked = new Set(
     notSilenced(
@@ -104,14 +105,13 @@ function askForVotes(p: ReminderParts, afterMs: number): void {
       due.map(v => v.id),
     ).map(i => i.id),
   );
-  for (const { id, serial, votes } of due)
-    if (asked.has(id))
-      enqueue(store, now(), {
-        key: `second-vote-${id}-${serial}-${votes}`,
-        channel: 'mail',
-        incident: id,
-        payload: { letter: 'second-vote', incident: id },
-      });
+  for (const { id, serial, votes } of due) {
+    if (!asked.has(id)) continue;
+    const key = `second-vote-${id}-${serial}-${votes}`;
+    // They have addresses for mail only; without it, whoever hears of alerts hears of this.
+    if (config.mail.host === null) tellRouted(store, config, now(), id, 'second-vote', key);
+    else tellReceiver(store, now(), id, 'second-vote', key, ADMINISTRATORS);
+  }
 }
 
 function remind(p: ReminderParts, i: IncidentLine): void {

@@ -10,7 +10,7 @@ import type { Store } from '../../store/open.ts';
 import { type Channel, enqueue } from '../../store/outbox.ts';
 
 /** Letters to administrators, as they are called in the outbox and in `told`. */
-export type LetterName = 'alert' | 'failed' | 'reminder' | 'escalation' | 'resolved';
+export type LetterName = 'alert' | 'failed' | 'reminder' | 'escalation' | 'resolved' | 'second-vote';
 
 export const channelOf = (receiver: string): Channel => (receiver === ADMINISTRATORS ? 'mail' : `to:${receiver}`);
 

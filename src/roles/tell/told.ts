@@ -4,7 +4,7 @@ import type { Health, IncidentDetail } from '../../desk.ts';
 import { receivers } from '../../notify/routes.ts';
 import { ADMINISTRATORS } from '../../notify-config.ts';
 import type { Store } from '../../store/open.ts';
-import { standing, toldOfIncident } from '../../store/outbox.ts';
+import { type Channel, standing, toldOfIncident } from '../../store/outbox.ts';
 import type { LetterPayload } from './letters.ts';
 import { channelOf } from './telling.ts';
 
@@ -29,15 +29,17 @@ const TO_PEOPLE: Partial<Record<LetterPayload['letter'], string>> = {
   'access-ends': 'the person',
 };
 
+function whom(channel: Channel, letter: LetterPayload['letter'] | undefined): string {
+  if (channel === 'webhook') return 'the second channel';
+  if (channel !== 'mail') return channel.slice('to:'.length);
+  return (letter && TO_PEOPLE[letter]) ?? ADMINISTRATORS;
+}
+
 /** Oldest first. `state` is what became of it: `sent`, `muted until …`, `waiting`, or why it has not gone out. */
 export function toldRows(store: Store, id: string): NonNullable<IncidentDetail['told']> {
   return toldOfIncident(store, id).map(row => {
     const { letter } = row.payload as Partial<LetterPayload>;
-    const to =
-      row.channel === 'webhook'
-        ? 'the second channel'
-        : ((letter && TO_PEOPLE[letter]) ??
-          (row.channel === 'mail' ? ADMINISTRATORS : row.channel.slice('to:'.length)));
+    const to = whom(row.channel, letter);
     const waits = row.attempts > 0 ? `fails, is tried again: ${row.result}` : row.result || 'waiting';
     return {
       at: new Date(row.done ?? row.created).toISOString(),

@@ -166,7 +166,11 @@ const trust = (label: 'server' | 'user-written'): Html => html`<span class="trus
 
 function historyCard(incident: IncidentDetail): Html {
   const ended = isEnded(incident.state);
-  const told = (incident.told ?? []).map(t => ({ at: t.at, who: 'readmit', what: `${t.letter} to ${t.to}: ${t.state}` }));
+  const told = (incident.told ?? []).map(t => ({
+    at: t.at,
+    who: 'readmit',
+    what: `${t.letter} to ${t.to}: ${t.state}`,
+  }));
   const lines = [...incident.history, ...told].sort((a, b) => a.at.localeCompare(b.at));
   return html`<section class="card" aria-labelledby="history"><h2 id="history">History</h2>
 <ol class="history" data-live="history">${lines.map(h => html`<li><span class="when">${moment(h.at, 'second')}</span><span><b>${h.who}</b> ${sentence(h.what)}</span></li>`)}
