@@ -81,6 +81,17 @@ it('each receiver hears of it once, is reminded, and hears that it is over; kill
     ['site', 3],
   ]);
 
+  const { token } = await c.json<{ token: string }>('token', 'create', '--name', 'grafana', '--role', 'viewer');
+  const page = (path: string): Promise<string> =>
+    fetch(`http://127.0.0.1:${c.port}${path}`, { headers: { authorization: `Bearer ${token}` } }).then(a => a.text());
+  expect(await page('/metrics')).toContain('readmit_receiver_up{receiver="pager",type="alertmanager"} 1');
+  const health = JSON.parse(await page('/api/v1/health')) as { receivers: { name: string; up: boolean }[] };
+  expect(health.receivers).toMatchObject([
+    { name: 'chat', up: true },
+    { name: 'site', up: true },
+    { name: 'pager', up: true },
+  ]);
+
   await c.json('approve', incident.id, '--as', 'root-ann');
   await c.incidentOf('alice works again', i => i.id === incident.id && i.state === 'resolved');
   await c.until('the end in the chat', async () =>
