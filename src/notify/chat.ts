@@ -18,6 +18,45 @@ export function upToLink(blocks: readonly Block[]): Block[] {
 /** One line that stands for the whole message where only that is shown. */
 export const inOneLine = (letter: Letter): string => tame(letter.subject);
 
+/**
+ * As many of a letter's blocks as a chat takes, each whole: half a block could leave its code open. The link is always
+ * there, and one that says nothing is left out: a chat would refuse all of the message for it.
+ */
+function fitting<T>(blocks: readonly Block[], most: number, bytes: number, shape: (block: Block) => T[]): T[] {
+  const link = blocks.filter(b => b.kind === 'link').flatMap(shape);
+  const fit: T[] = [];
+  let size = link.reduce((n, l) => n + sizeOf(l), 0);
+  for (const block of blocks) {
+    if (block.kind === 'link' || saysNothing(block)) continue;
+    const shaped = shape(block);
+    size += shaped.reduce((n, s) => n + sizeOf(s), 0);
+    if (size > bytes || fit.length + shaped.length + link.length + 1 > most) {
+      fit.push(...shape({ kind: 'sentence', text: 'There is more of it on the page.' }));
+      break;
+    }
+    fit.push(...shaped);
+  }
+  return [...fit, ...link];
+}
+
+const sizeOf = (shaped: unknown): number => Buffer.byteLength(JSON.stringify(shaped));
+
+function saysNothing(block: Block): boolean {
+  switch (block.kind) {
+    case 'list':
+      return block.items.length === 0;
+    case 'facts':
+      return block.rows.length === 0;
+    case 'code':
+    case 'raw':
+      return block.lines.length === 0;
+    case 'link':
+      return false;
+    default:
+      return block.text.trim() === '';
+  }
+}
+
 const cut = (text: string, most: number): string => (text.length <= most ? text : `${text.slice(0, most - 1)}…`);
 
 /** Where nothing is marked up (code, Slack's plain text): an entity would be shown as one, so the signs are parted only. */
@@ -30,6 +69,7 @@ const parted = (text: string): string =>
 
 const SLACK_TEXT = 2900;
 const SLACK_BLOCKS = 45;
+const SLACK_BYTES = 40_000;
 
 /**
  * Slack: `&`, `<` and `>` as entities (docs.slack.dev, "Escaping text"); the signs of its markup are parted from what
@@ -74,14 +114,15 @@ function slackBlock(block: Block): object[] {
 /** A message of Block Kit for an incoming webhook; `text` is what a notification shows. */
 export const slackMessage = (letter: Letter): object => ({
   text: slackText(letter.subject),
-  blocks: upToLink(letter.blocks).flatMap(slackBlock).slice(0, SLACK_BLOCKS),
+  blocks: fitting(upToLink(letter.blocks), SLACK_BLOCKS, SLACK_BYTES, slackBlock),
   unfurl_links: false,
   unfurl_media: false,
 });
 
 // ---------------------------------------------------------------- Mattermost
 
-const MATTERMOST_TEXT = 15_000;
+/** A post may have 16,383 characters. */
+const MATTERMOST_BYTES = 15_000;
 
 /**
  * Mattermost: Markdown, and Slack's own syntax is read there too, so `<` is an entity; `@` and `~` are parted from the
@@ -120,23 +161,8 @@ function mattermostBlock(block: Block): string {
 /** A post for an incoming webhook. */
 export const mattermostMessage = (letter: Letter): object => {
   const blocks = upToLink(letter.blocks);
-  const last = blocks.at(-1)?.kind === 'link' ? mattermostBlock(blocks.pop()!) : '';
-  // The link stays, however long the rest is.
-  const text = wholeBlocks(blocks.map(mattermostBlock), MATTERMOST_TEXT);
-  return { text: [...text, last].filter(Boolean).join('\n\n') };
+  return { text: fitting(blocks, blocks.length + 1, MATTERMOST_BYTES, b => [mattermostBlock(b)]).join('\n\n') };
 };
-
-/** As many as fit: a block that was cut could leave its code open. */
-function wholeBlocks(blocks: string[], most: number): string[] {
-  const fit: string[] = [];
-  let length = 0;
-  for (const block of blocks) {
-    length += block.length;
-    if (length > most) return [...fit, '…'];
-    fit.push(block);
-  }
-  return fit;
-}
 
 // ---------------------------------------------------------------- Teams
 
@@ -178,7 +204,7 @@ function teamsBlock(block: Block): object[] {
         {
           type: 'Container',
           style: 'emphasis',
-          items: block.lines.slice(0, 60).map(l => runs([{ text: l || ' ', code: true }], { spacing: 'None' })),
+          items: firstLines(block.lines).map(l => runs([{ text: l || ' ', code: true }], { spacing: 'None' })),
         },
       ];
     case 'link':
@@ -188,7 +214,15 @@ function teamsBlock(block: Block): object[] {
   }
 }
 
+const firstLines = (lines: string[]): string[] =>
+  lines.length > TEAMS_LINES
+    ? [...lines.slice(0, TEAMS_LINES), `… and ${lines.length - TEAMS_LINES} more lines`]
+    : lines;
+
+const TEAMS_LINES = 50;
 const TEAMS_ELEMENTS = 60;
+/** Teams takes 28 KB of a message; the card around this has its share. */
+const TEAMS_BYTES = 24_000;
 
 /** A message with one Adaptive Card, as a Teams workflow ("when a webhook request is received") posts it. */
 export function teamsMessage(letter: Letter): object {
@@ -205,7 +239,7 @@ export function teamsMessage(letter: Letter): object {
           version: '1.4',
           fallbackText: inOneLine(letter),
           msteams: { width: 'Full' },
-          body: blocks.flatMap(teamsBlock).slice(0, TEAMS_ELEMENTS),
+          body: fitting(blocks, TEAMS_ELEMENTS, TEAMS_BYTES, teamsBlock),
           actions: blocks.flatMap(b =>
             b.kind === 'link' ? [{ type: 'Action.OpenUrl', title: b.label, url: b.url }] : [],
           ),

@@ -141,6 +141,38 @@ describe('as documented', () => {
   });
 });
 
+describe('more than a chat takes', () => {
+  const LONG = Array.from({ length: 400 }, (_, n) => `+ line ${n} ${'x'.repeat(180)}`).join('\n');
+  const letter = needsSecondVote(
+    {
+      ...CONFIG,
+      plan: {
+        ...CONFIG.plan!,
+        summary: '',
+        notes: Array(200).fill('n'.repeat(500)),
+        steps: [{ action: 'x', diff: LONG }],
+      },
+    },
+    PAPER,
+  );
+  const link = 'https://readmit.site.example/incidents/8';
+
+  it.each([
+    ['Slack', slackMessage(letter), 45_000, '…\\n```'],
+    ['Mattermost', mattermostMessage(letter), 16_383, 'There is more of it on the page'],
+    ['Teams', teamsMessage(letter), 28_000, '… and 350 more lines'],
+  ] as const)('%s: the message fits, says that there is more, and keeps its link', (_, message, bytes, sign) => {
+    const text = JSON.stringify(message);
+    expect(Buffer.byteLength(text)).toBeLessThan(bytes);
+    expect([text.includes(sign), text.includes(link)]).toEqual([true, true]);
+  });
+
+  it('what says nothing is left out: Slack refuses a message with an empty text in it', () => {
+    const { blocks } = slackMessage(letter) as { blocks: { text: { text: string } }[] };
+    for (const block of blocks) expect(block.text.text.trim()).not.toBe('');
+  });
+});
+
 describe('hostile text', () => {
   const EVIL = [
     '<!channel>',
