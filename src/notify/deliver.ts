@@ -2,7 +2,9 @@
 import type { IncidentRow } from '../desk.ts';
 import { Refused } from '../incident.ts';
 import type { Receiver } from '../notify-config.ts';
-import { mattermostMessage, slackMessage, teamsMessage } from './chat.ts';
+import { mattermostMessage } from './chats/mattermost.ts';
+import { slackMessage } from './chats/slack.ts';
+import { teamsMessage } from './chats/teams.ts';
 import { incidentLink, type Letter, type Paper } from './letter.ts';
 import type { Mailer } from './mail.ts';
 import { postJson, readSecret } from './post-json.ts';

@@ -1,0 +1,56 @@
+/** A letter as Slack takes it at an incoming webhook: Block Kit, in which text is marked up by Slack's own signs. */
+import { type Block, tame } from '../blocks.ts';
+import type { Letter } from '../letter.ts';
+import { cut, fitting, GAP, parted, upToLink } from './chat.ts';
+
+const SLACK_TEXT = 2900;
+const SLACK_BLOCKS = 45;
+const SLACK_BYTES = 40_000;
+
+/**
+ * Slack: `&`, `<` and `>` as entities (docs.slack.dev, "Escaping text"); the signs of its markup are parted from what
+ * they would mark.
+ */
+export const slackText = (text: string): string =>
+  tame(text)
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('@', `@${GAP}`)
+    .replaceAll('`', "'")
+    .replace(/[*_~]/g, sign => `${sign}${GAP}`);
+
+const section = (text: string) => ({
+  type: 'section',
+  text: { type: 'mrkdwn', text: cut(text, SLACK_TEXT), verbatim: true },
+});
+
+function slackBlock(block: Block): object[] {
+  switch (block.kind) {
+    case 'headline':
+      return [{ type: 'header', text: { type: 'plain_text', text: cut(parted(block.text), 150), emoji: false } }];
+    case 'heading':
+      return [section(`*${slackText(block.text)}*`)];
+    case 'sentence':
+      return [section(slackText(block.text))];
+    case 'list':
+      return [section(block.items.map(i => `• ${slackText(i)}`).join('\n'))];
+    case 'facts':
+      return [section(block.rows.map(r => `${slackText(r.label)}: ${slackText(r.value)}`).join('\n'))];
+    case 'code':
+    case 'raw':
+      return [section(`\`\`\`\n${cut(block.lines.map(slackText).join('\n'), SLACK_TEXT - 10)}\n\`\`\``)];
+    case 'link':
+      return [section(`<${block.url}|${slackText(block.label)}>`)];
+    default:
+      return block satisfies never;
+  }
+}
+
+/** A message of Block Kit for an incoming webhook; `text` is what a notification shows. */
+export const slackMessage = (letter: Letter): object => ({
+  text: slackText(letter.subject),
+  blocks: fitting(upToLink(letter.blocks), SLACK_BLOCKS, SLACK_BYTES, slackBlock),
+  unfurl_links: false,
+  unfurl_media: false,
+});
