@@ -147,6 +147,15 @@ export async function anOffice(
       start();
       await settle();
     },
+    /** Dies in the middle of whatever it was at, `ms` after it began to ring. */
+    async crash(ms: number): Promise<void> {
+      look();
+      doorbell!.ring();
+      await new Promise(done => setTimeout(done, ms));
+      stop();
+      start();
+      await settle();
+    },
     propose: (key = 'alice', tier: 1 | 2 = 1) => propose(store, config, time, key, tier),
     go: (id: string, to: State, actor = 'readmit') =>
       store.tx(() => {

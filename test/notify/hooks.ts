@@ -7,6 +7,8 @@ export interface Came {
   path: string;
   headers: IncomingMessage['headers'];
   body: string;
+  /** The status it was answered; null: with nothing. */
+  answered: number | null;
 }
 
 export interface Hooks {
@@ -29,6 +31,7 @@ export async function hooks(tls?: { key: string; cert: string }, port = 0): Prom
       path: request.url!,
       headers: request.headers,
       body: Buffer.concat(chunks).toString(),
+      answered: made.manner === 'silent' ? null : made.manner.status,
     });
     if (made.manner === 'silent') return;
     response.writeHead(made.manner.status, made.manner.headers ?? {}).end(made.manner.body ?? 'ok');
