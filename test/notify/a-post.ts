@@ -26,12 +26,12 @@ import { type Hooks, hooks } from './hooks.ts';
 import { smtp } from './smtp.ts';
 
 /** A Monday. */
-export const NOON = Date.parse('2026-11-23T12:00:00Z');
+const NOON = Date.parse('2026-11-23T12:00:00Z');
 export const MIN = 60_000;
 export const HOUR = 60 * MIN;
 const HOST = 'claw-head-01';
 
-export const APPROVERS = [
+const APPROVERS = [
   { name: 'root-ann', uid: 2000, roles: ['administrator'], keys: [] },
   { name: 'root-ben', uid: 2005, roles: ['administrator'], keys: [] },
   { name: 'olga', uid: 2003, roles: ['operator'], keys: [] },

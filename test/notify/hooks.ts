@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTls } from 'node:https';
 
-export interface Came {
+interface Came {
   method: string;
   path: string;
   headers: IncomingMessage['headers'];

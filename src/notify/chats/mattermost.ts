@@ -10,7 +10,7 @@ const MATTERMOST_BYTES = 15_000;
  * Mattermost: Markdown, and Slack's own syntax is read there too, so `<` is an entity; `@` and `~` are parted from the
  * names behind them.
  */
-export const mattermostText = (text: string): string =>
+const mattermostText = (text: string): string =>
   tame(text)
     .replace(/[\\`*_[\]()#|!]/g, sign => `\\${sign}`)
     .replaceAll('&', '&amp;')

@@ -11,7 +11,7 @@ const SLACK_BYTES = 40_000;
  * Slack: `&`, `<` and `>` as entities (docs.slack.dev, "Escaping text"); the signs of its markup are parted from what
  * they would mark.
  */
-export const slackText = (text: string): string =>
+const slackText = (text: string): string =>
   tame(text)
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')

@@ -49,7 +49,7 @@ export function carriersOf(p: PostParts): Carriers {
 }
 
 /** Carries mail to the administrators and to people. */
-export const mailCarrier = (p: PostParts): Carrier => letterCarrier(p, receiverOf(p.config, ADMINISTRATORS));
+const mailCarrier = (p: PostParts): Carrier => letterCarrier(p, receiverOf(p.config, ADMINISTRATORS));
 
 /** Carries the letters of one receiver. */
 function letterCarrier(p: PostParts, receiver: Receiver): Carrier {
@@ -140,7 +140,7 @@ function callSecond(p: PostParts, row: OutboxRow, error: Error): void {
 }
 
 /** Carries calls to the second channel. */
-export const webhookCarrier =
+const webhookCarrier =
   (p: PostParts) =>
   async (row: OutboxRow): Promise<string> => {
     const { url } = p.config.webhook;
