@@ -4,11 +4,11 @@ import { mayStillVote } from '../../src/approve/voters.ts';
 
 const APPROVERS = {
   approvers: [
-    { name: 'root-ann', uid: 2000, roles: ['administrator'], keys: [] },
-    { name: 'root-ben', uid: 2005, roles: ['administrator', 'security'], keys: [] },
-    { name: 'olga', uid: 2003, roles: ['operator'], keys: [] },
-    { name: 'vera', uid: 2001, roles: ['viewer'], keys: [] },
-    { name: 'alice', uid: 1001, roles: ['administrator'], keys: [] },
+    { name: 'root-ann', uid: 2000, roles: ['administrator'], keys: [], passkeys: [] },
+    { name: 'root-ben', uid: 2005, roles: ['administrator', 'security'], keys: [], passkeys: [] },
+    { name: 'olga', uid: 2003, roles: ['operator'], keys: [], passkeys: [] },
+    { name: 'vera', uid: 2001, roles: ['viewer'], keys: [], passkeys: [] },
+    { name: 'alice', uid: 1001, roles: ['administrator'], keys: [], passkeys: [] },
   ],
   session: { keys: [] },
 };

@@ -32,10 +32,10 @@ export const HOUR = 60 * MIN;
 const HOST = 'claw-head-01';
 
 const APPROVERS = [
-  { name: 'root-ann', uid: 2000, roles: ['administrator'], keys: [] },
-  { name: 'root-ben', uid: 2005, roles: ['administrator'], keys: [] },
-  { name: 'olga', uid: 2003, roles: ['operator'], keys: [] },
-  { name: 'alice', uid: 1001, roles: ['administrator'], keys: [] },
+  { name: 'root-ann', uid: 2000, roles: ['administrator'], keys: [], passkeys: [] },
+  { name: 'root-ben', uid: 2005, roles: ['administrator'], keys: [], passkeys: [] },
+  { name: 'olga', uid: 2003, roles: ['operator'], keys: [], passkeys: [] },
+  { name: 'alice', uid: 1001, roles: ['administrator'], keys: [], passkeys: [] },
 ];
 
 export type Office = Awaited<ReturnType<typeof anOffice>>;
