@@ -6,6 +6,7 @@ import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { executorAudit } from '../faults/lab.ts';
 import { Cluster } from './cluster.ts';
 
 const ROUNDS = Number(process.env.READMIT_CRASH_ROUNDS ?? 20);
@@ -117,13 +118,15 @@ describe('kill -9, again and again', () => {
     expect(perRound).toHaveLength(ROUNDS);
     expect(kills).toBeGreaterThan(ROUNDS / 2);
 
-    // Once each: one run, one "done" in the executor's own audit, one grant, one alert per incident.
-    const audit = readFileSync(join(c.dir, 'state/exec/audit.jsonl'), 'utf8')
-      .trim()
-      .split('\n')
-      .map(l => JSON.parse(l) as { what: string; plan: string | null });
-    const intents = audit.filter(e => e.what.startsWith('intent') && e.plan !== null);
-    expect(new Set(intents.map(e => JSON.stringify(e))).size).toBe(intents.length);
+    // Once each: for every run an intent, one outcome that did something, one grant, one alert per incident.
+    const audit = executorAudit(c);
+    const runs = audit.filter(e => e.what === 'run.intent').map(e => (e.after as { run: string }).run);
+    expect(new Set(runs).size).toBe(letIn);
+    const done = audit
+      .filter(e => e.what === 'run.outcome' || e.what === 'run.recovered')
+      .map(e => e.after as { run: string; result: string })
+      .filter(o => o.result === 'done');
+    expect(new Set(done.map(o => o.run)).size).toBe(done.length);
     expect(query<{ n: number }>('SELECT count(*) AS n FROM access_grant')[0]!.n).toBe(letIn);
     const alerts = query<{ incident: number; n: number }>(
       "SELECT incident, count(*) AS n FROM outbox WHERE key LIKE 'alert-%' GROUP BY incident",
