@@ -21,6 +21,8 @@ const MAIN = resolve(import.meta.dirname, '../main.ts');
  * and a bound it keeps what is alive, about 40 MB. `deploy/readmit` starts the installed units with the same.
  */
 const SMALL = ['--max-semi-space-size=4', '--max-old-space-size=512'];
+/** Where `main.ts` keeps compiled code; named in the environment, it holds for `main.ts` itself too. */
+const COMPILED = resolve(import.meta.dirname, '../../node_modules/.cache/readmit');
 const ROLES = ['exec', 'serve', 'agent'] as const;
 type Role = (typeof ROLES)[number];
 
@@ -113,7 +115,8 @@ function startRole(
 ): Promise<ChildProcess> {
   const argv = [process.execPath, ...SMALL, MAIN, role, '--config', config.file];
   const full = setpriv ? [setpriv, '--pdeathsig', 'TERM', ...argv] : argv;
-  const child = spawn(full[0]!, full.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
+  const env = { ...environment(), NODE_COMPILE_CACHE: COMPILED };
+  const child = spawn(full[0]!, full.slice(1), { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout! });
   return new Promise(done => {
     lines.on('line', line => (line === 'ready' ? done(child) : relay(line)));
