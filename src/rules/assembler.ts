@@ -1,7 +1,9 @@
 /**
- * Enough of a WebAssembly assembler for `search.ts`: one function, one memory, 128-bit vectors. Instructions are lists of
+ * Enough of a WebAssembly assembler for `teddy.ts` and `quick.ts`: one function, one memory, 128-bit vectors. Instructions are lists of
  * bytes with the names of the specification (WebAssembly 3.0, chapter 5), so that the program there can be read as one.
  */
+
+import { PAGES } from './memory.ts';
 
 export type Code = number[];
 
@@ -38,16 +40,24 @@ export const i32 = {
   load8: (offset: number): Code => [0x2d, ...memory(0, offset)],
   store: (offset: number): Code => [0x36, ...memory(2, offset)],
   eqz: [0x45],
+  eq: [0x46],
+  ne: [0x47],
+  lessSigned: [0x48],
   lessUnsigned: [0x49],
+  greaterSigned: [0x4a],
   greaterEqualUnsigned: [0x4f],
   clz: [0x67],
   ctz: [0x68],
   popcnt: [0x69],
   add: [0x6a],
   sub: [0x6b],
+  mul: [0x6c],
   and: [0x71],
   or: [0x72],
+  xor: [0x73],
   shl: [0x74],
+  /** Unsigned. */
+  shiftRight: [0x76],
 };
 export const v128 = {
   load: (offset: number): Code => [...simd(0x00), ...memory(0, offset)],
@@ -66,6 +76,8 @@ export const i8x16 = {
 };
 const EMPTY = 0x40;
 const END = 0x0b;
+/** Left by `branch(0)` or `breakIf(0)` inside it. */
+export const block = (...body: Code[]): Code => [0x02, EMPTY, ...body.flat(), END];
 /** Begins again by `branch(0)` or `breakIf(0)` inside it. */
 export const loop = (...body: Code[]): Code => [0x03, EMPTY, ...body.flat(), END];
 export const when = (...body: Code[]): Code => [0x04, EMPTY, ...body.flat(), END];
@@ -85,14 +97,13 @@ export function module(
   body: Code[],
   i32s: number,
   vectors: number,
-  pages: number,
   data: { at: number; bytes: Uint8Array },
 ): Uint8Array<ArrayBuffer> {
   const code = [2, ...unsigned(i32s), I32, ...unsigned(vectors), V128, ...body.flat(), END];
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
     ...section(1, [1, 0x60, 2, I32, I32, 2, I32, I32]),
-    ...section(2, [1, ...text('e'), ...text('memory'), 0x02, 0x00, ...unsigned(pages)]),
+    ...section(2, [1, ...text('e'), ...text('memory'), 0x02, 0x00, ...unsigned(PAGES)]),
     ...section(3, [1, 0]),
     ...section(7, [1, ...text('run'), 0x00, 0]),
     ...section(10, [1, ...unsigned(code.length), ...code]),

@@ -3,6 +3,8 @@
  * its text is made and checked once. This is what lets nine lines of ten be denials and still cost no string each.
  */
 
+import { ARENA, SLOTS } from './memory.ts';
+
 /** Texts numbered in the order they were first seen. */
 export class Names {
   readonly texts: string[] = [];
@@ -24,11 +26,10 @@ export class Names {
   }
 }
 
-const SLOTS = 1 << 15;
 // Hash, offset, length and value of one remembered byte string.
 const WIDTH = 4;
 const MAX_ENTRIES = SLOTS >> 1;
-const MAX_BYTES = 1 << 21;
+const MAX_BYTES = ARENA;
 const MAX_LENGTH = 1024;
 // Somebody may choose names that collide: past so many steps a value is simply read again.
 const MAX_STEPS = 32;
@@ -38,15 +39,20 @@ const MAX_STEPS = 32;
  * invented values cost time but no memory.
  */
 export class Memo {
-  private readonly table = new Int32Array(SLOTS * WIDTH);
-  private arena = new Uint8Array(1 << 12);
+  private readonly table: Int32Array;
+  private arena: Uint8Array;
   private used = 0;
   private entries = 0;
   private readonly read: (bytes: Buffer, from: number, to: number) => number;
 
-  /** `read` gives the number of a value, or a negative one for "refused". It must depend on the bytes only. */
-  constructor(read: (bytes: Buffer, from: number, to: number) => number) {
+  /** `read` gives the number of a value, or a negative one for "refused". It must depend on the bytes only. `room`: where it is kept. */
+  constructor(
+    read: (bytes: Buffer, from: number, to: number) => number,
+    room: { rows: Int32Array; arena: Uint8Array } | null = null,
+  ) {
     this.read = read;
+    this.table = room?.rows ?? new Int32Array(SLOTS * WIDTH);
+    this.arena = room?.arena ?? new Uint8Array(1 << 12);
   }
 
   /** `hash` is that of the same bytes (FNV-1a, as the matcher computes it on its way). */

@@ -6,8 +6,9 @@ import { isUtf8 } from 'node:buffer';
 import type { ChunkCount, ParseChunk, SourceKind } from '../incident.ts';
 import { Body } from './body.ts';
 import { Pattern, Vocabulary } from './pattern.ts';
+import { compileQuick, memoNumber } from './quick.ts';
 import type { Rule } from './rule.ts';
-import { Search } from './search.ts';
+import { type Compiled, Search } from './search.ts';
 import { bucketsOf, compileSearch } from './teddy.ts';
 import { longestLiteral, parseTemplate } from './template.ts';
 
@@ -34,8 +35,16 @@ interface Template {
 }
 
 /** The literals a parser for these rules looks for: one for each template, in its order. */
-export const literalsOf = (rules: readonly Rule[]): string[] =>
+const literalsOf = (rules: readonly Rule[]): string[] =>
   groups(rules).map(group => longestLiteral(parseTemplate(group[0]!.line)));
+
+/** Compiles what a parser for these rules searches with. @throws Usage when there are too many */
+export function compileRules(rules: readonly Rule[]): Compiled {
+  const literals = literalsOf(rules);
+  const buckets = bucketsOf(literals);
+  const templates = groups(rules).map((group, i) => ({ parts: parseTemplate(group[0]!.line), bucket: buckets[i]! }));
+  return { find: compileSearch(literals), quick: compileQuick(templates, MAX_LINE) };
+}
 
 function groups(rules: readonly Rule[]): Rule[][] {
   const byTemplate = new Map<string, Rule[]>();
@@ -68,12 +77,15 @@ export class LineParser {
   private readonly templates: Template[];
   private readonly byBuckets: Template[][] = [];
 
-  constructor(rules: readonly Rule[], options: { search?: WebAssembly.Module; limit?: number } = {}) {
+  constructor(rules: readonly Rule[], options: { compiled?: Compiled; limit?: number } = {}) {
     this.rules = rules;
     const literals = literalsOf(rules);
     const buckets = bucketsOf(literals);
-    this.vocabulary = new Vocabulary(options.limit);
-    this.search = new Search(options.search ?? compileSearch(literals));
+    this.search = new Search(options.compiled ?? compileRules(rules));
+    this.vocabulary = new Vocabulary(options.limit, type => {
+      const n = memoNumber(type);
+      return n === null ? null : this.search.memoRoom(n);
+    });
     this.templates = groups(rules).map((group, i) => this.template(group, literals[i]!, buckets[i]!));
     for (const t of this.templates)
       t.alone = this.templates.every(o => o.bucket !== t.bucket || o.literal.equals(t.literal));
@@ -112,6 +124,22 @@ export class LineParser {
   /** Forgets what is remembered when it has grown too much. */
   trim(): void {
     if (this.vocabulary.trim()) for (const { body } of this.templates) body?.memo.clear();
+  }
+
+  /** The n-th line that the search found, from this kind of log (null: from any). */
+  takeFound(n: number, kind: SourceKind | null): Taken {
+    const { search } = this;
+    const number = search.template(n);
+    if (number < 0) return this.take(search.text, search.start(n), search.end(n), search.buckets(n), kind);
+    const template = this.templates[number]!;
+    if (kind !== null && template.log !== kind)
+      return this.take(search.text, search.start(n), search.end(n), search.buckets(n), kind);
+    this.rule = template.numbers[0]!;
+    this.user = template.user >= 0 ? search.user(n) : 0;
+    this.ip = template.ip >= 0 ? search.ip(n) : 0;
+    this.endpoint = template.endpoint >= 0 ? search.endpoint(n) : 0;
+    this.time = Number.NaN;
+    return 'taken';
   }
 
   /** Parses `b[start, end)`, a line without its newline, in which the search found a literal of each of these buckets. */
@@ -203,7 +231,7 @@ export function makeParser(packs: readonly Rule[]): ParseChunk {
       count.lines += search.lines;
       for (let n = 0; n < search.found; n++) {
         const [lineStart, lineEnd] = [search.start(n), search.end(n)];
-        const taken = parser.take(search.text, lineStart, lineEnd, search.buckets(n), source.kind);
+        const taken = parser.takeFound(n, source.kind);
         if (taken === 'taken') {
           const rule = packs[parser.rule]!;
           const client = rule.log === 'client';

@@ -5,6 +5,7 @@
  */
 import { FIELD_TYPES, type FieldTypeName, isoTime } from './fields.ts';
 import { Memo, Names } from './intern.ts';
+import type { MemoRoom } from './search.ts';
 import { type Part, sharedStart } from './template.ts';
 
 const LITERAL = 0;
@@ -33,9 +34,12 @@ export class Vocabulary {
   readonly endpoints = new Names();
   private readonly memos = new Map<FieldTypeName, Memo>();
   private readonly limit: number;
+  private readonly roomOf: (type: FieldTypeName) => MemoRoom | null;
 
-  constructor(limit = Number.POSITIVE_INFINITY) {
+  /** @param roomOf where a type's values are remembered, if somebody else looks there too */
+  constructor(limit = Number.POSITIVE_INFINITY, roomOf: (type: FieldTypeName) => MemoRoom | null = () => null) {
     this.limit = limit;
+    this.roomOf = roomOf;
     this.number();
   }
 
@@ -53,7 +57,7 @@ export class Vocabulary {
       memo = new Memo((bytes, from, to) => {
         const value = read(bytes.toString('utf8', from, to));
         return value === null ? -1 : names.of(value);
-      });
+      }, this.roomOf(type));
       this.memos.set(type, memo);
     }
     return memo;

@@ -6,22 +6,8 @@
 
 import { Usage } from '../incident.ts';
 import { branch, breakIf, type Code, get, i8x16, i32, loop, module, set, tee, v128, when } from './assembler.ts';
+import { FOUND, LISTS, LITERALS, SCRATCH, TEXT, WIDTH } from './memory.ts';
 
-/** Room for the text of one call, in bytes. A line and the newline at its end lie in it whole. */
-export const ROOM = (1 << 20) + (1 << 16) + 4096;
-
-const PAGE = 65536;
-// The memory: sixteen bytes to look at one by one, a list for each bucket, the literals, the text, what was found.
-const SCRATCH = 0;
-const LISTS = 64;
-const LITERALS = 128;
-export const TEXT = 1 << 18;
-// After the text come at least 32 readable bytes; then three numbers for each line found, which is at least four bytes long.
-export const FOUND = TEXT + ROOM + 64;
-export const WIDTH = 12;
-/** Bytes that are read past the end of a range. */
-export const BEHIND = 32;
-export const PAGES = Math.ceil((FOUND + (ROOM / 4 + 1) * WIDTH) / PAGE);
 const BUCKETS = 8;
 const BLOCK = 16;
 
@@ -285,5 +271,5 @@ export function compileSearch(literals: readonly string[]): WebAssembly.Module {
     [...new Set(literals.filter((_, i) => bucket[i] === n))].map(literal => new Uint8Array(Buffer.from(literal))),
   );
   const data = { at: LISTS, bytes: comparisons(buckets) };
-  return new WebAssembly.Module(module(program(tables(buckets)), NUMBERS, VECTORS, PAGES, data));
+  return new WebAssembly.Module(module(program(tables(buckets)), NUMBERS, VECTORS, data));
 }

@@ -157,9 +157,8 @@ export class Counter {
     search.find(from, to);
     this.lines += search.lines;
     for (let n = 0; n < search.found; n++) {
-      const start = search.start(n);
-      const taken = parser.take(search.text, start, search.end(n), search.buckets(n), null);
-      if (taken === 'taken') this.observe(offset + start);
+      const taken = parser.takeFound(n, null);
+      if (taken === 'taken') this.observe(offset + search.start(n));
       else if (taken !== 'none') this.unparsed++;
     }
   }

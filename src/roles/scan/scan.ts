@@ -11,8 +11,7 @@ import { Worker } from 'node:worker_threads';
 import { createGunzip } from 'node:zlib';
 import { type Account, Usage } from '../../incident.ts';
 import { compiledPacks, ownRules } from '../../rules/cache.ts';
-import { LineParser, literalsOf } from '../../rules/parser.ts';
-import { compileSearch } from '../../rules/teddy.ts';
+import { compileRules, LineParser } from '../../rules/parser.ts';
 import { Counter, type Counts } from './count.ts';
 import { countShare, countStream, type Input, openInput, type PlainFile, piecesOf } from './input.ts';
 import { replay } from './replay.ts';
@@ -60,10 +59,10 @@ export async function scan(files: readonly string[], options: ScanOptions = {}):
     const accounts = options.passwd === undefined ? null : readPasswd(options.passwd);
     const { rules, events } = await compiledPacks([ownRules(), ...(options.rules ?? [])]);
     const inputs = files.map(file => openInput(file, now));
-    const search = compileSearch(literalsOf(rules));
-    const counter = new Counter(new LineParser(rules, { search }), now + DAY);
+    const compiled = compileRules(rules);
+    const counter = new Counter(new LineParser(rules, { compiled }), now + DAY);
     const progress = progressOn(stderr, inputs);
-    const bytes = await countAll(counter, inputs, { rules, search, latest: now + DAY }, progress);
+    const bytes = await countAll(counter, inputs, { rules, compiled, latest: now + DAY }, progress);
     progress.done();
     const incidents = replay(counter, {
       limits: options.limits ?? USUAL_LIMITS,

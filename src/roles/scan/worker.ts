@@ -5,12 +5,13 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { LineParser } from '../../rules/parser.ts';
 import type { Rule } from '../../rules/rule.ts';
+import type { Compiled } from '../../rules/search.ts';
 import { Counter } from './count.ts';
 import { countShare, type PlainFile } from './input.ts';
 
 export interface Share {
   rules: Rule[];
-  search: WebAssembly.Module;
+  compiled: Compiled;
   files: PlainFile[];
   /** [next piece, pieces done], shared by the threads. */
   next: Int32Array<SharedArrayBuffer>;
@@ -18,7 +19,7 @@ export interface Share {
 }
 
 const share = workerData as Share;
-const counter = new Counter(new LineParser(share.rules, { search: share.search }), share.latest);
+const counter = new Counter(new LineParser(share.rules, { compiled: share.compiled }), share.latest);
 countShare(counter, share, () => {});
 const counts = counter.result();
 const { denials, seen, moments, first, last } = counts;
