@@ -73,9 +73,8 @@ const USER = /^[a-z_][a-z0-9_.-]{0,31}$/;
 const IP = /^(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-f:]{2,39})$/;
 const PATH = /^\/[\x21-\x7e]{0,1023}$/;
 
-/** Parses `count` mutated lines; what comes out must be grammatical, and every line must be counted. */
-export function mutate(count: number, seed: number): MutationRun {
-  const parse = makeParser(loadPacks([rules.pathname]).flatMap(pack => pack.rules));
+/** Chunks of mutated lines, at most 2000 in each. */
+export function* mutatedChunks(count: number, seed: number): Generator<Buffer> {
   const lines = readFileSync(corpus, 'utf8')
     .trim()
     .split('\n')
@@ -83,7 +82,6 @@ export function mutate(count: number, seed: number): MutationRun {
     .map(row => (row.hex === undefined ? Buffer.from(row.line!) : Buffer.from(row.hex, 'hex')))
     .filter(line => line.length < 2000 && !line.includes(10));
   const roll = random(seed);
-  const run: MutationRun = { lines: 0, events: 0, unparsed: 0, wrong: [] };
   const newline = Buffer.from('\n');
   for (let done = 0; done < count; ) {
     const chunk: Buffer[] = [];
@@ -92,7 +90,15 @@ export function mutate(count: number, seed: number): MutationRun {
       for (let times = 1 + roll(3); times > 0; times--) line = mutated(line, lines[roll(lines.length)]!, roll);
       chunk.push(Buffer.from(line.filter(byte => byte !== 10)), newline);
     }
-    const bytes = Buffer.concat(chunk);
+    yield Buffer.concat(chunk);
+  }
+}
+
+/** Parses `count` mutated lines; what comes out must be grammatical, and every line must be counted. */
+export function mutate(count: number, seed: number): MutationRun {
+  const parse = makeParser(loadPacks([rules.pathname]).flatMap(pack => pack.rules));
+  const run: MutationRun = { lines: 0, events: 0, unparsed: 0, wrong: [] };
+  for (const bytes of mutatedChunks(count, seed)) {
     const counted = parse(bytes, 0, bytes.length, { kind: null, owner: null }, line => {
       run.events++;
       const right =

@@ -6,8 +6,8 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import type { ChunkCount, ParsedLine, SourceKind } from '../../src/incident.ts';
 import { loadPacks } from '../../src/rules/pack.ts';
-import { makeParser } from '../../src/rules/parser.ts';
-import { mutate, random } from './mutate.ts';
+import { LineParser, makeParser } from '../../src/rules/parser.ts';
+import { mutate, mutatedChunks, random } from './mutate.ts';
 
 const rules = loadPacks([new URL('../../rules', import.meta.url).pathname]).flatMap(pack => pack.rules);
 const parse = makeParser(rules);
@@ -163,5 +163,27 @@ describe('bounded whatever comes', () => {
     expect(run.lines).toBe(60_000);
     expect(run.events).toBeGreaterThan(500);
     expect(run.unparsed).toBeGreaterThan(10_000);
+  });
+});
+
+describe('the quick way', () => {
+  test('takes mutated lines as the long way does', () => {
+    const parser = new LineParser(rules);
+    const { search } = parser;
+    const fields = (taken: string): unknown[] =>
+      taken === 'taken' ? [parser.rule, parser.user, parser.ip, parser.endpoint, parser.time] : [taken];
+    let quick = 0;
+    for (const bytes of [...mutatedChunks(10_000, 7), ...mutatedChunks(10_000, 7)]) {
+      bytes.copy(search.text);
+      search.find(0, bytes.length);
+      for (let n = 0; n < search.found; n++) {
+        const found = fields(parser.takeFound(n, null));
+        const [start, end] = [search.start(n), search.end(n)];
+        const long = fields(parser.take(search.text, start, end, search.buckets(n), null));
+        expect(found, search.text.toString('latin1', start, end)).toEqual(long);
+        if (search.template(n) >= 0) quick++;
+      }
+    }
+    expect(quick).toBeGreaterThan(50);
   });
 });

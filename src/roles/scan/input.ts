@@ -8,8 +8,9 @@ import { MAX_LINE } from '../../rules/parser.ts';
 import type { Counter } from './count.ts';
 
 /** A piece is this long, and reads on to the end of its last line. */
-const PIECE = 1 << 20;
-// One byte before a piece (was it a newline?), and room for a line that begins at its end and is cut.
+const PIECE = 1 << 18;
+// Most lines that begin at the end of a piece end soon; the longest that is not cut needs more room.
+const USUALLY_BEYOND = 4096;
 const BEYOND = MAX_LINE + 2048;
 
 export interface PlainFile {
@@ -56,13 +57,18 @@ function countPiece(counter: Counter, file: PlainFile, n: number): void {
   const at = n * PIECE;
   const before = at > 0 ? 1 : 0;
   const most = Math.min(file.size - at, PIECE + BEYOND) + before;
-  const read = readWhole(file.fd, text, most, at - before);
+  // One byte before the piece is read too: was it a newline?
+  let read = readWhole(file.fd, text, 0, Math.min(most, PIECE + USUALLY_BEYOND), at - before);
   // Where the first line starts: after a newline, which may be the byte before the piece.
   const from = before ? text.subarray(0, Math.min(read, PIECE)).indexOf(10) + 1 : 0;
   if (before && from === 0) return;
   const limit = Math.min(read, PIECE + before);
   if (from >= limit) return;
   let to = text.subarray(0, read).indexOf(10, limit - 1) + 1;
+  if (to === 0 && read < most) {
+    read += readWhole(file.fd, text, read, most - read, at - before + read);
+    to = text.subarray(0, read).indexOf(10, limit - 1) + 1;
+  }
   if (to === 0) {
     // The end of the file without a newline, or of a line too long to be one: it ends here.
     to = read + (text[read - 1] === 10 ? 0 : 1);
@@ -72,10 +78,10 @@ function countPiece(counter: Counter, file: PlainFile, n: number): void {
 }
 
 /** `read` may give less than was asked for; only the end of the file does so twice. */
-function readWhole(fd: number, into: Buffer, length: number, position: number): number {
+function readWhole(fd: number, into: Buffer, offset: number, length: number, position: number): number {
   let read = 0;
   while (read < length) {
-    const more = readSync(fd, into, read, length - read, position + read);
+    const more = readSync(fd, into, offset + read, length - read, position + read);
     if (more === 0) break;
     read += more;
   }
