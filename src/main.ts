@@ -4,10 +4,9 @@
  * loads everything has started.
  */
 import { enableCompileCache } from 'node:module';
-import { join } from 'node:path';
+import { COMPILED } from './compiled.ts';
 
-// Compiled code is kept beside the packages, where whoever may change the program may change it too; never in /tmp.
-enableCompileCache(join(import.meta.dirname, '../node_modules/.cache/readmit'));
+enableCompileCache(COMPILED);
 
 const [command] = process.argv.slice(2);
 

@@ -2,8 +2,9 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { ofOurs } from '../compiled.ts';
 import type { Config } from '../config.ts';
-import { loadConfig } from '../config.ts';
+import { environment, loadConfig } from '../config.ts';
 import { Usage } from '../incident.ts';
 import { type Logger, makeLog } from '../log.ts';
 
@@ -47,6 +48,7 @@ export async function demo(o: { dir: string; port: string }): Promise<number> {
   if (!existsSync(practice))
     throw new Usage('the practice cluster is not installed with Readmit: run `npm start` in a checkout');
   const child = spawn(process.execPath, [practice, '--dir', resolve(o.dir), '--port', String(port)], {
+    env: ofOurs(environment()),
     stdio: 'inherit',
   });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => child.kill(signal));

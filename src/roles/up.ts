@@ -10,6 +10,7 @@ import { createInterface } from 'node:readline';
 import type { Logger } from 'pino';
 import { loadApprovers } from '../approve/approvers.ts';
 import { findCommand } from '../command.ts';
+import { ofOurs } from '../compiled.ts';
 import { type Config, environment, inState, originOf } from '../config.ts';
 import { Usage } from '../incident.ts';
 import { answers, startRedis } from '../queue/embedded-redis.ts';
@@ -21,8 +22,6 @@ const MAIN = resolve(import.meta.dirname, '../main.ts');
  * and a bound it keeps what is alive, about 40 MB. `deploy/readmit` starts the installed units with the same.
  */
 const SMALL = ['--max-semi-space-size=4', '--max-old-space-size=512'];
-/** Where `main.ts` keeps compiled code; named in the environment, it holds for `main.ts` itself too. */
-const COMPILED = resolve(import.meta.dirname, '../../node_modules/.cache/readmit');
 const ROLES = ['exec', 'serve', 'agent'] as const;
 type Role = (typeof ROLES)[number];
 
@@ -115,7 +114,7 @@ function startRole(
 ): Promise<ChildProcess> {
   const argv = [process.execPath, ...SMALL, MAIN, role, '--config', config.file];
   const full = setpriv ? [setpriv, '--pdeathsig', 'TERM', ...argv] : argv;
-  const env = { ...environment(), NODE_COMPILE_CACHE: COMPILED };
+  const env = ofOurs(environment());
   const child = spawn(full[0]!, full.slice(1), { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout! });
   return new Promise(done => {
