@@ -8,25 +8,20 @@ import { environment, loadConfig } from '../config.ts';
 import { Usage } from '../incident.ts';
 import { type Logger, makeLog } from '../log.ts';
 
-type Role = 'up' | 'serve' | 'agent' | 'exec';
+type Role = 'up' | 'serve' | 'agent';
 type RunRole = (config: Config, log: Logger, signal: AbortSignal) => Promise<void>;
 
 const ROLES: Record<Role, () => Promise<RunRole>> = {
   up: async () => (await import('../roles/up.ts')).up,
   serve: async () => (await import('../roles/serve.ts')).serve,
   agent: async () => (await import('../roles/agent.ts')).agent,
-  exec: async () => {
-    const { runExec } = await import('../roles/exec.ts');
-    return (config, _log, signal) =>
-      runExec(config, { signal, onListening: () => void process.stdout.write('ready\n') });
-  },
 };
 
 export async function runRole(role: Role, file?: string): Promise<number> {
   const config = loadConfig(file);
   const log = makeLog(config, role);
-  // What these two keep is for nobody else to read. The executor's tools must not inherit this.
-  if (role === 'serve' || role === 'agent') process.umask(0o077);
+  // What these two keep is for nobody else to read.
+  if (role !== 'up') process.umask(0o077);
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
   // What a stage did not catch ends the role, and whoever started it starts it again from what is on disk.

@@ -64,11 +64,13 @@ function rolesCommands(add: Add, does: Does): void {
     ['up', 'everything on this machine, with a Redis of its own'],
     ['serve', 'detect, diagnose, plan, approvals, page, mail, reports'],
     ['agent', 'watch the logs of this host and work its jobs'],
-    ['exec', 'the privileged executor of this host'],
   ] as const)
     add(role, text).action(
       does(async (o: { config?: string }) => (await import('./roles.ts')).runRole(role, o.config)),
     );
+  add('exec', 'the privileged executor of this host').action(
+    does(async (o: { config?: string }) => (await import('./exec.ts')).execCommand(o.config)),
+  );
   add('demo', 'the practice cluster with everything running, in a directory of its own')
     .option('--dir <dir>', 'where it lives', '.readmit/practice')
     .option('--port <port>', 'port of the page', '8420')
