@@ -10,18 +10,24 @@ import { Farm } from '../watch/farm.ts';
 import { quantiles, three } from './measure.ts';
 
 const PER_SECOND = 1000;
+const REST_MS = 10_000;
 /** As `deploy/readmit` starts an agent. */
 const AS_INSTALLED = ['--max-semi-space-size=4', '--max-old-space-size=512'];
 const pause = (ms: number): Promise<void> => new Promise(r => setTimeout(r, ms));
 
-export function homesFigures(sizes: readonly number[] = [5000]): Record<string, unknown> {
+/** @param seconds how long lines are written; 0: only ready, memory, rest */
+export function homesFigures(sizes: readonly number[] = [5000], seconds = 10): Record<string, unknown> {
   return Object.fromEntries(
     sizes.map(homes => [
       `${homes} homes`,
       JSON.parse(
-        execFileSync(process.execPath, [...AS_INSTALLED, '--expose-gc', import.meta.filename, `${homes}`], {
-          encoding: 'utf8',
-        }),
+        execFileSync(
+          process.execPath,
+          [...AS_INSTALLED, '--expose-gc', import.meta.filename, `${homes}`, `${seconds}`],
+          {
+            encoding: 'utf8',
+          },
+        ),
       ),
     ]),
   );
@@ -45,15 +51,15 @@ async function measured(homes: number, seconds: number): Promise<Record<string, 
   globalThis.gc!();
   const perFile = (process.memoryUsage.rss() - before) / homes;
   const cpu = process.cpuUsage();
-  await pause(10_000);
+  await pause(REST_MS);
   const rested = process.cpuUsage(cpu);
-  const late = await lateness(farm, names, seconds);
+  const late = seconds > 0 ? await lateness(farm, names, seconds) : {};
   await feed.stop();
   rmSync(farm.dir, { recursive: true, force: true });
   return {
     readyMs: Math.round(ready),
     kilobytesPerFile: three(perFile / 1024),
-    atRestOfOneCore: three((rested.user + rested.system) / 1e6 / 10),
+    atRestOfOneCore: three((rested.user + rested.system) / 1000 / REST_MS),
     ...late,
   };
 }
