@@ -37,7 +37,7 @@ const KINDS: Record<string, { title: string; what: string; points: () => Promise
   lines: {
     title: 'Scan: lines (processor time)',
     what: 'lines, 10 % denials',
-    points: () => doubling(625_000, 6).map(lines => scanned(lines, { lines })),
+    points: () => doubling(625_000, 5).map(lines => scanned(lines, { lines })),
   },
   users: {
     title: 'Scan: users (processor time)',
