@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --json] [-- --only scan|live|homes|store|rest] [-- --lines N] [-- --pairs N]`: us and every peer that is here, in turns,
+ * `npm run bench [-- --json] [-- --only scan|live|homes|store|rest] [-- --lines N] [-- --pairs N] [-- --large]`: us and every peer that is here, in turns,
  * answers compared before any time is taken, least and median of the ratio with processor time beside wall time; then the
  * waiting times of the running program, many files, the store, and what it takes at rest. A benchmark, not a test:
  * nothing here passes or fails by a clock. Peers are installed by `install-peers.sh`.
@@ -14,6 +14,7 @@ import { scanFigures } from './scan.ts';
 const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
+    large: { type: 'boolean', default: false },
     only: { type: 'string' },
     lines: { type: 'string', default: '5000000' },
     pairs: { type: 'string', default: '7' },
@@ -31,7 +32,7 @@ const PARTS: Record<string, () => Promise<Record<string, unknown>>> = {
   },
   live: async () => await (await import('./live.ts')).liveFigures(),
   homes: async () => await (await import('./homes.ts')).homesFigures(),
-  store: async () => await (await import('./store.ts')).storeFigures(join(dir, 'store')),
+  store: async () => await (await import('./store.ts')).storeFigures(join(dir, 'store'), values.large),
   rest: async () => await (await import('./rest.ts')).restFigures(),
 };
 
