@@ -38,7 +38,7 @@ export function growthPlot(title: string, what: string, points: readonly Point[]
       points.map(p => ({ x: x(p.size), y: right(p.megabytes) })),
       MEMORY,
     ),
-    label(WIDTH - RIGHT, 20, 'time (left), memory (right), dashed: linear time', 'end', '#444'),
+    label(WIDTH - RIGHT, 34, 'time (left), memory (right), dashed: linear time', 'end', '#444'),
     '</svg>\n',
   ].join('\n');
 }
@@ -62,7 +62,7 @@ const scale =
     return Math.round((from + ((Math.log2(value) - low) / (high - low)) * (to - from)) * 10) / 10;
   };
 const short = (n: number): string =>
-  n >= 1e6 ? `${+(n / 1e6).toFixed(2)} M` : n >= 10_000 ? `${+(n / 1000).toFixed(1)} k` : `${+n.toPrecision(2)}`;
+  n >= 1e6 ? `${+(n / 1e6).toFixed(2)} M` : n >= 10_000 ? `${+(n / 1000).toFixed(1)} k` : `${+n.toPrecision(n < 1000 ? 3 : 4)}`;
 const label = (x: number, y: number, text: string, anchor: string, fill: string): string =>
   `<text x="${x}" y="${y}" text-anchor="${anchor}" fill="${fill}">${text}</text>`;
 const grid = (y: number): string => `<path d="M${LEFT} ${y}H${WIDTH - RIGHT}" stroke="#e4e4e4"/>`;
