@@ -62,7 +62,11 @@ const scale =
     return Math.round((from + ((Math.log2(value) - low) / (high - low)) * (to - from)) * 10) / 10;
   };
 const short = (n: number): string =>
-  n >= 1e6 ? `${+(n / 1e6).toFixed(2)} M` : n >= 10_000 ? `${+(n / 1000).toFixed(1)} k` : `${+n.toPrecision(n < 1000 ? 3 : 4)}`;
+  n >= 1e6
+    ? `${+(n / 1e6).toFixed(2)} M`
+    : n >= 10_000
+      ? `${+(n / 1000).toFixed(1)} k`
+      : `${+n.toPrecision(n < 1000 ? 3 : 4)}`;
 const label = (x: number, y: number, text: string, anchor: string, fill: string): string =>
   `<text x="${x}" y="${y}" text-anchor="${anchor}" fill="${fill}">${text}</text>`;
 const grid = (y: number): string => `<path d="M${LEFT} ${y}H${WIDTH - RIGHT}" stroke="#e4e4e4"/>`;
