@@ -314,7 +314,7 @@ export type State = (typeof STATES)[number];
  * `proposed → proposed` is a new serial; ended states (`resolved`, `expired`, `undone`) open again only as a new
  * incident, except that our own change can always be taken back.
  */
-export const TRANSITIONS: Record<State, readonly State[]> = {
+const TRANSITIONS: Record<State, readonly State[]> = {
   open: ['proposed', 'advised', 'escalated', 'verifying', 'resolved', 'expired'],
   proposed: ['proposed', 'approved', 'denied', 'advised', 'escalated', 'verifying', 'resolved', 'expired', 'stale'],
   advised: ['proposed', 'escalated', 'verifying', 'resolved', 'expired'],
@@ -333,7 +333,7 @@ export const TRANSITIONS: Record<State, readonly State[]> = {
 };
 
 /** States in which nobody waits any more. */
-export const ENDED: readonly State[] = ['resolved', 'expired', 'undone'];
+const ENDED: readonly State[] = ['resolved', 'expired', 'undone'];
 export const isEnded = (state: State): boolean => ENDED.includes(state);
 export const mayMove = (from: State, to: State): boolean => TRANSITIONS[from].includes(to);
 

@@ -4,7 +4,7 @@
  */
 
 /** One line of LDIF. A value that is not plain is given in base64, so that none can end its line. */
-export const ldifLine = (key: string, value: string): string =>
+const ldifLine = (key: string, value: string): string =>
   /^[!-9;=-~][ -~]*$/.test(value) && !value.endsWith(' ')
     ? `${key}: ${value}`
     : `${key}:: ${Buffer.from(value).toString('base64')}`;

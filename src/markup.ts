@@ -21,7 +21,7 @@ export type Part = string | number | Markup | null | undefined | readonly Part[]
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
 /** Text as it may stand between tags and inside quoted attributes. */
-export const escapeMarkup = (text: string): string => visible(text).replace(/[&<>"']/g, c => ENTITIES[c]!);
+const escapeMarkup = (text: string): string => visible(text).replace(/[&<>"']/g, c => ENTITIES[c]!);
 
 const print = (part: Part): string => {
   if (part === null || part === undefined) return '';

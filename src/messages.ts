@@ -12,7 +12,7 @@ const iso = z.string().max(40);
 const text = z.string().max(4096);
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 
-export const FactSchema = z.strictObject({
+const FactSchema = z.strictObject({
   fact: z.string().max(80),
   value: z.union([text, z.number(), z.boolean(), z.array(text).max(2000), z.null()]),
   known: z.boolean(),

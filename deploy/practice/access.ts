@@ -70,7 +70,7 @@ export function effectiveGroups(
 }
 
 /** A login session as DIR/proc shows it: uid and supplementary groups of its first process. */
-export function sessionOf(at: Layout, id: string | null): { uid: number; gids: number[] } | null {
+function sessionOf(at: Layout, id: string | null): { uid: number; gids: number[] } | null {
   if (!id || !/^[0-9]{1,10}$/.test(id)) return null;
   try {
     const status = readFileSync(join(at.proc, id, 'status'), 'utf8');

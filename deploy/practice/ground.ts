@@ -24,7 +24,7 @@ export const TEST_JOB = `job:
     mem: 1G
 `;
 
-export const FIRST_PROFILE = `# ~/.profile: read at login.
+const FIRST_PROFILE = `# ~/.profile: read at login.
 umask 022
 `;
 
@@ -99,7 +99,7 @@ function layPeople(at: Layout): void {
 }
 
 /** Logs people in who have no token or an old one, as each would in the morning; not those whose token is broken on purpose. */
-export function logPeopleIn(at: Layout, server: string): void {
+function logPeopleIn(at: Layout, server: string): void {
   const key = readFileSync(at.tokenKey, 'utf8').trim();
   const leave = new Set(readBroken(at).map(b => b.user));
   for (const { name, uid } of USERS) {
@@ -165,7 +165,7 @@ function layApprovers(at: Layout): void {
 // ---------------------------------------------------------------- bin
 
 /** A word that sh takes as it stands. */
-export const shellWord = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+const shellWord = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 function writeFronts(at: Layout): void {
   mkdirSync(at.bin, { recursive: true });

@@ -98,12 +98,6 @@ export function account(at: Layout, name: string): Account | null {
   return row ? { name, uid: Number(row[2]), gid: Number(row[3]), home: row[5]! } : null;
 }
 
-/** Everybody who may log in. */
-export const accounts = (at: Layout): Account[] =>
-  rows(at.passwd)
-    .filter(r => Number(r[2]) >= 1000 && Number(r[2]) < 65534)
-    .map(r => ({ name: r[0]!, uid: Number(r[2]), gid: Number(r[3]), home: r[5]! }));
-
 /** Whether the account's day of expiry (8th field of shadow(5), days since 1970) has come. */
 export function accountExpired(at: Layout, name: string, now: number): boolean {
   const day = rows(at.shadow).find(r => r[0] === name)?.[7];

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { isMap, parseDocument } from 'yaml';
 import { type Layout, put } from './layout.ts';
 
-export const MODES = ['groups', 'jwt', 'ldap'] as const;
+const MODES = ['groups', 'jwt', 'ldap'] as const;
 
 export interface SchedulerConfig {
   mode: (typeof MODES)[number];

@@ -18,7 +18,7 @@ export interface VotedPlan {
   expires: string | null;
 }
 
-export type PolicyRule =
+type PolicyRule =
   | VoteRule
   | 'plan-expired'
   | 'other-host'

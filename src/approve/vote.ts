@@ -34,7 +34,7 @@ export type VoteRule =
 export type VoteVerdict = { kind: 'valid'; approver: Approver } | { kind: 'refused'; rule: VoteRule; message: string };
 
 /** Clocks of two hosts may differ by so much before a vote counts as made in the future. */
-export const CLOCK_SKEW_MS = 5 * 60_000;
+const CLOCK_SKEW_MS = 5 * 60_000;
 
 /**
  * A vote on a plan, not yet signed: a random id, issued now, expiring with the plan or after `lifetimeMs`, whichever
@@ -109,11 +109,7 @@ export function verifyVote(vote: Vote, approvers: Approvers, policy: VotePolicy,
 }
 
 /** The part that does not depend on the time: who, and whose key. */
-export function verifySignature(
-  vote: Vote,
-  approvers: Approvers,
-  policy: Omit<VotePolicy, 'planLifetime'>,
-): VoteVerdict {
+function verifySignature(vote: Vote, approvers: Approvers, policy: Omit<VotePolicy, 'planLifetime'>): VoteVerdict {
   const refused = (rule: VoteRule, message: string): VoteVerdict => ({ kind: 'refused', rule, message });
   const approver = approvers.approvers.find(a => a.name === vote.by);
   if (!approver) return refused('unknown-approver', `${vote.by} is not in the approvers file`);

@@ -199,7 +199,7 @@ function lineAt(doc: ReturnType<typeof parseDocument>, lines: LineCounter, path:
 }
 
 /** A set of facts as an example writes it; `null` stands for a fact that could not be asked. */
-export const factsOf = (example: Record<string, FactValue>): FactSet =>
+const factsOf = (example: Record<string, FactValue>): FactSet =>
   new FactSet(
     Object.entries(example).map(([fact, value]) => ({ fact, value, known: value !== null, source: 'example', at: '' })),
   );

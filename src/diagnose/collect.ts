@@ -7,7 +7,7 @@ import { factMaker, type Ground, messageOf, type Probe, sharedGround } from './g
 import { GIVEN, PROBES } from './probes.ts';
 
 /** The longest one probe may take (ms), when nobody waits for it at a terminal. */
-export const PROBE_LIMIT = 2500;
+const PROBE_LIMIT = 2500;
 
 export interface CollectOptions {
   limitMs?: number;

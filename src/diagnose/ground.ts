@@ -32,13 +32,13 @@ export class NoAnswer extends Error {
 }
 
 /** What the executor is asked for, because it needs rights that a probe does not have. */
-export interface Question {
+interface Question {
   probe: 'shadow';
   user: string;
 }
 
 /** Facts about lock and expiry, never the hash: what the executor's `shadow` request answers. */
-export interface ShadowAnswer {
+interface ShadowAnswer {
   entry: 'there' | 'missing';
   password: 'usable' | 'locked' | 'empty' | 'expired' | null;
   account: 'valid' | 'expired' | null;
@@ -76,7 +76,7 @@ export interface Ground {
 }
 
 /** Whom a probe is asked about. `user: null`: only facts about the service are wanted. */
-export interface Subject {
+interface Subject {
   user: string | null;
 }
 
@@ -123,7 +123,7 @@ export function sharedGround(ground: Ground): Ground {
 }
 
 /** How a person would type a command that ran. */
-export const typed = (argv: readonly string[]): string => argv.join(' ');
+const typed = (argv: readonly string[]): string => argv.join(' ');
 
 /** Why a command gave no answer, in words. */
 export const failure = (result: CommandResult, argv: readonly string[]): string =>

@@ -48,7 +48,7 @@ function* rows(text: string, name: string): Generator<string[]> {
   for (const line of text.split('\n')) if (line.startsWith(`${name}:`)) yield line.split(':');
 }
 
-export function personIn(passwd: string, name: string): Person | null {
+function personIn(passwd: string, name: string): Person | null {
   for (const row of rows(passwd, name)) {
     const [uid, gid] = [number(row[2]), number(row[3])];
     if (row.length === 7 && uid !== null && gid !== null) return { name, uid, gid, home: row[5]! };
@@ -56,7 +56,7 @@ export function personIn(passwd: string, name: string): Person | null {
   return null;
 }
 
-export function groupIn(groups: string, name: string, where: Group['where'] = 'local'): Group | null {
+function groupIn(groups: string, name: string, where: Group['where'] = 'local'): Group | null {
   for (const row of rows(groups, name)) {
     const gid = number(row[2]);
     if (row.length === 4 && gid !== null) return { name, gid, members: row[3]!.split(',').filter(Boolean), where };

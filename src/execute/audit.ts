@@ -23,7 +23,7 @@ import { type AuditEntry, Retry } from '../incident.ts';
 import { auditFiles, entryOf, GENESIS, TORN } from './chain.ts';
 import { withoutSecrets } from './redact.ts';
 
-export { type AuditVerdict, auditFiles, entryOf, verifyAudit } from './chain.ts';
+export { auditFiles, entryOf, verifyAudit } from './chain.ts';
 
 /** A file that has grown past this is put aside before the next entry. */
 const ROTATE_BYTES = 4 << 20;

@@ -166,7 +166,7 @@ function understood(said: CommandResult, template: string, known: Fields): Field
 }
 
 /** Matches a whole line against literal text and {fields}; a field is one word that can't be taken for an option. */
-export function matchLine(line: string, template: string): Fields | null {
+function matchLine(line: string, template: string): Fields | null {
   const parts = template.split(/\{([a-z]+)\}/);
   const fields: Fields = {};
   let at = 0;

@@ -18,7 +18,7 @@ export type DirectoryStep = Extract<OrderStep, { action: 'directory.group-add' |
 export type ConfigStep = Extract<OrderStep, { action: 'config.authorize-group' | 'config.restore' }>;
 export type ServiceStep = Extract<OrderStep, { action: 'service.restart' | 'service.start' }>;
 
-export type OrderRule =
+type OrderRule =
   | 'other-host'
   | 'managed'
   | 'disabled'

@@ -9,7 +9,7 @@ import { type Outcome, Refused, Retry } from '../incident.ts';
 import type { CanaryResult, Order } from '../messages.ts';
 import { Greeting, MAX_LINE, Reply, type Request, type ShadowReply, type StatusReply } from './order.ts';
 
-export type { Request, ShadowReply, StatusReply };
+export type { Request, ShadowReply };
 
 export interface OrderOptions {
   /** For the whole exchange. A run may wait for a lock, a restart or a canary. Default 10 minutes. */

@@ -10,7 +10,7 @@ import type { Ledger } from './ledger.ts';
 import type { Ground, Look } from './membership.ts';
 
 /** What the votes come to; the rules are the same ones `serve` asks (approve/policy.ts), joined in roles/exec.ts. */
-export type VotesVerdict =
+type VotesVerdict =
   | { kind: 'enough' }
   | { kind: 'needs'; votes: number }
   | { kind: 'refused'; rule: string; message: string };

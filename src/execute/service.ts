@@ -38,7 +38,7 @@ export async function changeService(step: ServiceStep, { config, run, sleep }: G
 }
 
 /** The word `systemctl is-active` says; `unknown` when it says nothing. */
-export async function activeState(unit: string, run: RunCommand): Promise<string> {
+async function activeState(unit: string, run: RunCommand): Promise<string> {
   try {
     const { stdout } = await run(['systemctl', 'is-active', unit], { timeoutMs: 10_000 });
     return /^[a-z-]{1,32}$/.test(stdout.trim()) ? stdout.trim() : 'unknown';

@@ -8,7 +8,7 @@ const HOUR = 60 * MINUTE;
 /** At most one digest per administrator in this time. */
 export const DIGEST_EVERY = 15 * MINUTE;
 /** At most so many calls to the second channel per hour. */
-export const PAGES_PER_HOUR = 4;
+const PAGES_PER_HOUR = 4;
 
 export type Verdict =
   | { verdict: 'send'; reason: 'within-limit' | 'first-time' | 'interval-over' }

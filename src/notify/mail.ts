@@ -10,7 +10,7 @@ import { Refused, Retry } from '../incident.ts';
 import { headerValue, mailbox, userAddress } from './address.ts';
 import type { Letter } from './letter.ts';
 
-export interface Delivery {
+interface Delivery {
   messageId: string;
   response: string;
   /** Recipients the server took, and those it refused while it took others. */

@@ -11,7 +11,7 @@ import { Retry, Usage } from '../incident.ts';
 /** Where `deploy/bootstrap.sh` puts a server when the system has none. */
 const PRIVATE_SERVER = resolve(import.meta.dirname, '../../.readmit/redis/redis-server');
 
-export function findRedisServer(path: string): string {
+function findRedisServer(path: string): string {
   const candidates = ['redis-server', 'valkey-server'].flatMap(name =>
     [...path.split(delimiter), '/usr/bin', '/usr/local/bin'].filter(Boolean).map(dir => join(dir, name)),
   );
@@ -26,7 +26,7 @@ export function findRedisServer(path: string): string {
   );
 }
 
-export const redisConfig = (socket: string, dir: string): string =>
+const redisConfig = (socket: string, dir: string): string =>
   [
     'port 0',
     `unixsocket ${JSON.stringify(socket)}`,

@@ -13,11 +13,6 @@ const PREFIX = '{readmit}';
 export const SERVE_QUEUE = 'serve';
 export const hostQueue = (host: string): string => `host-${host}`;
 
-export interface Line {
-  up: boolean;
-  detail: string;
-}
-
 /** One connection to the configured Redis. `forever` waits for it without end, as a worker must. */
 export function connect(config: Config['redis'], onError: (error: Error) => void, forever = true): Redis {
   const options: RedisOptions = {

@@ -8,8 +8,8 @@ import { type DirectoryChange, type Plan, type Step, Usage } from '../incident.t
 import { groupBaseOf, type LdapConfig, userBaseOf } from '../ldap-config.ts';
 import { modifyRecord } from '../ldif.ts';
 
-export const FORMATS = ['shell', 'ldif', 'ansible'] as const;
-export type Format = (typeof FORMATS)[number];
+const FORMATS = ['shell', 'ldif', 'ansible'] as const;
+type Format = (typeof FORMATS)[number];
 
 /**
  * @param directory the site's own, where one is configured: real names instead of places to fill in

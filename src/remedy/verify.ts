@@ -31,7 +31,7 @@ export interface VerifyInput {
   config: Pick<Config, 'verify' | 'scheduler'>;
 }
 
-export type VerifyState = 'resolved' | 'propagating' | 'verifying' | 'not-effective' | 'failed';
+type VerifyState = 'resolved' | 'propagating' | 'verifying' | 'not-effective' | 'failed';
 export interface Judgement {
   state: VerifyState;
   because: string;

@@ -156,7 +156,7 @@ export function denialsChart(report: WeekReport, words: Words = 'inside'): strin
 }
 
 /** The same in words, for those who can't see it. */
-export function describeDenials(report: WeekReport): string {
+function describeDenials(report: WeekReport): string {
   const { days } = report;
   if (!days.length) return 'No days.';
   const causes = layersOf(report).map(l => `${l.label} ${l.total}`);
@@ -178,7 +178,7 @@ export function timeToAccessChart(report: WeekReport, words: Words = 'inside'): 
 }
 
 /** The same in words. */
-export function describeTimes(report: WeekReport): string {
+function describeTimes(report: WeekReport): string {
   const n = report.numbers;
   const cases = bucketsOf(report).map(b => `${b.label}: ${b.count}`);
   return `${plural(n.resolved, 'case')}; median ${duration(n.medianMs)}, 90 % within ${duration(n.p90Ms)}. ${cases.join('; ')}.`;

@@ -11,7 +11,7 @@ import type { Pages } from './text.ts';
 import type { WeekReport } from './week.ts';
 import { dayName, duration } from './words.ts';
 
-export type Dress = 'mail' | 'document' | 'fragment';
+type Dress = 'mail' | 'document' | 'fragment';
 
 export interface HtmlOptions {
   dress: Dress;

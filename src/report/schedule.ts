@@ -64,7 +64,7 @@ export function sendTime(week: string, cron: string, timezone: string): number |
 }
 
 /** @throws Usage */
-export function checkCron(cron: string): void {
+function checkCron(cron: string): void {
   if (!validate(cron))
     throw new Usage(`report.cron: ${JSON.stringify(cron)} is no cron expression; write one like "0 7 * * 1"`);
 }

@@ -42,7 +42,7 @@ const GRACE_MS = 10_000;
 const standing = (key: string, text: string, grace = GRACE_MS): Trouble => ({ key, text, since: null, grace });
 
 /** What is wrong now, each with its own clock. */
-export function troubles(p: Pick<AlarmParts, 'config' | 'health' | 'redisFaults' | 'storeFault'>): Trouble[] {
+function troubles(p: Pick<AlarmParts, 'config' | 'health' | 'redisFaults' | 'storeFault'>): Trouble[] {
   const { agents, sources, executor, queue } = p.health();
   const store = p.storeFault();
   const found: Trouble[] = agents.map(a => ({

@@ -21,7 +21,7 @@ import { nothingInTheWay } from './conduct/given-facts.ts';
  * All facts about a user (or, with null, about the service) and the state that history is made of.
  * @param given what the store knows: `denial.*`, `success.*`, `history.*`
  */
-export async function collectFacts(
+async function collectFacts(
   user: string | null,
   ground: Ground,
   given: readonly Fact[] = [],

@@ -38,7 +38,7 @@ const incidentsOf = (store: Store, config: Config, { from, to }: { from: string;
 /** A denial is our own change's when it follows so soon: what was changed before the period counts too. */
 const BEFORE = 3_600_000;
 
-export function reportInput(
+function reportInput(
   store: Store,
   config: Config,
   now: number,
@@ -291,8 +291,7 @@ function policyNotes(config: Config): string[] {
 }
 
 /** The week before the one that `now` lies in. */
-export const lastWholeWeek = (config: Config, now: number): string =>
-  previousWeek(isoWeek(now, config.report.timezone));
+const lastWholeWeek = (config: Config, now: number): string => previousWeek(isoWeek(now, config.report.timezone));
 
 /** @throws Usage for a week that is none */
 export function weekReportOf(store: Store, config: Config, now: number, week: string | null): WeekReport {

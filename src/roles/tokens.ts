@@ -31,7 +31,7 @@ const hashed = (secret: string): string => createHash('sha256').update(secret).d
 const READS_ONLY = ['viewer', 'auditor'];
 
 /** The roles a token leaves of its person's: what the person has, and no more than the token's own. */
-export function rolesLeft(token: TokenRole, roles: readonly string[]): string[] {
+function rolesLeft(token: TokenRole, roles: readonly string[]): string[] {
   switch (token) {
     case 'viewer':
       return roles.length ? ['viewer'] : [];

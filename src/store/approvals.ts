@@ -35,11 +35,6 @@ export const votesOf = (store: Store, incident: string, serial: number): Vote[] 
     )
     .map(r => JSON.parse(r.vote_json) as Vote);
 
-export const allVotesOf = (store: Store, incident: string): Vote[] =>
-  store
-    .all<{ vote_json: string }>('SELECT vote_json FROM vote WHERE incident = ? ORDER BY at, rowid', Number(incident))
-    .map(r => JSON.parse(r.vote_json) as Vote);
-
 /** Who said what on the plan each of these incidents has now, oldest first; of all incidents without `ids`. */
 export function votesByIncident(
   store: Store,

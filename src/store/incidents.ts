@@ -116,10 +116,6 @@ export const lastIncident = (
 export const liveIncidents = (store: Store): IncidentRecord[] =>
   store.all(`SELECT * FROM incident WHERE ${LIVE} ORDER BY id`).map(recordOf);
 
-/** Newest first. */
-export const incidents = (store: Store, limit = 1000): IncidentRecord[] =>
-  store.all('SELECT * FROM incident ORDER BY id DESC LIMIT ?', limit).map(recordOf);
-
 /** What a list shows of an incident: all but the diagnosis and the plan, which are long. */
 export interface IncidentLine {
   id: string;

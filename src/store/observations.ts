@@ -310,6 +310,3 @@ export const linesByPath = (store: Store): { host: string; path: string; lines: 
       'SELECT host, path, sum(lines) AS lines, sum(unparsed) AS unparsed FROM source GROUP BY host, path',
     )
     .map(r => ({ ...r, lines: Number(r.lines), unparsed: Number(r.unparsed) }));
-
-export const sources = (store: Store): Row[] =>
-  store.all('SELECT * FROM source ORDER BY kind DESC, path, updated DESC LIMIT 500');

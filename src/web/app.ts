@@ -22,7 +22,7 @@ import type { SignedIn } from './session.ts';
 import { askToSignIn, remember, signingIn, signingOut } from './sign-in.ts';
 import { views } from './views.ts';
 
-export type { Extra, WebLog, WebParts } from './ask.ts';
+export type { Extra, WebParts } from './ask.ts';
 
 /** Makes the console. Nothing listens yet: `startWeb` does that, tests call `app.request()`. */
 export function makeApp(parts: WebParts): Hono<Env> {

@@ -12,7 +12,7 @@ const TYPES: Record<string, string> = {
   '.svg': 'image/svg+xml',
 };
 
-export interface Asset {
+interface Asset {
   body: Uint8Array<ArrayBuffer>;
   type: string;
 }

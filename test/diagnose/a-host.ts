@@ -19,7 +19,7 @@ export const config = parseConfig(
   'readmit.yaml',
 );
 export const causes = loadCauses([builtInPack('openclaw')]);
-export const system = loadSystem(builtInPack('openclaw'));
+const system = loadSystem(builtInPack('openclaw'));
 
 /** What was observed. `undefined` stands for a fact that could not be asked. */
 export type Observed = Record<string, FactValue | undefined>;

@@ -31,7 +31,7 @@ boss:x:41003:
 claw-users:x:42000:bob
 claw-admins:x:42001:boss
 `;
-export const SCHEDULER = `# who may submit
+const SCHEDULER = `# who may submit
 auth:
   mode: groups   # or jwt
   authorized_groups:

@@ -21,7 +21,7 @@ export { Cluster };
 export type Settings = Record<string, string | number | boolean | string[] | null>;
 
 /** Lays the ground of a practice cluster and its configuration, changed as a site would change it. */
-export function prepared(settings: Settings, more: (dir: string) => void = () => {}) {
+function prepared(settings: Settings, more: (dir: string) => void = () => {}) {
   return (dir: string, port: number): void => {
     const at = layoutOf(dir);
     layGround(at);
@@ -38,7 +38,7 @@ export const startCluster = (settings: Settings = {}, more?: (dir: string) => vo
 
 export const configOf = (c: Cluster): Config => loadConfig(join(c.dir, 'readmit.yaml'));
 
-export const schedulerLog = (c: Cluster): string => join(c.dir, 'var/log/claw-scheduler.log');
+const schedulerLog = (c: Cluster): string => join(c.dir, 'var/log/claw-scheduler.log');
 export const clientLog = (c: Cluster, user: string): string => join(c.dir, 'home', user, '.claw/clw.log');
 
 export const denial = (user: string, endpoint = '/submit', ip = '10.9.8.7'): string =>

@@ -10,7 +10,7 @@ export const GROUPS = `ou=groups,${BASE}`;
 export const PEOPLE = `ou=people,${BASE}`;
 export const WRITER = `cn=readmit,${BASE}`;
 export const READER = `cn=reader,${BASE}`;
-export const ADMIN = `cn=admin,${BASE}`;
+const ADMIN = `cn=admin,${BASE}`;
 export const PASSWORDS: Record<string, string> = {
   [WRITER]: 'open sesame',
   [READER]: 'just looking',

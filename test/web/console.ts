@@ -7,9 +7,9 @@ import { type Extra, makeApp, type WebParts } from '../../src/web/app.ts';
 import { type Listed, memorySessions, Sessions } from '../../src/web/session.ts';
 import { memoryDesk } from './desk.ts';
 
-export const NOON = Date.parse('2026-11-23T09:20:00Z');
+const NOON = Date.parse('2026-11-23T09:20:00Z');
 
-export const PEOPLE: Listed[] = [
+const PEOPLE: Listed[] = [
   { name: 'root-ann', uid: 2000, roles: ['administrator'] },
   { name: 'root-ben', uid: 2005, roles: ['administrator', 'operator'] },
   { name: 'olga', uid: 2003, roles: ['operator'] },

@@ -64,7 +64,7 @@ async function startFiles(
 const hostOf = (ground: Ground): string => new URL(ground.config.scheduler.url).hostname.replace(/^\[|\]$/g, '');
 
 /** What is set at the end of the file, for requests to `host`. */
-export function setsProxy(text: string, host: string): boolean {
+function setsProxy(text: string, host: string): boolean {
   const set = new Set<string>();
   let except: string[] = [];
   for (const line of text.split('\n')) {

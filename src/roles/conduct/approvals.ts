@@ -25,7 +25,7 @@ export const RESEND_MS = 15_000;
 const RETRIED: readonly State[] = ['failed', 'not-effective'];
 const UNDOABLE: readonly State[] = ['propagating', 'verifying', 'not-effective', 'failed', 'resolved'];
 
-export const votedPlan = (plan: Plan): VotedPlan => ({
+const votedPlan = (plan: Plan): VotedPlan => ({
   host: plan.host,
   incident: plan.incident,
   serial: plan.serial,

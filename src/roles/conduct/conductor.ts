@@ -184,7 +184,7 @@ export class Conductor {
  * Whose facts are asked for: the person, or for a service one of those who were refused most, the next one each time;
  * null when nobody is known.
  */
-export function subjectOf(store: Store, i: IncidentRecord): string | null {
+function subjectOf(store: Store, i: IncidentRecord): string | null {
   if (i.kind === 'user') return i.key;
   if (i.kind === 'address') return null;
   const users = knownUsersOf(store, i.id, ASKED_OF_MANY);

@@ -418,5 +418,5 @@ const auditRow = (e: AuditRow): AuditRow => ({
 });
 
 /** A step as a person reads it. */
-export const stepText = (step: Step): string =>
+const stepText = (step: Step): string =>
   'argv' in step ? step.argv.join(' ') : `${step.action} ${step.group} in ${'file' in step ? step.file : step.dn}`;

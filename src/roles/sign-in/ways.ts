@@ -40,7 +40,7 @@ export const redirectOf = (config: Config): string => `${new URL(originOf(config
  * says so: by the provider's own id of the person, or by the uid the directory has. An approver's roles are the file's,
  * and nobody else's roles give a vote: they come without a uid. Null when they are nobody here (any more).
  */
-export function personNow(
+function personNow(
   { approvers }: Approvers,
   name: string,
   vouched: Vouched | undefined,

@@ -62,7 +62,7 @@ export const ReportQuery = z.object({
 });
 
 const reason = z.string().trim().max(500);
-export const SessionVote = z
+const SessionVote = z
   .strictObject({
     digest: z
       .string()
@@ -72,7 +72,7 @@ export const SessionVote = z
   })
   .openapi('SessionVote');
 // Made anew: a schema that is older than the library's extension of zod has no `openapi`.
-export const SignedVote = z.strictObject(VoteSchema.shape).openapi('SignedVote');
+const SignedVote = z.strictObject(VoteSchema.shape).openapi('SignedVote');
 export const VoteBody = z
   .union([SessionVote, SignedVote])
   .describe("a vote signed with the person's own key; or, where the page may sign for people, the digest they saw");

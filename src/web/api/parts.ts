@@ -27,7 +27,7 @@ export interface Numbers {
   access: readonly number[];
 }
 
-export type ReportFormat = 'json' | 'csv' | 'text';
+type ReportFormat = 'json' | 'csv' | 'text';
 
 export interface ApiParts {
   /** Who is behind this secret, or null when it is worth nothing (now). */

@@ -22,14 +22,14 @@ export function blockedBy(row: IncidentRow): number {
 }
 
 /** The largest first; of two alike the one where someone must act, then the one that waits longer. */
-export const byBlocked = (a: IncidentRow, b: IncidentRow): number =>
+const byBlocked = (a: IncidentRow, b: IncidentRow): number =>
   blockedBy(b) - blockedBy(a) || urgency(b) - urgency(a) || Date.parse(a.opened) - Date.parse(b.opened);
 
 const urgency = (row: IncidentRow): number =>
   row.state === 'proposed' ? 2 : STATE_WORDS[row.state][1] === 'act' ? 1 : 0;
 
 /** `3 people can't work right now; one change lets all 3 back in.` Each person counts once, whatever they are in. */
-export function headline(
+function headline(
   rows: IncidentRow[],
   blocked: ReturnType<Desk['blocked']>,
   person: Person,
@@ -92,7 +92,7 @@ export const incidentList = (rows: IncidentRow[], now: number): Html =>
 ${rows.length > LISTED && html`<p class="faint">${counted(rows.length - LISTED, 'more incident')}; <code>readmit incidents</code> lists all.</p>`}`
     : nothing('No open incident.');
 
-export function incidentItem(row: IncidentRow, now: number): Html {
+function incidentItem(row: IncidentRow, now: number): Html {
   const blocked = blockedBy(row);
   return html`<li data-row data-live="row-${row.id}">
 <div class="blocked">${blocked ? html`<b>${blocked}</b><span>${blocked === 1 ? 'person' : 'people'}</span>` : html`<b class="faint">–</b><span>${isEnded(row.state) ? 'over' : 'nobody'}</span>`}</div>

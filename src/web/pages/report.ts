@@ -48,7 +48,7 @@ const DARK = /@media\s*\(prefers-color-scheme:\s*dark\)/g;
  * The body and the style of a whole document. Style elements get the nonce; scripts were never there, and the content
  * policy would not run them. Where the reader chose light or dark here, that choice counts and not the system's.
  */
-export function sheet(text: string, { nonce, theme }: Pick<Frame, 'nonce' | 'theme'>): Html {
+function sheet(text: string, { nonce, theme }: Pick<Frame, 'nonce' | 'theme'>): Html {
   const chosen =
     theme === 'dark' ? '@media all' : theme === 'light' ? '@media not all' : '@media (prefers-color-scheme:dark)';
   const styles = [...text.matchAll(/<style[^>]*>([\s\S]*?)<\/style>/gi)].map(m => m[1]!.replace(DARK, chosen));

@@ -22,7 +22,7 @@ export const startOf = (range: Range, now: number): number =>
   Math.floor(now / HOUR) * HOUR - (RANGES[range].hours - 1) * HOUR;
 
 /** Bars from old to new; each has a count per cause, causes in order of their total, the sixth and later as one. */
-export function stack(
+function stack(
   points: Point[],
   range: Range,
   now: number,
