@@ -42,7 +42,8 @@ async function lookAt(directory: Directory, { group, user, value }: Question): P
   const entries = await directory.groupsNamed([group]);
   if (entries.length > 1)
     throw new DirectoryFault('refused', `${entries.length} entries are called ${group}: nobody can say which is meant`);
-  const person = await directory.person(user);
+  const found = await directory.person(user);
+  const person = found && { dn: found.dn, uid: found.uid };
   const [entry] = entries;
   if (!entry) return { kind: 'seen', entry: null, person, member: null };
   return {
