@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseDocument } from 'yaml';
 import { GROUPS as GIDS, USERS } from '../../deploy/practice/people.ts';
 import { modifyRecord } from '../../src/ldif.ts';
+import { pidOf } from '../faults/lab.ts';
 import { BASE, GROUPS, PEOPLE, READER, type Slapd, startSlapd, WRITER } from '../ldap/slapd.ts';
 import { Cluster } from './cluster.ts';
 
@@ -109,8 +110,12 @@ describe('a site whose groups live in a directory', () => {
     expect((await c.submit('bob')).code).toBe(1);
     const first = await c.incidentOf('a proposal for bob', i => i.key === 'bob' && i.state === 'proposed');
     const { serial } = (await c.show(first.id)).plan!;
+    // Between the last look and the order: while the agent stands still nobody notices that the directory went away.
+    const agent = pidOf(c, 'agent')!;
+    process.kill(agent, 'SIGSTOP');
     await slapd.stop();
     await c.json('approve', first.id, '--as', 'root-ann');
+    process.kill(agent, 'SIGCONT');
     await c.until('said plainly', async () =>
       (await c.show(first.id)).history.find(e => /stale: directory-away: .*nothing was changed/.test(e.what)),
     );
