@@ -97,6 +97,36 @@ export const liveIncident = (
   return row && recordOf(row);
 };
 
+/** What counting needs to know of an incident: no diagnosis, no plan. */
+export type IncidentRef = Pick<
+  IncidentRecord,
+  'id' | 'kind' | 'key' | 'host' | 'state' | 'inhibitedBy' | 'openedMs'
+> & {
+  updatedMs: number;
+};
+
+/** The newest incident of this key, ended or not, as far as counting needs it. A live one is always the newest. */
+export const newestRef = (store: Store, kind: IncidentKind, key: string, host: string): IncidentRef | undefined => {
+  const row = store.get(
+    `SELECT id, state, inhibited_by, opened, updated FROM incident WHERE kind = ? AND key = ? AND host = ? ORDER BY id DESC LIMIT 1`,
+    kind,
+    key,
+    host,
+  );
+  return (
+    row && {
+      id: String(row.id),
+      kind,
+      key,
+      host,
+      state: row.state as State,
+      inhibitedBy: row.inhibited_by === null ? null : String(row.inhibited_by),
+      openedMs: Number(row.opened),
+      updatedMs: Number(row.updated),
+    }
+  );
+};
+
 /** The newest incident of this key, ended or not. */
 export const lastIncident = (
   store: Store,

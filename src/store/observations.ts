@@ -109,6 +109,21 @@ export function countTally(
 }
 
 const SAMPLES_KEPT = 20;
+/** Incidents that have all the samples they may have; asked for once, not for every tally. */
+const full = new WeakMap<Store, Set<number>>();
+const FULL_KEPT = 10_000;
+
+/** May another raw line be kept for this incident? */
+function wantsSample(store: Store, id: number): boolean {
+  const known = full.get(store) ?? new Set();
+  full.set(store, known);
+  if (known.has(id)) return false;
+  const { n } = store.get<{ n: number }>('SELECT count(*) AS n FROM sample WHERE incident = ?', id)!;
+  if (n < SAMPLES_KEPT) return true;
+  if (known.size > FULL_KEPT) known.clear();
+  known.add(id);
+  return false;
+}
 
 /** Counts a denial into the incident that explains it. `fresh`: how many of it the other log has not told of. */
 export function countInto(store: Store, now: number, incident: string, path: string, t: Tally, fresh: number): void {
@@ -135,8 +150,7 @@ export function countInto(store: Store, now: number, incident: string, path: str
     now,
     id,
   );
-  const { n } = store.get<{ n: number }>('SELECT count(*) AS n FROM sample WHERE incident = ?', id)!;
-  if (n < SAMPLES_KEPT)
+  if (wantsSample(store, id))
     store.run(
       'INSERT INTO sample (incident, line, source, offset, at, trust) VALUES (?,?,?,?,?,?)',
       id,

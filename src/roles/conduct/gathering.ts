@@ -11,8 +11,10 @@ import type { Store } from '../../store/open.ts';
 /** States in which nobody has decided anything yet. */
 const UNDECIDED: readonly State[] = ['open', 'proposed', 'escalated', 'stale'];
 
+type Explained = Pick<IncidentRecord, 'id' | 'kind' | 'host' | 'state' | 'inhibitedBy'>;
+
 /** The greater incident takes over what the smaller one counted; the smaller one waits for it. */
-export function explain(store: Store, now: number, greater: IncidentRecord, smaller: IncidentRecord): boolean {
+export function explain(store: Store, now: number, greater: Explained, smaller: Explained): boolean {
   const inhibits = greater.kind === 'service' && smaller.kind === 'user' && greater.host === smaller.host;
   if (!inhibits || smaller.inhibitedBy !== null || !UNDECIDED.includes(smaller.state)) return false;
   adopt(store, now, smaller.id, greater.id);

@@ -10,9 +10,9 @@ import type { AgentMessage, Batch } from '../../messages.ts';
 import { maintenance } from '../../store/desk-rows.ts';
 import {
   type IncidentRecord,
-  lastIncident,
-  liveIncident,
+  type IncidentRef,
   liveIncidents,
+  newestRef,
   openIncident,
   wake,
 } from '../../store/incidents.ts';
@@ -33,6 +33,8 @@ export interface IntakeParts {
 export class Intake {
   readonly #p: IntakeParts;
   #clusters: Clusters;
+  /** Incidents asked for while one batch is counted; nobody else writes meanwhile. */
+  readonly #newest = new Map<string, IncidentRef | undefined>();
 
   constructor(parts: IntakeParts) {
     this.#p = parts;
@@ -51,6 +53,7 @@ export class Intake {
     let committed: number;
     try {
       committed = store.tx(() => {
+        this.#newest.clear();
         const verdict = commitBatch(store, now(), batch);
         if (verdict.kind === 'committed') for (const tally of batch.tallies) this.#count(batch, tally);
         else
@@ -68,6 +71,23 @@ export class Intake {
     await this.#p.send(batch.host, { name: 'ack', data: { v: 1, source: batch.source.id, committed } });
   }
 
+  /** The newest incident of this key, ended or not. */
+  #last(kind: IncidentKind, key: string, host: string): IncidentRef | undefined {
+    const name = `${kind} ${host} ${key}`;
+    if (!this.#newest.has(name)) this.#newest.set(name, newestRef(this.#p.store, kind, key, host));
+    return this.#newest.get(name);
+  }
+
+  #live(kind: IncidentKind, key: string, host: string): IncidentRef | undefined {
+    const last = this.#last(kind, key, host);
+    return last && !isEnded(last.state) ? last : undefined;
+  }
+
+  /** The greater one counts what the smaller one did; what was known of both is asked anew. */
+  #explain(greater: IncidentRecord | IncidentRef, smaller: IncidentRecord | IncidentRef): void {
+    if (explain(this.#p.store, this.#p.now(), greater, smaller)) this.#newest.clear();
+  }
+
   #count(batch: Batch, tally: Tally): void {
     const { store, now } = this.#p;
     const verdicts = this.#clusters.observe(tally, now());
@@ -82,17 +102,16 @@ export class Intake {
   }
 
   /** The incident that explains this observation: a greater one before a smaller one; opened when the detector says so. */
-  #incidentFor(host: string, tally: Tally, verdicts: Verdict[]): IncidentRecord | null {
-    const { store } = this.#p;
+  #incidentFor(host: string, tally: Tally, verdicts: Verdict[]): IncidentRef | null {
     for (const v of verdicts) if (v.kind === 'open') this.#open(host, tally, v);
     this.#ownInstead(host, tally, verdicts);
     const keys = verdicts.flatMap(v => (v.kind === 'open' ? [v.incident] : v.kind === 'counted' ? v.into : []));
-    const live = keys.map(k => liveIncident(store, k.kind, k.key, host)).filter(i => i !== undefined);
+    const live = keys.map(k => this.#live(k.kind, k.key, host)).filter(i => i !== undefined);
     const order = ['service', 'address', 'user'];
     live.sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
     const [explains, ...others] = live;
     if (!explains) return null;
-    for (const other of others) explain(store, this.#p.now(), explains, other);
+    for (const other of others) this.#explain(explains, other);
     return explains;
   }
 
@@ -101,24 +120,24 @@ export class Intake {
     const storm = verdicts.find(v => v.kind === 'open' && v.because === 'many-users-denied');
     if (storm?.kind !== 'open' || tally.user === null) return;
     const { kind, key } = storm.incident;
-    if (liveIncident(this.#p.store, kind, key, host)) return;
+    if (this.#live(kind, key, host)) return;
     this.#open(host, tally, { ...storm, incident: { kind: 'user', key: tally.user }, because: 'known-user-denied' });
   }
 
   #open(host: string, tally: Tally, verdict: Extract<Verdict, { kind: 'open' }>): void {
     const { store, now, config } = this.#p;
     const { kind, key } = verdict.incident;
-    const last = lastIncident(store, kind, key, host);
+    const last = this.#last(kind, key, host);
     if (last && !isEnded(last.state)) return;
     // What happened before the last one ended is not news, and neither is the same scanner coming back at once.
     // The times in a person's own log have whole seconds.
     const latest = tally.selfReported ? tally.last + 999 : tally.last;
-    if (last && latest < Date.parse(last.updated)) return;
+    if (last && latest < last.updatedMs) return;
     if (verdict.because === 'service-unavailable') {
       // Whose own client is the matter has an incident for that; it is looked at anew, should the service be down too.
-      const own = tally.user === null ? undefined : liveIncident(store, 'user', tally.user, host);
+      const own = tally.user === null ? undefined : this.#live('user', tally.user, host);
       if (own && last?.state === 'expired') return wake(store, now(), own.id);
-    } else if (last && last.state !== 'resolved' && now() - Date.parse(last.updated) < this.#quietMs(kind)) return;
+    } else if (last && last.state !== 'resolved' && now() - last.updatedMs < this.#quietMs(kind)) return;
     const held = maintenance(store) !== null;
     const opened = openIncident(store, now(), {
       kind,
@@ -128,17 +147,18 @@ export class Intake {
       because: BECAUSE[verdict.because],
       held,
     });
+    this.#newest.clear();
     // Those whose own incidents opened before it was clear that everybody is concerned.
     if (kind === 'service')
       for (const own of liveIncidents(store))
         if (own.kind === 'user' && own.host === host && now() - own.openedMs <= config.detect.serviceWindow * 1000)
-          explain(store, now(), opened, own);
+          this.#explain(opened, own);
   }
 
   /** Somebody who is waited for works again: their incident is looked at now, not when its time comes. */
   #workedAgain(host: string, { user }: Tally): void {
     const { store, now } = this.#p;
-    const own = user === null ? undefined : liveIncident(store, 'user', user, host);
+    const own = user === null ? undefined : this.#live('user', user, host);
     if (own?.inhibitedBy === null && WAITED_FOR.includes(own.state)) wake(store, now(), own.id);
   }
 
@@ -158,7 +178,7 @@ export class Intake {
   }
 
   /** A denied or advised person who tries again is counted, not offered again; a live look is taken at the rest. */
-  #askedAgain(incident: IncidentRecord): void {
+  #askedAgain(incident: IncidentRef): void {
     if (incident.state === 'not-effective' || incident.state === 'failed')
       wake(this.#p.store, this.#p.now() + 1000, incident.id);
   }
