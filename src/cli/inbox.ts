@@ -13,7 +13,8 @@ import { type Decision, NotFound, type Plan, Refused, Usage } from '../incident.
 import { exportPlan } from '../remedy/export.ts';
 import { votesMissing } from '../roles/conduct/approvals.ts';
 import { askServe, controlSocket } from '../roles/control.ts';
-import { readingOnly, StoreDesk } from '../roles/desk/desk.ts';
+import { readingOnly } from '../roles/desk/acts.ts';
+import { StoreDesk } from '../roles/desk/desk.ts';
 import { incident } from '../store/incidents.ts';
 import { openStoreToRead, type Store } from '../store/open.ts';
 import { VERSION } from '../version.ts';

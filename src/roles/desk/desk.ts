@@ -29,6 +29,7 @@ import type { Store } from '../../store/open.ts';
 import { causesSince, denialsByHour, heardSince, places, seenSince } from '../../store/seen.ts';
 import { plainReason } from '../conduct/reason.ts';
 import { toldRows } from '../tell/told.ts';
+import type { DeskActs } from './acts.ts';
 import { ChainWalk } from './chain.ts';
 import { healthOf } from './health.ts';
 import { address, addresses, type PeopleParts, people, person } from './people.ts';
@@ -39,42 +40,6 @@ const HOUR = 3_600_000;
 /** How far the pages about people, addresses and rules look back. */
 const MONTH = 30 * 24 * HOUR;
 const iso = (ms: number): string => new Date(ms).toISOString();
-
-export interface DeskActs {
-  vote(vote: Vote): void;
-  signFor(person: Person, id: string, digest: string, decision: Vote['decision'], reason: string): Vote;
-  undo(person: Person, id: string): void;
-  retry(person: Person, id: string): void;
-  endBy(person: Person, id: string, until: number | null): void;
-  /** How many votes of which kind a plan still needs. */
-  needs(incident: Pick<IncidentRecord, 'id' | 'state' | 'serial' | 'tier'>): number;
-  queue(): { up: boolean; detail: string };
-  mail(): { up: boolean; detail: string };
-  receivers?(): NonNullable<Health['receivers']>;
-  /** Brings the sums up to date with the event store. */
-  fold(): void;
-  /** Is this an address many honest people share? */
-  shared(ip: string): boolean;
-}
-
-/** What a desk opened only for reading may say of acting. */
-export const readingOnly = (needs: DeskActs['needs']): DeskActs => {
-  const refuse = (): never => {
-    throw new Refused('this copy is opened for reading only');
-  };
-  return {
-    vote: refuse,
-    signFor: refuse,
-    undo: refuse,
-    retry: refuse,
-    endBy: refuse,
-    needs,
-    queue: () => ({ up: true, detail: '' }),
-    mail: () => ({ up: true, detail: '' }),
-    fold: () => {},
-    shared: () => false,
-  };
-};
 
 /** An answer is used again until something was written, and for a second at most: pages ask the same things. */
 const KEPT_MS = 1000;

@@ -4,7 +4,7 @@ import { agentRows, maintenance } from '../../store/desk-rows.ts';
 import { linesByPath } from '../../store/observations.ts';
 import type { Store } from '../../store/open.ts';
 import { pending, waitingRows } from '../../store/outbox.ts';
-import type { DeskActs } from './desk.ts';
+import type { DeskActs } from './acts.ts';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 

@@ -5,7 +5,7 @@ import { activeSilences, type SilenceRow } from '../../store/desk-rows.ts';
 import type { IncidentLine } from '../../store/incidents.ts';
 import type { Store } from '../../store/open.ts';
 import { hoursByIncident } from '../../store/seen.ts';
-import type { DeskActs } from './desk.ts';
+import type { DeskActs } from './acts.ts';
 import { headlineOf } from './words.ts';
 
 const HOUR = 3_600_000;

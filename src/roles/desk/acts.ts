@@ -1,0 +1,40 @@
+/** What a desk needs besides its store: to act, and to know how the parts around it are. */
+import type { Health, Person } from '../../desk.ts';
+import { Refused, type Vote } from '../../incident.ts';
+import type { IncidentRecord } from '../../store/incidents.ts';
+
+export interface DeskActs {
+  vote(vote: Vote): void;
+  signFor(person: Person, id: string, digest: string, decision: Vote['decision'], reason: string): Vote;
+  undo(person: Person, id: string): void;
+  retry(person: Person, id: string): void;
+  endBy(person: Person, id: string, until: number | null): void;
+  /** How many votes of which kind a plan still needs. */
+  needs(incident: Pick<IncidentRecord, 'id' | 'state' | 'serial' | 'tier'>): number;
+  queue(): { up: boolean; detail: string };
+  mail(): { up: boolean; detail: string };
+  receivers?(): NonNullable<Health['receivers']>;
+  /** Brings the sums up to date with the event store. */
+  fold(): void;
+  /** Is this an address many honest people share? */
+  shared(ip: string): boolean;
+}
+
+/** What a desk opened only for reading may say of acting. */
+export const readingOnly = (needs: DeskActs['needs']): DeskActs => {
+  const refuse = (): never => {
+    throw new Refused('this copy is opened for reading only');
+  };
+  return {
+    vote: refuse,
+    signFor: refuse,
+    undo: refuse,
+    retry: refuse,
+    endBy: refuse,
+    needs,
+    queue: () => ({ up: true, detail: '' }),
+    mail: () => ({ up: true, detail: '' }),
+    fold: () => {},
+    shared: () => false,
+  };
+};
