@@ -3,11 +3,13 @@
  * line changes things through it, so that there is one writer and one set of rules. `POST /<verb>` with a JSON body.
  */
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
-import { createServer, request } from 'node:http';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { type Config, inState } from '../config.ts';
 import { NotFound, Refused, Retry, Usage } from '../incident.ts';
+
+/** Its ESM form would load a whole web client (40 ms) into every command, most of which only read the database. */
+const http = (): typeof import('node:http') => process.getBuiltinModule('node:http');
 
 export type Verb = (body: Record<string, unknown>) => unknown;
 
@@ -36,7 +38,7 @@ export async function serveControl(socket: string, verbs: Record<string, Verb>):
   mkdirSync(dirname(socket), { recursive: true, mode: 0o700 });
   if (await someoneAnswers(socket)) throw new Refused(`another readmit serve answers on ${socket}`);
   rmSync(socket, { force: true });
-  const server = createServer((req, res) => {
+  const server = http().createServer((req, res) => {
     const answer = (status: number, body: unknown): void => {
       res.writeHead(status, { 'content-type': 'application/json' });
       res.end(JSON.stringify(body ?? null));
@@ -80,7 +82,7 @@ const CLASSES = { Refused, NotFound, Usage, Retry } as const;
  */
 export function askServe<T>(socket: string, verb: string, body: unknown, timeoutMs = 30_000): Promise<T> {
   return new Promise((resolve, reject) => {
-    const req = request({ socketPath: socket, path: `/${verb}`, method: 'POST', timeout: timeoutMs }, res => {
+    const req = http().request({ socketPath: socket, path: `/${verb}`, method: 'POST', timeout: timeoutMs }, res => {
       let text = '';
       res.setEncoding('utf8');
       res.on('data', (chunk: string) => (text += chunk));
