@@ -218,7 +218,7 @@ describe('every cause, through the running program', () => {
     await settled(c);
 
     const ended = await c.incidents();
-    expect(ended.length - before.incidents, 'one incident each time').toBe(2);
+    if (ended.length - before.incidents !== 2) throw new Error(`one incident each time:\n${await c.told()}`);
     for (const { id } of [incident, again]) {
       const { state: end, history } = await c.show(id);
       expect(end).toBe('resolved');

@@ -5,7 +5,6 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { IncidentDetail, IncidentRow } from '../../src/desk.ts';
-import { isEnded } from '../../src/incident.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
@@ -172,18 +171,17 @@ export class Cluster {
       const found = await look();
       if (found) return found;
       if (performance.now() > end) {
-        throw new Error(`${what}: not within ${limitMs} ms\n${await this.#told()}\n${this.output.slice(-4000)}`);
+        throw new Error(`${what}: not within ${limitMs} ms\n${await this.told()}\n${this.output.slice(-4000)}`);
       }
       await new Promise(r => setTimeout(r, 50));
     }
   }
 
   /** What a person would look at: every incident in a line, and what became of those that are not over. */
-  async #told(): Promise<string> {
+  async told(): Promise<string> {
     const rows = await this.incidents().catch(() => []);
     const lines = rows.map(async i => {
       const line = `${i.id} ${i.kind} ${i.key}: ${i.state} ${i.cause ?? ''} ${i.marks.join(' ')} ${i.updated}`;
-      if (isEnded(i.state)) return line;
       const { history, next } = await this.show(i.id);
       return [line, ...history.map(h => `    ${h.at} ${h.who}: ${h.what}`), `    next: ${next ?? ''}`].join('\n');
     });
