@@ -17,3 +17,9 @@ export function drift(plan: Pick<Plan, 'assumes'>, facts: readonly Fact[]): stri
   }
   return null;
 }
+
+/** Whether something the plan rests on could not be asked this time: that is no answer yet, and worth asking again. */
+export const unasked = (plan: Pick<Plan, 'assumes'>, facts: readonly Fact[]): boolean => {
+  const now = new Facts(facts);
+  return Object.keys(plan.assumes).some(name => now.value(name) === undefined);
+};

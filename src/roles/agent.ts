@@ -25,7 +25,7 @@ import {
 } from '../messages.ts';
 import { hostQueue, receive, SERVE_QUEUE, Sender } from '../queue/queues.ts';
 import { letsIn } from '../remedy/access-model.ts';
-import { drift } from '../remedy/assumptions.ts';
+import { drift, unasked } from '../remedy/assumptions.ts';
 import { loadPacks } from '../rules/pack.ts';
 import { makeParser } from '../rules/parser.ts';
 import { beAlone } from './alone.ts';
@@ -36,6 +36,8 @@ const HEALTH_EVERY_MS = 5000;
 /** The executor is asked more rarely than it waits before it leaves, so that it can. */
 const EXECUTOR_EVERY_MS = 60_000;
 const SNAPSHOT_EVERY_MS = 1000;
+/** How long what an order rests on may take to be asked, one try after the other. */
+const PATIENCE_MS = [2500, 5000, 10_000];
 
 export async function agent(config: Config, log: Logger, signal: AbortSignal): Promise<void> {
   const now = Date.now;
@@ -256,7 +258,15 @@ class Work {
     const probes = Object.fromEntries(
       Object.entries(PROBES).filter(([, probe]) => probe.facts.some(fact => asked.includes(fact))),
     );
-    return drift(order, await collect(order.subject?.user ?? null, this.#p.ground, [], { probes }));
+    const ask = (limitMs: number): Promise<Fact[]> =>
+      collect(order.subject?.user ?? null, this.#p.ground, [], { probes, limitMs });
+    let facts: Fact[] = [];
+    // Votes are worth more than some seconds of patience with a busy machine.
+    for (const limitMs of PATIENCE_MS) {
+      facts = await ask(limitMs);
+      if (!unasked(order, facts)) break;
+    }
+    return drift(order, facts);
   }
 
   /** State and access of everybody concerned; the canary only for those whom the access model lets in. */

@@ -5,7 +5,7 @@ import { diagnose } from '../../src/diagnose/diagnose.ts';
 import { planDigest } from '../../src/digest.ts';
 import type { Plan } from '../../src/incident.ts';
 import { type Snapshot, StepSchema } from '../../src/messages.ts';
-import { drift } from '../../src/remedy/assumptions.ts';
+import { drift, unasked } from '../../src/remedy/assumptions.ts';
 import { makePlan, type PlanResult, withEnd } from '../../src/remedy/plan.ts';
 import { CONFIG, causes, config, facts, NO_GROUP, NOW, type Observed, STRICT } from '../diagnose/a-host.ts';
 
@@ -261,6 +261,8 @@ describe('what a plan rests on is looked at again', () => {
     const found = drift(plan(STRICT), facts(now));
     if (moved) expect(found).toMatch(moved);
     else expect(found).toBeNull();
+    // Only what got no answer is worth asking again.
+    expect(unasked(plan(STRICT), facts(now))).toBe(moved?.source.includes("can't be asked") ?? false);
   });
 });
 
