@@ -1,6 +1,6 @@
 /**
- * Runs test files with vitest in several lanes: files that start daemons one by one, the quick ones together. Most of the
- * former wait for something most of the time, so a third lane is free on two cores.
+ * Runs test files with vitest in two lanes: files that start daemons one by one, the quick ones together. A third lane
+ * made no run shorter on two cores, and probes late.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '..');
-const LANES = Number(process.env.READMIT_LANES ?? 3);
+const LANES = Number(process.env.READMIT_LANES ?? 2);
 /** Each starts daemons of its own, for seconds or minutes. */
 const SLOW = /^test\/(faults|e2e|browser|practice)\//;
 /** Started first, since they take longest. */
