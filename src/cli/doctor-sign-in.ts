@@ -8,6 +8,7 @@ import { relyingParty } from '../approve/assertion.ts';
 import { type Config, originOf } from '../config.ts';
 import { redirectOf } from '../roles/sign-in/ways.ts';
 import type { OidcConfig } from '../sign-in-config.ts';
+import { mayAct } from '../web/rights.ts';
 
 /** What was found; `todo` is null where nothing has to be done. */
 export interface SignInFinding {
@@ -68,14 +69,11 @@ function proof(config: Config): SignInFinding[] {
 }
 
 /** People whose roles vote, and who have nothing to sign with. */
-function voters({ policy, approvers: file }: Config, approvers: Approver[]): SignInFinding[] {
+function voters(config: Config, approvers: Approver[]): SignInFinding[] {
+  const { policy, approvers: file } = config;
   if (policy.proof === 'session') return [];
-  const roles = [...policy.tiers[1].roles, ...policy.tiers[2].roles];
   const unable = approvers.filter(
-    a =>
-      a.roles.some(role => roles.includes(role)) &&
-      a.keys.length === 0 &&
-      (policy.proof === 'key' || a.passkeys.length === 0),
+    a => mayAct(a, config) && a.keys.length === 0 && (policy.proof === 'key' || a.passkeys.length === 0),
   );
   return unable.map(a =>
     note(

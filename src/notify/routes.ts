@@ -23,7 +23,8 @@ export interface Routed {
   muteTimes: string[];
 }
 
-const GROUP_WAIT_MS = 1500;
+/** So long others are waited for who are refused for the same: one plan and one alert are for all of them. */
+export const GROUP_WAIT_MS = 1500;
 
 /** A receiver by its name; `administrators` is always there. Names were checked with the configuration. */
 export function receiverOf(config: Pick<Config, 'notify' | 'mail'>, name: string): Receiver {

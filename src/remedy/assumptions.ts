@@ -6,20 +6,21 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Fact, Plan } from '../incident.ts';
 import { Facts } from './facts.ts';
 
-/** @returns what moved, in words, or null when everything the plan rests on is as it was */
-export function drift(plan: Pick<Plan, 'assumes'>, facts: readonly Fact[]): string | null {
+export interface Drift {
+  /** What moved, in words. */
+  what: string;
+  /** It gave no answer this time, which is not another answer: worth asking again. */
+  unasked: boolean;
+}
+
+/** @returns the first thing that is not as the plan assumed, or null when everything it rests on is */
+export function drift(plan: Pick<Plan, 'assumes'>, facts: readonly Fact[]): Drift | null {
   const now = new Facts(facts);
   for (const [name, assumed] of Object.entries(plan.assumes)) {
     const value = now.value(name);
-    if (value === undefined) return `${name} can't be asked: ${now.source(name)}`;
+    if (value === undefined) return { what: `${name} can't be asked: ${now.source(name)}`, unasked: true };
     if (!isDeepStrictEqual(value, assumed))
-      return `${name} was ${JSON.stringify(assumed)} and is ${JSON.stringify(value)}`;
+      return { what: `${name} was ${JSON.stringify(assumed)} and is ${JSON.stringify(value)}`, unasked: false };
   }
   return null;
 }
-
-/** Whether something the plan rests on could not be asked this time: that is no answer yet, and worth asking again. */
-export const unasked = (plan: Pick<Plan, 'assumes'>, facts: readonly Fact[]): boolean => {
-  const now = new Facts(facts);
-  return Object.keys(plan.assumes).some(name => now.value(name) === undefined);
-};

@@ -25,7 +25,7 @@ import {
 } from '../messages.ts';
 import { hostQueue, receive, SERVE_QUEUE, Sender } from '../queue/queues.ts';
 import { letsIn } from '../remedy/access-model.ts';
-import { drift, unasked } from '../remedy/assumptions.ts';
+import { type Drift, drift } from '../remedy/assumptions.ts';
 import { loadPacks } from '../rules/pack.ts';
 import { makeParser } from '../rules/parser.ts';
 import { beAlone } from './alone.ts';
@@ -258,15 +258,14 @@ class Work {
     const probes = Object.fromEntries(
       Object.entries(PROBES).filter(([, probe]) => probe.facts.some(fact => asked.includes(fact))),
     );
-    const ask = (limitMs: number): Promise<Fact[]> =>
-      collect(order.subject?.user ?? null, this.#p.ground, [], { probes, limitMs });
-    let facts: Fact[] = [];
+    let moved: Drift | null = null;
     // Votes are worth more than some seconds of patience with a busy machine.
     for (const limitMs of PATIENCE_MS) {
-      facts = await ask(limitMs);
-      if (!unasked(order, facts)) break;
+      const facts = await collect(order.subject?.user ?? null, this.#p.ground, [], { probes, limitMs });
+      moved = drift(order, facts);
+      if (!moved?.unasked) break;
     }
-    return drift(order, facts);
+    return moved?.what ?? null;
   }
 
   /** State and access of everybody concerned; the canary only for those whom the access model lets in. */

@@ -25,14 +25,15 @@ import { VERSION } from '../version.ts';
 import { startWeb } from '../web/start.ts';
 import { startAlarms } from './alarm.ts';
 import { apiParts } from './api.ts';
+import { approversReader, mailOf, sessionKeyReader } from './approvers.ts';
 import { Approvals } from './conduct/approvals.ts';
 import { Conductor } from './conduct/conductor.ts';
 import { endBy, startEndings } from './conduct/endings.ts';
 import { Intake } from './conduct/intake.ts';
 import { controlSocket, serveControl, type Verb } from './control.ts';
+import { actsOf } from './desk/acts.ts';
 import { StoreDesk } from './desk/desk.ts';
 import { Doorbell } from './doorbell.ts';
-import { approversReader, mailOf, sessionKeyReader } from './people.ts';
 import { ReportPages } from './report-page.ts';
 import { askForReport, renderedWeek, startReports } from './reporting.ts';
 import { loadedRules } from './rules.ts';
@@ -92,12 +93,8 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
       store,
       now,
       {
-        vote: vote => approvals.vote(vote),
-        signFor: (...a) => approvals.signFor(...a),
-        undo: (person, id) => approvals.undo(person, id),
-        retry: (person, id) => approvals.retry(person, id),
+        ...actsOf(approvals),
         endBy: (person, id, until) => endBy({ store, config, now, log }, person, id, until),
-        needs: i => approvals.needs(i),
         queue: () => ({ up: senderTo(config.host).up, detail: doorbell?.failing.job ?? 'no connection' }),
         mail: () => ({ up: doorbell?.failing.mail == null, detail: doorbell?.failing.mail ?? '' }),
         receivers: () => receiverHealth(store, config),

@@ -7,7 +7,8 @@ import type { IncidentDetail, IncidentRow, Person } from '../desk.ts';
 
 const READERS = ['administrator', 'operator', 'viewer', 'auditor'];
 
-const tierOf = (config: Config, tier: number | null) => (tier === 1 || tier === 2 ? config.policy.tiers[tier] : null);
+const tierOf = (config: Pick<Config, 'policy'>, tier: number | null) =>
+  tier === 1 || tier === 2 ? config.policy.tiers[tier] : null;
 
 /** May this person see incidents and plans at all? */
 export function maySee(person: Person, config: Config): boolean {
@@ -24,11 +25,13 @@ export function mayVote(person: Person, tier: number | null, config: Config): bo
   return person.uid >= 0 && hasRoleFor(person, tier, config);
 }
 
-const hasRoleFor = (person: Person, tier: number | null, config: Config): boolean =>
+type Roles = Pick<Person, 'roles'>;
+
+const hasRoleFor = (person: Roles, tier: number | null, config: Pick<Config, 'policy'>): boolean =>
   tierOf(config, tier)?.roles.some(role => person.roles.includes(role)) ?? false;
 
 /** May this person act on incidents at all (silence, hand over)? Whoever has a role that votes on something may. */
-export const mayAct = (person: Person, config: Config): boolean =>
+export const mayAct = (person: Roles, config: Pick<Config, 'policy'>): boolean =>
   hasRoleFor(person, 1, config) || hasRoleFor(person, 2, config);
 
 /** May this person take back what was done, or give a plan an end? Whoever may vote on something may. */

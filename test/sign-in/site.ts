@@ -11,6 +11,7 @@ import { loadApprovers } from '../../src/approve/approvers.ts';
 import { publicKeyOf } from '../../src/approve/vote.ts';
 import { parseConfig } from '../../src/config.ts';
 import { Approvals } from '../../src/roles/conduct/approvals.ts';
+import { actsOf, readingOnly } from '../../src/roles/desk/acts.ts';
 import { StoreDesk } from '../../src/roles/desk/desk.ts';
 import { signingIn } from '../../src/roles/sign-in/ways.ts';
 import { journal } from '../../src/store/journal.ts';
@@ -52,16 +53,8 @@ export async function signInSite(people: Listed[], more: (origin: string, dir: s
     store,
     now,
     {
-      vote: vote => approvals.vote(vote),
-      signFor: (...a) => approvals.signFor(...a),
-      undo: (person, id) => approvals.undo(person, id),
-      retry: (person, id) => approvals.retry(person, id),
-      endBy: () => {},
-      needs: i => approvals.needs(i),
-      queue: () => ({ up: true, detail: '' }),
-      mail: () => ({ up: true, detail: '' }),
-      fold: () => {},
-      shared: () => false,
+      ...readingOnly(i => approvals.needs(i)),
+      ...actsOf(approvals),
     },
     'test',
   );

@@ -15,6 +15,7 @@ import { planDigest } from '../../src/digest.ts';
 import type { Decision, Plan, Step, Vote } from '../../src/incident.ts';
 import { apiParts } from '../../src/roles/api.ts';
 import { Approvals } from '../../src/roles/conduct/approvals.ts';
+import { actsOf, readingOnly } from '../../src/roles/desk/acts.ts';
 import { StoreDesk } from '../../src/roles/desk/desk.ts';
 import { askForReport } from '../../src/roles/reporting.ts';
 import { loadedRules } from '../../src/roles/rules.ts';
@@ -66,16 +67,8 @@ export function aSite(more: { web?: string; proof?: 'session' | 'passkey' | 'key
     store,
     now,
     {
-      vote: vote => approvals.vote(vote),
-      signFor: (...a) => approvals.signFor(...a),
-      undo: (person, id) => approvals.undo(person, id),
-      retry: (person, id) => approvals.retry(person, id),
-      endBy: () => {},
-      needs: i => approvals.needs(i),
-      queue: () => ({ up: true, detail: '' }),
-      mail: () => ({ up: true, detail: '' }),
-      fold: () => {},
-      shared: () => false,
+      ...readingOnly(i => approvals.needs(i)),
+      ...actsOf(approvals),
     },
     'test',
   );

@@ -16,6 +16,7 @@ import { type IncidentRecord, incident, move, update } from '../../store/inciden
 import { record } from '../../store/journal.ts';
 import type { Store } from '../../store/open.ts';
 import { enqueue } from '../../store/outbox.ts';
+import { mayAct, mayDecide } from '../../web/rights.ts';
 import { plainReason } from './reason.ts';
 
 /** An order that got no answer is sent again after so long; the executor's ledger makes it one effect. */
@@ -169,9 +170,7 @@ export class Approvals {
       const run = lastRun(this.#store, id, 'plan');
       if (!run?.outcome || !i.plan || i.plan.undo.length === 0) throw new Refused('there is nothing of ours to undo');
       if (!UNDOABLE.includes(i.state)) throw new Refused(`an incident that is ${i.state} can't be undone`);
-      const allowed = [...this.#config.policy.tiers[1].roles, ...this.#config.policy.tiers[2].roles];
-      if (person.uid < 0 || !person.roles.some(r => allowed.includes(r)))
-        throw new Refused(`${person.name} has no role that may undo`);
+      if (!mayDecide(person, this.#config)) throw new Refused(`${person.name} has no role that may undo`);
       const earlier = lastRun(this.#store, id, 'undo');
       if (earlier && !earlier.outcome) throw new Refused('the undo is under way');
       record(this.#store, this.#now(), {
@@ -190,9 +189,7 @@ export class Approvals {
       const now = this.#now();
       const i = incident(this.#store, id);
       if (!RETRIED.includes(i.state)) throw new Refused(`an incident that is ${i.state} can't be tried again`);
-      const allowed = [...this.#config.policy.tiers[1].roles, ...this.#config.policy.tiers[2].roles];
-      if (!person.roles.some(r => allowed.includes(r)))
-        throw new Refused(`${person.name} has no role that may do this`);
+      if (!mayAct(person, this.#config)) throw new Refused(`${person.name} has no role that may do this`);
       const undo = lastRun(this.#store, id, 'undo');
       if (undo && !undo.outcome) throw new Refused('the undo is under way');
       move(

@@ -1,6 +1,7 @@
 /** Where a diagnosis leads: to a plan that is offered, to a word with the person, or to a human. */
 import type { Diagnosis, Fact, State } from '../../incident.ts';
 import type { Snapshot } from '../../messages.ts';
+import { GROUP_WAIT_MS } from '../../notify/routes.ts';
 import { letsIn } from '../../remedy/access-model.ts';
 import { makePlan } from '../../remedy/plan.ts';
 import { deniedUntil, lastRun, restartUnderWay, savePlan } from '../../store/approvals.ts';
@@ -15,7 +16,6 @@ import type { Diagnosing, DiagnosingParts } from './diagnosing.ts';
 import { gather, release } from './gathering.ts';
 import { recheckMs } from './pace.ts';
 
-const GROUP_WAIT_MS = 1500;
 /** While somebody edits a file and restarts, each moment has a cause of its own: another cause must be seen this long. */
 const SETTLING_MS = 2500;
 /** A restart of ours and what follows from it is over after this time. */

@@ -24,6 +24,7 @@ import { incident, move, update } from '../../store/incidents.ts';
 import { record } from '../../store/journal.ts';
 import type { Store } from '../../store/open.ts';
 import { enqueue } from '../../store/outbox.ts';
+import { mayDecide } from '../../web/rights.ts';
 import { tellRouted } from '../tell/telling.ts';
 import { makeOrder, sendOrder } from './approvals.ts';
 
@@ -51,9 +52,7 @@ export function endBy({ store, config, now }: EndingParts, person: Person, id: s
     const i = incident(store, id);
     if (i.state !== 'proposed' || !i.plan)
       throw new Refused(`an incident that is ${i.state} has no plan to give an end`);
-    const allowed = [...config.policy.tiers[1].roles, ...config.policy.tiers[2].roles];
-    if (person.uid < 0 || !person.roles.some(r => allowed.includes(r)))
-      throw new Refused(`${person.name} has no role that may decide`);
+    if (!mayDecide(person, config)) throw new Refused(`${person.name} has no role that may decide`);
     if (i.plan.subject?.uid === person.uid) throw new Refused(`${person.name} is the person concerned`);
     if (until === i.ends) return;
     const made = withEnd(i.plan, until === null ? null : iso(until), { now: at, config });

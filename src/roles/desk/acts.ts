@@ -2,6 +2,7 @@
 import type { Health, Person } from '../../desk.ts';
 import { Refused, type Vote } from '../../incident.ts';
 import type { IncidentRecord } from '../../store/incidents.ts';
+import type { Approvals } from '../conduct/approvals.ts';
 
 export interface DeskActs {
   vote(vote: Vote): void;
@@ -38,3 +39,12 @@ export const readingOnly = (needs: DeskActs['needs']): DeskActs => {
     shared: () => false,
   };
 };
+
+/** What people do, by the rules of approvals. */
+export const actsOf = (approvals: Approvals): Pick<DeskActs, 'vote' | 'signFor' | 'undo' | 'retry' | 'needs'> => ({
+  vote: vote => approvals.vote(vote),
+  signFor: (...vote) => approvals.signFor(...vote),
+  undo: (person, id) => approvals.undo(person, id),
+  retry: (person, id) => approvals.retry(person, id),
+  needs: incident => approvals.needs(incident),
+});

@@ -2,7 +2,7 @@
  * What the API does: votes, silences, undos, by the same rules as the page and in the same words. A vote is the signed
  * vote of the person who asks; or, where the page may sign for people, the digest they saw. A token is no fresh sign-in.
  */
-import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+import { createRoute, type OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
 import type { IncidentDetail, IncidentRow } from '../../desk.ts';
 import { type Decision, isEnded, Refused, type Vote } from '../../incident.ts';
 import { incidentOf, type Web } from '../ask.ts';
@@ -15,73 +15,54 @@ import * as s from './schemas.ts';
 
 const after = { 200: answer(s.IncidentRow, 'the incident afterwards'), ...deedRefusals };
 
-const approve = createRoute({
-  method: 'post',
-  path: '/incidents/{id}/approve',
-  summary: 'Vote for the plan of an incident',
-  security: deedSecurity,
-  request: { params: ask.IncidentId, body: body(ask.VoteBody) },
-  responses: after,
-});
-const deny = createRoute({
-  method: 'post',
-  path: '/incidents/{id}/deny',
-  summary: 'Vote against it: final for this plan',
-  security: deedSecurity,
-  request: { params: ask.IncidentId, body: body(ask.VoteBody) },
-  responses: after,
-});
-const silence = createRoute({
-  method: 'post',
-  path: '/incidents/{id}/silence',
-  summary: 'No mail of this incident until a time; it stays in every list',
-  security: deedSecurity,
-  request: { params: ask.IncidentId, body: body(ask.SilenceBody) },
-  responses: after,
-});
-const undo = createRoute({
-  method: 'post',
-  path: '/incidents/{id}/undo',
-  summary: 'Take back what Readmit changed, under the votes it ran with',
-  security: deedSecurity,
-  request: { params: ask.IncidentId },
-  responses: after,
-});
+/** A route that changes something. */
+const deed = <P extends string, R extends RouteConfig['request'], A extends RouteConfig['responses']>(
+  path: P,
+  summary: string,
+  request: R,
+  responses: A,
+) => createRoute({ method: 'post', path, summary, security: deedSecurity, request, responses });
 
-const retry = createRoute({
-  method: 'post',
-  path: '/incidents/{id}/retry',
-  summary: 'Look anew at what failed or did not help, and offer again what would',
-  security: deedSecurity,
-  request: { params: ask.IncidentId },
-  responses: after,
-});
-const ends = createRoute({
-  method: 'post',
-  path: '/incidents/{id}/ends',
-  summary: 'Give the proposed access an end, or none: a new plan, to be voted on anew',
-  security: deedSecurity,
-  request: { params: ask.IncidentId, body: body(ask.EndsBody) },
-  responses: { 200: answer(s.IncidentDetail, 'the incident with the new plan'), ...deedRefusals },
-});
-
-const handOver = createRoute({
-  method: 'post',
-  path: '/incidents/{id}/hand-over',
-  summary: 'Leave it to somebody by name, or back to Readmit',
-  security: deedSecurity,
-  request: { params: ask.IncidentId, body: body(ask.HandOverBody) },
-  responses: after,
-});
-
-const send = createRoute({
-  method: 'post',
-  path: '/report/send',
-  summary: 'Have the report of a week mailed',
-  security: deedSecurity,
-  request: { body: body(ask.SendBody) },
-  responses: { 200: answer(ask.Sent, 'it is on its way'), ...deedRefusals },
-});
+const params = ask.IncidentId;
+const ballot = { params, body: body(ask.VoteBody) };
+const approve = deed('/incidents/{id}/approve', 'Vote for the plan of an incident', ballot, after);
+const deny = deed('/incidents/{id}/deny', 'Vote against it: final for this plan', ballot, after);
+const silence = deed(
+  '/incidents/{id}/silence',
+  'No mail of this incident until a time; it stays in every list',
+  { params, body: body(ask.SilenceBody) },
+  after,
+);
+const undo = deed(
+  '/incidents/{id}/undo',
+  'Take back what Readmit changed, under the votes it ran with',
+  { params },
+  after,
+);
+const retry = deed(
+  '/incidents/{id}/retry',
+  'Look anew at what failed or did not help, and offer again what would',
+  { params },
+  after,
+);
+const ends = deed(
+  '/incidents/{id}/ends',
+  'Give the proposed access an end, or none: a new plan, to be voted on anew',
+  { params, body: body(ask.EndsBody) },
+  { 200: answer(s.IncidentDetail, 'the incident with the new plan'), ...deedRefusals },
+);
+const handOver = deed(
+  '/incidents/{id}/hand-over',
+  'Leave it to somebody by name, or back to Readmit',
+  { params, body: body(ask.HandOverBody) },
+  after,
+);
+const send = deed(
+  '/report/send',
+  'Have the report of a week mailed',
+  { body: body(ask.SendBody) },
+  { 200: answer(ask.Sent, 'it is on its way'), ...deedRefusals },
+);
 
 export function deeds(api: OpenAPIHono<ApiEnv>, web: Web): void {
   api.openapi(approve, c =>
