@@ -175,7 +175,8 @@ const hexOf = (n: bigint): string => n.toString(16).padStart(64, '0');
 function integer(n: bigint, long = false): Buffer {
   let bytes = Buffer.from(hexOf(n), 'hex');
   while (bytes.length > 1 && bytes[0] === 0 && bytes[1]! < 0x80) bytes = bytes.subarray(1);
-  if (bytes[0]! >= 0x80 || long) bytes = Buffer.concat([Buffer.from([0]), bytes]);
+  if (bytes[0]! >= 0x80) bytes = Buffer.concat([Buffer.from([0]), bytes]);
+  if (long) bytes = Buffer.concat([Buffer.from([0]), bytes]);
   return Buffer.concat([Buffer.from([2, bytes.length]), bytes]);
 }
 const sequence = (...parts: Buffer[]): Buffer => {
