@@ -12,6 +12,7 @@ import { issue } from '../../deploy/practice/tokens.ts';
 import type { IncidentRow } from '../../src/desk.ts';
 import { isEnded, type State } from '../../src/incident.ts';
 import type { Why } from '../../src/roles/ask.ts';
+import { clientLog, startCluster } from '../faults/lab.ts';
 import { Cluster } from './cluster.ts';
 
 type Met = Extract<State, 'proposed' | 'advised' | 'escalated'>;
@@ -369,6 +370,38 @@ describe('two causes at once, through the running program', () => {
     await c.practice('heal');
     await c.until('alice works again', async () => (await c.submit('alice')).code === 0);
     await settled(c);
+  });
+});
+
+describe('a service that was away for a moment, and then turns people away', () => {
+  let c: Cluster;
+  beforeAll(async () => {
+    c = await startCluster({ 'verify.quiet': 15 });
+    for (const user of ['alice', 'bob']) await c.submit(user);
+  });
+  afterAll(() => c?.end());
+
+  it('nobody waits for an incident whose cause is gone: the new one is found and offered', async () => {
+    const time = new Date().toISOString().replace(/\.\d+Z/, 'Z');
+    appendFileSync(
+      clientLog(c, 'bob'),
+      `[ERROR] ${time}: scheduler-unavailable: cannot reach the scheduler (ECONNREFUSED)\n`,
+    );
+    const away = await c.incidentOf(
+      'it is being proved that it is back',
+      i => i.kind === 'service' && i.state === 'verifying',
+    );
+    await c.practice('break', 'config-too-strict');
+    await Promise.all(['alice', 'bob'].map(c.submit));
+    const offered = await c.incidentOf(
+      'the other cause is offered',
+      i => i.state === 'proposed' && i.cause === 'openclaw/config-too-strict',
+      40_000,
+    );
+    expect(offered.id).toBe(away.id);
+    for (const name of ['root-ann', 'root-ben']) await c.json('approve', offered.id, '--as', name);
+    await settled(c);
+    expect((await c.submit('alice')).code).toBe(0);
   });
 });
 

@@ -79,6 +79,8 @@ export class Proving {
       // Where nothing of ours has to arrive, a cause is a cause; else only one that is no effect of what we did.
       const goesOn = ran ? rest?.other && (verdict.state === 'resolved' || rest.before) : rest;
       if (rest && goesOn) return this.#goOn(i, `${verdict.because}; and yet ${rest.title}`);
+      // A service we changed nothing of has nothing on its way: who is refused now is refused for something else.
+      if (i.kind === 'service' && !ran && verdict.state === 'propagating') return this.#goOn(i, verdict.because);
       switch (verdict.state) {
         case 'resolved':
           this.#resolveWith(i, at);
