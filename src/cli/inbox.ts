@@ -39,8 +39,8 @@ export const printJson = (value: unknown): void =>
 
 const readStore = (config: Config): Store => openStoreToRead(inState(config, 'serve', 'readmit.db'));
 
-/** Opens the desk for reading and closes it again. */
-function reading<T>(config: Config, body: (desk: StoreDesk, store: Store) => T): T {
+/** Opens the desk for reading, beside a running `serve` or without one, and closes it again. */
+export function reading<T>(config: Config, body: (desk: StoreDesk, store: Store) => T): T {
   const store = readStore(config);
   try {
     return body(

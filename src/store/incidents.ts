@@ -100,7 +100,7 @@ export const liveIncident = (
 /** What counting needs to know of an incident: no diagnosis, no plan. */
 export type IncidentRef = Pick<
   IncidentRecord,
-  'id' | 'kind' | 'key' | 'host' | 'state' | 'inhibitedBy' | 'openedMs'
+  'id' | 'kind' | 'key' | 'host' | 'state' | 'cause' | 'inhibitedBy' | 'openedMs'
 > & {
   updatedMs: number;
 };
@@ -108,7 +108,7 @@ export type IncidentRef = Pick<
 /** The newest incident of this key, ended or not, as far as counting needs it. A live one is always the newest. */
 export const newestRef = (store: Store, kind: IncidentKind, key: string, host: string): IncidentRef | undefined => {
   const row = store.get(
-    `SELECT id, state, inhibited_by, opened, updated FROM incident WHERE kind = ? AND key = ? AND host = ? ORDER BY id DESC LIMIT 1`,
+    `SELECT id, state, cause, inhibited_by, opened, updated FROM incident WHERE kind = ? AND key = ? AND host = ? ORDER BY id DESC LIMIT 1`,
     kind,
     key,
     host,
@@ -120,6 +120,7 @@ export const newestRef = (store: Store, kind: IncidentKind, key: string, host: s
       key,
       host,
       state: row.state as State,
+      cause: row.cause as string | null,
       inhibitedBy: row.inhibited_by === null ? null : String(row.inhibited_by),
       openedMs: Number(row.opened),
       updatedMs: Number(row.updated),

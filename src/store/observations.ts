@@ -2,7 +2,7 @@
  * Sources, positions and what was seen. `commitBatch` is where "every line counts exactly once" is decided: a batch is
  * taken only where the last committed one of that source ended, in the transaction that counts it.
  */
-import type { Tally } from '../incident.ts';
+import type { Account, Tally } from '../incident.ts';
 import type { Batch } from '../messages.ts';
 import type { Row, Store } from './open.ts';
 
@@ -205,6 +205,18 @@ export const pairsOf = (store: Store, incident: string, limit = 200): Row[] =>
 
 export const samplesOf = (store: Store, incident: string): Row[] =>
   store.all('SELECT * FROM sample WHERE incident = ? ORDER BY id DESC', Number(incident));
+
+/** Of a user's incident: what the name is, and where its denials came from (a client's own log names no address). */
+export function whence(store: Store, incident: string): { account: Account; addresses: string[] } {
+  const rows = store.all<{ ip: string; account: Account }>(
+    'SELECT DISTINCT ip, account FROM pair WHERE incident = ?',
+    Number(incident),
+  );
+  return {
+    account: rows.find(r => r.account !== 'unknown')?.account ?? 'unknown',
+    addresses: [...new Set(rows.map(r => r.ip))].filter(Boolean),
+  };
+}
 
 /** People with an account who were hit, most denials first. */
 export const knownUsersOf = (store: Store, incident: string, limit = 500): string[] =>

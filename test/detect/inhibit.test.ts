@@ -2,65 +2,35 @@
  * Which incident explains which, and what a silence mutes.
  */
 import { describe, expect, test } from 'vitest';
-import { Addresses } from '../../src/detect/address.ts';
-import { type Explained, inhibition } from '../../src/detect/inhibit.ts';
+import { explains, type Greater, type Smaller } from '../../src/detect/inhibit.ts';
 import { type Matcher, matches, type Silence, type Silenced, silencedBy } from '../../src/detect/silence.ts';
 
-const incident = (kind: Explained['kind'], key: string, more: Partial<Explained> = {}): Explained => ({
-  id: `${kind}-${key}`,
-  kind,
-  key,
-  host: 'head',
-  cause: null,
-  ...more,
-});
-const none = new Addresses([]);
+const greater = (kind: Greater['kind'], key: string): Greater => ({ kind, key, host: 'head' });
+const service = greater('service', 'claw-scheduler');
+const prober = greater('address', '203.0.113.66');
+const alice: Smaller = { kind: 'user', host: 'head', state: 'open', account: 'user', addresses: ['203.0.113.66'] };
+const ghost: Smaller = { ...alice, account: 'unknown' };
 
-describe('inhibition', () => {
-  const service = incident('service', 'claw-scheduler');
-  const prober = incident('address', '203.0.113.66');
-  const ghost = incident('user', 'ghost', { account: 'unknown', addresses: ['203.0.113.66'] });
-  test.each<[string, Explained, Explained[], string]>([
-    [
-      'a service incident explains a user without a cause yet',
-      incident('user', 'alice'),
-      [service],
-      'service-explains',
-    ],
-    [
-      'and one with the same cause',
-      incident('user', 'alice', { cause: 'openclaw/config-too-strict' }),
-      [{ ...service, cause: 'openclaw/config-too-strict' }],
-      'service-explains',
-    ],
-    [
-      'not one with a cause of her own',
-      incident('user', 'alice', { cause: 'openclaw/missing-group' }),
-      [{ ...service, cause: 'openclaw/scheduler-down' }],
-      'own-cause',
-    ],
-    ['not of another host', incident('user', 'alice', { host: 'other' }), [service], 'nothing-greater'],
-    ['a probing address explains the names it invented', ghost, [prober], 'address-explains'],
-    ['not a known user', { ...ghost, account: 'user' }, [prober], 'nothing-greater'],
-    [
-      'not a name that came from elsewhere too',
-      { ...ghost, addresses: ['203.0.113.66', '10.0.0.1'] },
-      [prober],
-      'nothing-greater',
-    ],
-    ['not a name without an address', { ...ghost, addresses: [] }, [prober], 'nothing-greater'],
+describe('which incident explains which', () => {
+  test.each<[string, Greater, Smaller, boolean]>([
+    ['a service explains whom it refuses', service, alice, true],
+    ['and whose incident was proposed already', service, { ...alice, state: 'proposed' }, true],
+    ['not once somebody decided about it', service, { ...alice, state: 'approved' }, false],
+    ['not of another host', service, { ...alice, host: 'other' }, false],
+    ['an address explains the names it invented', prober, ghost, true],
+    ['and a name of the system that it tried', prober, { ...ghost, account: 'system' }, true],
+    ['never a person', prober, alice, false],
+    ['not a name that came from elsewhere too', prober, { ...ghost, addresses: ['203.0.113.66', '10.0.0.1'] }, false],
+    ['not a name without an address', prober, { ...ghost, addresses: [] }, false],
     [
       'addresses of one /64 are one',
-      { ...ghost, addresses: ['2001:db8:1:2::7'] },
-      [incident('address', '2001:db8:1:2::/64')],
-      'address-explains',
+      greater('address', '2001:db8:1:2::/64'),
+      { ...ghost, addresses: ['2001:db8:1:2::7', '2001:db8:1:2::8'] },
+      true,
     ],
-    ['nothing explains the service', service, [prober, incident('user', 'alice')], 'not-a-user'],
-    ['nothing explains itself', incident('user', 'alice'), [incident('user', 'alice')], 'nothing-greater'],
-  ])('%s', (_name, smaller, open, because) => expect(inhibition(smaller, open, none).because).toBe(because));
-  test('a shared address explains nobody', () => {
-    expect(inhibition(ghost, [prober], new Addresses(['203.0.113.0/24'])).because).toBe('nothing-greater');
-  });
+    ['nothing explains the service', prober, { ...ghost, kind: 'service' }, false],
+    ['a person explains nobody', greater('user', 'alice'), ghost, false],
+  ])('%s', (_name, one, other, so) => expect(explains(one, other)).toBe(so));
 });
 
 describe('silence', () => {

@@ -4,7 +4,10 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { reading } from '../../src/cli/inbox.ts';
+import { loadConfig } from '../../src/config.ts';
 import type { IncidentDetail, IncidentRow } from '../../src/desk.ts';
+import type { StoreDesk } from '../../src/roles/desk/desk.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
@@ -134,20 +137,21 @@ export class Cluster {
       throw new Error(`readmit ${argv.join(' ')} --json printed no JSON: ${out}${err}`);
     }
   }
-  incidents = (): Promise<IncidentRow[]> => this.#asked('incidents');
-  show = (id: string): Promise<IncidentDetail> => this.#asked('show', id);
+  incidents = (): Promise<IncidentRow[]> => this.#seen('', desk => desk.incidents({ all: true }));
+  show = (id: string): Promise<IncidentDetail> => this.#seen(id, desk => desk.show(id));
 
   /**
-   * What the command line answers, asked again when the database was written to since: tests look twenty times a second,
-   * and a program started for each look would take the machine that it looks at.
+   * What `readmit incidents --json` and `show --json` print, by what they run, in this process and only after the database
+   * was written to: tests look twenty times a second, and a program started for each look would take the machine that it
+   * looks at. That the command prints it is for the tests of the command line (`json`).
    */
-  async #asked<T>(...argv: string[]): Promise<T> {
+  async #seen<T>(what: string, look: (desk: StoreDesk) => T): Promise<T> {
     const written = this.#written();
-    const known = this.#answers.get(argv.join(' '));
+    const known = this.#answers.get(what);
     if (known && written !== null && known.written === written) return structuredClone(known.answer) as T;
-    const answer = await this.json<T>(...argv);
-    this.#answers.set(argv.join(' '), { written, answer });
-    return answer;
+    const answer = JSON.parse(JSON.stringify(reading(loadConfig(join(this.dir, 'readmit.yaml')), look)));
+    this.#answers.set(what, { written, answer });
+    return structuredClone(answer) as T;
   }
 
   #written(): string | null {

@@ -3,17 +3,20 @@
  * store, so nothing is stuck after a crash: who comes back takes up what is due.
  */
 import type { Logger } from 'pino';
-import type { State } from '../../incident.ts';
+import type { Diagnosis, State } from '../../incident.ts';
 import type { AgentMessage, ServeMessage, Snapshot } from '../../messages.ts';
 import { lastRun } from '../../store/approvals.ts';
 import { maintenance } from '../../store/desk-rows.ts';
 import { dueIncidents, type IncidentRecord, incident, nextDue, update } from '../../store/incidents.ts';
+import { record } from '../../store/journal.ts';
 import { knownUsersOf } from '../../store/observations.ts';
 import type { Store } from '../../store/open.ts';
 import { RESEND_MS, sendOrder } from './approvals.ts';
 import { ASKED_OF_MANY, Deciding } from './deciding.ts';
 import { Diagnosing, type DiagnosingParts } from './diagnosing.ts';
+import { explainsNobody } from './gathering.ts';
 import { Outcomes } from './outcomes.ts';
+import { recheckMs } from './pace.ts';
 import { Proving } from './proving.ts';
 
 type Message<N extends ServeMessage['name']> = Extract<ServeMessage, { name: N }>['data'];
@@ -84,7 +87,7 @@ export class Conductor {
     const { store, now, config } = this.#p;
     if (i.held && i.state === 'open' && maintenance(store)) return update(store, now(), i.id, { due: now() + 30_000 });
     if (i.inhibitedBy && i.state !== 'verifying' && i.state !== 'propagating')
-      return update(store, now(), i.id, { due: null });
+      return explainsNobody(incident(store, i.inhibitedBy)) ? this.#ask(i) : update(store, now(), i.id, { due: null });
     switch (i.state) {
       case 'open':
       case 'stale':
@@ -154,13 +157,28 @@ export class Conductor {
     const id = message.request.split('.')[0]!;
     const i = incident(store, id);
     if (i.state !== 'open' && i.state !== 'stale' && !WAITING.includes(i.state)) return;
-    if (i.inhibitedBy) return;
+    if (i.inhibitedBy && !explainsNobody(incident(store, i.inhibitedBy))) return;
     store.tx(() => {
       const facts = this.#diagnosing.allFacts(i, message.user, message.facts);
       const diagnosis = this.#diagnosing.diagnose(i, message.user, facts);
+      if (i.inhibitedBy && !this.#goesItsOwnWay(i, diagnosis)) return;
       log.info({ incident: id, state: i.state, cause: diagnosis.cause }, 'diagnosed');
       this.#deciding.decide(i, diagnosis, facts, message.snapshot);
     });
+  }
+
+  /** Whoever has a cause of their own is not held back by an incident that nobody knows the cause of. */
+  #goesItsOwnWay(i: IncidentRecord, { cause }: Diagnosis): boolean {
+    const { store, now, config } = this.#p;
+    const own = cause !== null && !this.#diagnosing.isShared(cause);
+    if (!own) {
+      update(store, now(), i.id, { due: now() + recheckMs(config, now(), i) });
+      return false;
+    }
+    const what = `incident ${i.inhibitedBy} does not explain this one: it has a cause of its own`;
+    update(store, now(), i.id, { inhibitedBy: null });
+    record(store, now(), { actor: 'readmit', what, incident: i.id });
+    return true;
   }
 
   onSnapshot(snapshot: Snapshot): void {

@@ -13,7 +13,7 @@ import type { Store } from '../../store/open.ts';
 import { enqueue } from '../../store/outbox.ts';
 import { tellRouted } from '../tell/telling.ts';
 import type { Diagnosing, DiagnosingParts } from './diagnosing.ts';
-import { gather, release } from './gathering.ts';
+import { askEachOf, explainsNobody, gather, release } from './gathering.ts';
 import { recheckMs } from './pace.ts';
 
 /** While somebody edits a file and restarts, each moment has a cause of its own: another cause must be seen this long. */
@@ -221,6 +221,8 @@ export class Deciding {
     this.#unsettled.delete(i.id);
     if (i.state === to && to !== 'proposed') update(store, at, i.id, change);
     else move(store, at, i.id, i.state, to, { actor: 'readmit', what, plan }, change);
+    if (to === 'escalated' && explainsNobody({ ...i, state: to, cause: change?.cause ?? null }))
+      askEachOf(store, at, i);
     if (to === 'proposed' || to === 'escalated') this.#alert(i, at);
     if (to === 'advised') this.#tellPerson(i.id, at);
   }

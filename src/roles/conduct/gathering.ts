@@ -1,22 +1,42 @@
 /**
- * One fault of the service refuses many people: their incidents are gathered under one, so that one plan and one mail
- * serve all of them; and where it shows that they share nothing, each has one of their own again.
+ * One fault of the service refuses many people, one address invents many names: their incidents are gathered under one,
+ * so that one plan and one mail serve all of them; and where it shows that they share nothing, each has one of their own.
  */
-import type { State } from '../../incident.ts';
-import { type IncidentRecord, liveIncident, liveIncidents, openIncident, update } from '../../store/incidents.ts';
+import { explains, UNDECIDED } from '../../detect/inhibit.ts';
+import type { Tally } from '../../incident.ts';
+import {
+  type IncidentRecord,
+  inhibitedBy,
+  liveIncident,
+  liveIncidents,
+  openIncident,
+  update,
+} from '../../store/incidents.ts';
 import { record } from '../../store/journal.ts';
-import { adopt, handOver, knownUsersOf } from '../../store/observations.ts';
+import { adopt, handOver, knownUsersOf, whence } from '../../store/observations.ts';
 import type { Store } from '../../store/open.ts';
 
-/** States in which nobody has decided anything yet. */
-const UNDECIDED: readonly State[] = ['open', 'proposed', 'escalated', 'stale'];
+type Explained = Pick<IncidentRecord, 'id' | 'kind' | 'key' | 'host' | 'state' | 'inhibitedBy'>;
 
-type Explained = Pick<IncidentRecord, 'id' | 'kind' | 'host' | 'state' | 'inhibitedBy'>;
+/** People are asked about one after the other, so many milliseconds apart. */
+const APART_MS = 50;
 
-/** The greater incident takes over what the smaller one counted; the smaller one waits for it. */
-export function explain(store: Store, now: number, greater: Explained, smaller: Explained): boolean {
-  const inhibits = greater.kind === 'service' && smaller.kind === 'user' && greater.host === smaller.host;
-  if (!inhibits || smaller.inhibitedBy !== null || !UNDECIDED.includes(smaller.state)) return false;
+/**
+ * The greater incident takes over what the smaller one counted; the smaller one waits for it.
+ * @param latest what was seen just now and is not counted yet
+ */
+export function explain(
+  store: Store,
+  now: number,
+  greater: Explained,
+  smaller: Explained,
+  latest?: Pick<Tally, 'account' | 'ip'>,
+): boolean {
+  if (smaller.inhibitedBy !== null) return false;
+  const known = whence(store, smaller.id);
+  const account = latest?.account ?? known.account;
+  const addresses = latest?.ip ? [...known.addresses, latest.ip] : known.addresses;
+  if (!explains(greater, { ...smaller, account, addresses })) return false;
   adopt(store, now, smaller.id, greater.id);
   update(store, now, smaller.id, { inhibitedBy: greater.id });
   record(store, now, { actor: 'readmit', what: `explained by incident ${greater.id}`, incident: smaller.id });
@@ -52,10 +72,25 @@ export function gather(store: Store, now: number, i: IncidentRecord, cause: stri
 
 /** Whoever was only counted in an incident of many gets one of their own. */
 export function release(store: Store, now: number, i: IncidentRecord): void {
-  for (const key of knownUsersOf(store, i.id)) {
-    if (liveIncident(store, 'user', key, i.host)) continue;
-    const because = 'a person with an account was refused, among others with other causes';
+  openEachOf(store, now, i, 'a person with an account was refused, among others with other causes');
+}
+
+/** What nobody knows the cause of explains nobody: those whom it concerns are asked about one by one. */
+export function askEachOf(store: Store, now: number, i: IncidentRecord): void {
+  for (const own of openEachOf(store, now, i, 'a person with an account was refused, among others'))
+    update(store, now, own.id, { inhibitedBy: i.id });
+  for (const [n, held] of inhibitedBy(store, i.id).entries()) update(store, now, held.id, { due: now + n * APART_MS });
+}
+
+function openEachOf(store: Store, now: number, i: IncidentRecord, because: string): IncidentRecord[] {
+  return knownUsersOf(store, i.id).flatMap(key => {
+    if (liveIncident(store, 'user', key, i.host)) return [];
     const own = openIncident(store, now, { kind: 'user', key, host: i.host, event: i.event, because, held: i.held });
     handOver(store, now, i.id, own.id, key);
-  }
+    return [own];
+  });
 }
+
+/** May somebody whom this one holds back go their own way, should they have a cause of their own? */
+export const explainsNobody = (greater: Pick<IncidentRecord, 'kind' | 'state' | 'cause'>): boolean =>
+  greater.kind === 'service' && greater.state === 'escalated' && greater.cause === null;

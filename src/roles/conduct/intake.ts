@@ -18,7 +18,7 @@ import {
 } from '../../store/incidents.ts';
 import { commitBatch, countInto, countTally, talliesSince } from '../../store/observations.ts';
 import type { Store } from '../../store/open.ts';
-import { explain } from './gathering.ts';
+import { explain, explainsNobody } from './gathering.ts';
 
 export interface IntakeParts {
   store: Store;
@@ -84,8 +84,8 @@ export class Intake {
   }
 
   /** The greater one counts what the smaller one did; what was known of both is asked anew. */
-  #explain(greater: IncidentRecord | IncidentRef, smaller: IncidentRecord | IncidentRef): void {
-    if (explain(this.#p.store, this.#p.now(), greater, smaller)) this.#newest.clear();
+  #explain(greater: IncidentRecord | IncidentRef, smaller: IncidentRecord | IncidentRef, latest?: Tally): void {
+    if (explain(this.#p.store, this.#p.now(), greater, smaller, latest)) this.#newest.clear();
   }
 
   #count(batch: Batch, tally: Tally): void {
@@ -106,21 +106,22 @@ export class Intake {
     for (const v of verdicts) if (v.kind === 'open') this.#open(host, tally, v);
     this.#ownInstead(host, tally, verdicts);
     const keys = verdicts.flatMap(v => (v.kind === 'open' ? [v.incident] : v.kind === 'counted' ? v.into : []));
-    const live = keys.map(k => this.#live(k.kind, k.key, host)).filter(i => i !== undefined);
+    const live = [...new Set(keys.map(k => this.#live(k.kind, k.key, host)))].filter(i => i !== undefined);
     const order = ['service', 'address', 'user'];
     live.sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
     const [explains, ...others] = live;
     if (!explains) return null;
-    for (const other of others) this.#explain(explains, other);
+    for (const other of others) this.#explain(explains, other, tally);
     return explains;
   }
 
-  /** A storm that was looked at and was none does not keep anybody from an incident of their own. */
+  /** A storm that was looked at and was none, or that nobody can explain, keeps nobody from an incident of their own. */
   #ownInstead(host: string, tally: Tally, verdicts: Verdict[]): void {
     const storm = verdicts.find(v => v.kind === 'open' && v.because === 'many-users-denied');
     if (storm?.kind !== 'open' || tally.user === null) return;
     const { kind, key } = storm.incident;
-    if (this.#live(kind, key, host)) return;
+    const live = this.#live(kind, key, host);
+    if (live && !explainsNobody(live)) return;
     this.#open(host, tally, { ...storm, incident: { kind: 'user', key: tally.user }, because: 'known-user-denied' });
   }
 
@@ -148,11 +149,11 @@ export class Intake {
       held,
     });
     this.#newest.clear();
-    // Those whose own incidents opened before it was clear that everybody is concerned.
-    if (kind === 'service')
+    // Those whose own incidents opened before it was clear that everybody is concerned, or that the name is one of many.
+    const lately = kind === 'service' ? config.detect.serviceWindow : config.detect.window;
+    if (kind !== 'user')
       for (const own of liveIncidents(store))
-        if (own.kind === 'user' && own.host === host && now() - own.openedMs <= config.detect.serviceWindow * 1000)
-          this.#explain(opened, own);
+        if (own.host === host && now() - own.openedMs <= lately * 1000) this.#explain(opened, own);
   }
 
   /** Somebody who is waited for works again: their incident is looked at now, not when its time comes. */
