@@ -6,8 +6,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { connect, isIP } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Client, Entry, Filter } from 'ldapts';
+import { groupBaseOf, type LdapConfig, userBaseOf } from './config/ldap.ts';
 import { isBelow, sameDn } from './dn.ts';
-import { groupBaseOf, type LdapConfig, userBaseOf } from './ldap-config.ts';
 
 /**
  * `away`: no connection, nothing was sent. `refused`: the server, or we ourselves, said no. `lost`: the connection broke

@@ -1,6 +1,6 @@
 /** Readmit's own log: JSON lines on standard error. Messages are constant; what comes from outside is always a field. */
 import { type Logger, pino } from 'pino';
-import type { Config } from './config.ts';
+import type { Config } from './config/config.ts';
 
 export type { Logger };
 

@@ -2,7 +2,7 @@
  * Who must say yes before anything happens: pure functions over the plan, the votes, the approvers and the time.
  * `serve` asks them when a vote comes in, the executor asks them again by itself before it acts; same rules, one place.
  */
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Tier, Vote } from '../incident.ts';
 import type { Approver, Approvers } from './approvers.ts';
 import { type VotePolicy, type VoteRule, verifyVote } from './vote.ts';

@@ -4,7 +4,7 @@
  * Whether the votes are enough is policy.ts.
  */
 import { createPrivateKey, createPublicKey, type KeyObject, randomUUID, sign, verify } from 'node:crypto';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { voteBytes, voteChallenge } from '../digest.ts';
 import type { Decision, Plan, Vote } from '../incident.ts';
 import type { Approver, Approvers } from './approvers.ts';

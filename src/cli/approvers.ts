@@ -20,7 +20,7 @@ import { basename, dirname, join } from 'node:path';
 import { isMap, isSeq, parseDocument } from 'yaml';
 import { type Approver, loadApprovers, parseApprovers } from '../approve/approvers.ts';
 import { fingerprintOf } from '../approve/assertion.ts';
-import { type Config, inState, loadConfig } from '../config.ts';
+import { type Config, inState, loadConfig } from '../config/config.ts';
 import { NotFound, Refused, Retry, Usage } from '../incident.ts';
 import { askServe, controlSocket } from '../roles/control.ts';
 import { openStoreToRead } from '../store/open.ts';

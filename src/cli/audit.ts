@@ -1,6 +1,6 @@
 /** `readmit audit verify|show`: the journal in the database and the executor's own file, each a hash chain. */
 import { readFileSync } from 'node:fs';
-import { auditFile, inState, loadConfig } from '../config.ts';
+import { auditFile, inState, loadConfig } from '../config/config.ts';
 import { auditFiles, entryOf, verifyAudit } from '../execute/audit.ts';
 import { type AuditEntry, Usage } from '../incident.ts';
 import { journal, verifyJournal } from '../store/journal.ts';

@@ -3,9 +3,9 @@
  * password fit. Reads only; where this user may not read the password, it says who has to ask.
  */
 import { accessSync, constants } from 'node:fs';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
+import { groupBaseOf, type LdapConfig } from '../config/ldap.ts';
 import { type Credential, readCredential, withDirectory } from '../ldap.ts';
-import { groupBaseOf, type LdapConfig } from '../ldap-config.ts';
 
 /** What was found; `todo` is null where all is well. */
 export interface DirectoryFinding {

@@ -3,9 +3,9 @@
  * every route get a chance and every receiver something. Nothing is posted anywhere.
  */
 import { statSync } from 'node:fs';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
+import type { Receiver } from '../config/notify.ts';
 import { checkedUrl, readSecret } from '../notify/post-json.ts';
-import type { Receiver } from '../notify-config.ts';
 
 export interface ReceiverFinding {
   what: string;

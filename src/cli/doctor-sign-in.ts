@@ -5,9 +5,9 @@
 import { readFileSync, statSync } from 'node:fs';
 import { type Approver, loadApprovers } from '../approve/approvers.ts';
 import { relyingParty } from '../approve/assertion.ts';
-import { type Config, originOf } from '../config.ts';
+import { type Config, originOf } from '../config/config.ts';
+import type { OidcConfig } from '../config/sign-in.ts';
 import { redirectOf } from '../roles/sign-in/ways.ts';
-import type { OidcConfig } from '../sign-in-config.ts';
 import { mayAct } from '../web/rights.ts';
 
 /** What was found; `todo` is null where nothing has to be done. */

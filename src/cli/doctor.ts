@@ -7,7 +7,7 @@ import { dirname } from 'node:path';
 import { loadApprovers } from '../approve/approvers.ts';
 import { publicKeyOf } from '../approve/vote.ts';
 import { findCommand } from '../command.ts';
-import { auditFile, type Config, inState, loadConfig, originOf } from '../config.ts';
+import { auditFile, type Config, inState, loadConfig, originOf } from '../config/config.ts';
 import { auditFiles, verifyAudit } from '../execute/audit.ts';
 import { orderExecutor } from '../execute/client.ts';
 import { addressProblems } from '../notify/address.ts';

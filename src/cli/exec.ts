@@ -2,7 +2,7 @@
  * Starts the executor. It is started for an order that waits, so it loads nothing that it does not use: no logger, since
  * what it says goes to standard error, and its umask stays as it is, since its tools would inherit it.
  */
-import { loadConfig } from '../config.ts';
+import { loadConfig } from '../config/config.ts';
 import { runExec } from '../roles/exec.ts';
 
 export async function execCommand(file?: string): Promise<number> {

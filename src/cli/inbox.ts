@@ -7,7 +7,7 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { loadApprovers } from '../approve/approvers.ts';
 import { makeVote, signVote } from '../approve/vote.ts';
-import { type Config, inState, loadConfig } from '../config.ts';
+import { type Config, inState, loadConfig } from '../config/config.ts';
 import type { Grant, IncidentDetail, IncidentRow } from '../desk.ts';
 import { type Decision, NotFound, type Plan, Refused, Usage } from '../incident.ts';
 import { exportPlan } from '../remedy/export.ts';

@@ -1,5 +1,5 @@
 /** `readmit config`: checks readmit.yaml, or prints what it may hold, made from the schema that reads it. */
-import { configSchema, loadConfig } from '../config.ts';
+import { configSchema, loadConfig } from '../config/config.ts';
 import { print, printJson } from './inbox.ts';
 
 interface Schema {

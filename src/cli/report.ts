@@ -1,5 +1,5 @@
 /** `readmit report`: the access report of any week, as text, page, CSV or JSON, or by mail. */
-import { inState, loadConfig } from '../config.ts';
+import { inState, loadConfig } from '../config/config.ts';
 import { Usage } from '../incident.ts';
 import { isoWeek } from '../report/iso-week.ts';
 import { renderCsv, renderHtml, renderJson, renderText } from '../report/render.ts';

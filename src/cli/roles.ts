@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ofOurs } from '../compiled.ts';
-import type { Config } from '../config.ts';
-import { environment, loadConfig } from '../config.ts';
+import type { Config } from '../config/config.ts';
+import { environment, loadConfig } from '../config/config.ts';
 import { Usage } from '../incident.ts';
 import { type Logger, makeLog } from '../log.ts';
 

@@ -1,5 +1,5 @@
 /** `readmit routes test`: who would be told of an alert, how and when, by the same functions that `serve` asks. */
-import { type Config, inState, loadConfig } from '../config.ts';
+import { type Config, inState, loadConfig } from '../config/config.ts';
 import { type IncidentKind, Usage } from '../incident.ts';
 import { mutedUntil, type Routable, routesFor } from '../notify/routes.ts';
 import { incident } from '../store/incidents.ts';

@@ -1,7 +1,7 @@
 /** `readmit rules check|explain|schema`: the packs that the configuration loads, or those that are named. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadConfig } from '../config.ts';
+import { loadConfig } from '../config/config.ts';
 import { causeSchema, checkCauses, loadCauses } from '../diagnose/causes.ts';
 import { packDirs } from '../diagnose/effects.ts';
 import { Usage } from '../incident.ts';

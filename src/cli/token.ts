@@ -1,6 +1,6 @@
 /** `readmit token create|list|revoke`: tokens for programs that use the API. `serve` keeps them and shows each once. */
 import { userInfo } from 'node:os';
-import { loadConfig } from '../config.ts';
+import { loadConfig } from '../config/config.ts';
 import { askServe, controlSocket } from '../roles/control.ts';
 import type { ListedToken } from '../roles/tokens.ts';
 import { durationMs, print, printJson } from './inbox.ts';

@@ -3,7 +3,7 @@
  * else runs; what only history knows is read from the database where there is one.
  */
 import { isIP } from 'node:net';
-import { type Config, inState, loadConfig } from '../config.ts';
+import { type Config, inState, loadConfig } from '../config/config.ts';
 import { addressKey } from '../detect/address.ts';
 import { packDirs, realGround } from '../diagnose/effects.ts';
 import { orderExecutor } from '../execute/client.ts';

@@ -2,7 +2,7 @@
  * Facts made of facts: is this person in an authorised group, is the token too old by the scheduler's own clock, does
  * every session lack the group. Pure. A conclusion from something unknown is unknown, never no.
  */
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Fact, FactValue } from '../incident.ts';
 import { stillCounts } from './evidence.ts';
 import { FactSet } from './fact-set.ts';

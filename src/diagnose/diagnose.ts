@@ -2,7 +2,7 @@
  * Facts and causes → the diagnosis. Pure: the same facts give the same answer, whoever asks. It names the first cause to
  * be mended, every other one that holds, and why the rest is ruled out.
  */
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Advice, Diagnosis, Evidence, Fact, Remedy } from '../incident.ts';
 import type { Cause } from './causes.ts';
 import { type Conditions, test, testAll } from './conditions.ts';

@@ -3,7 +3,7 @@
  * makes one over a temporary directory. Nothing here can change anything.
  */
 import type { CommandResult, RunCommand } from '../command.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Fact, FactValue, ParseChunk } from '../incident.ts';
 import type { System } from './system.ts';
 

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { RunCommand } from '../command.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 
 /**
  * The only names the executor ever passes on. `usermod` looks for `--root` in all of argv before it parses options, so

@@ -5,7 +5,7 @@
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { CommandResult, RunCommand } from '../command.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { Usage } from '../incident.ts';
 import type { CanaryResult } from '../messages.ts';
 import type { Accounts, Person } from './accounts.ts';

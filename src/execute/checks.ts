@@ -3,11 +3,11 @@
  * refusal or null. None trusts what came in: everything is compared with the root-owned configuration, or computed again.
  */
 import { findCommand } from '../command.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
+import { groupBaseOf, userBaseOf } from '../config/ldap.ts';
 import { planDigest } from '../digest.ts';
 import { isBelow } from '../dn.ts';
 import type { Tier } from '../incident.ts';
-import { groupBaseOf, userBaseOf } from '../ldap-config.ts';
 import { modifyRecord } from '../ldif.ts';
 import type { Order } from '../messages.ts';
 import { GROUP_NAME, type Group, NAME, type Person } from './accounts.ts';

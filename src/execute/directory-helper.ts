@@ -4,6 +4,7 @@
  * changes anything, and reads the value back afterwards. Effects: network, the password's file.
  */
 import { readFileSync } from 'node:fs';
+import type { LdapConfig } from '../config/ldap.ts';
 import { sameDn } from '../dn.ts';
 import {
   type Credential,
@@ -14,7 +15,6 @@ import {
   VALUE_EXISTS,
   withDirectory,
 } from '../ldap.ts';
-import type { LdapConfig } from '../ldap-config.ts';
 import { Answer, Question } from './directory-question.ts';
 
 const STDIN = 0;

@@ -4,10 +4,10 @@
  * is what counts.
  */
 import { extname, join } from 'node:path';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
+import type { LdapConfig } from '../config/ldap.ts';
 import { sameDn } from '../dn.ts';
 import { Retry } from '../incident.ts';
-import type { LdapConfig } from '../ldap-config.ts';
 import { checkGroup, checkPerson, type DirectoryStep } from './checks.ts';
 import { Answer, type Question } from './directory-question.ts';
 import type { Deed, Ground, Look } from './membership.ts';

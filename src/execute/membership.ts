@@ -4,7 +4,7 @@
  * with an error where the change was made.
  */
 import type { CommandResult, RunCommand } from '../command.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Accounts } from './accounts.ts';
 import { argvOf, checkGroup, checkPerson, type GroupStep } from './checks.ts';
 import { redact } from './redact.ts';

@@ -2,7 +2,7 @@
  * What a run works with, and the ways out of it: the room holds configuration, accounts, audit, ledger and clock;
  * `NotRun` is a refusal before anything was changed.
  */
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Order } from '../messages.ts';
 import type { Audit } from './audit.ts';
 import type { OrderStep } from './checks.ts';

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
 import type { CommandResult, RunCommand } from '../command.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { argvOf, type ServiceStep } from './checks.ts';
 import { type Deed, ended, type Ground, type Look } from './membership.ts';
 

@@ -2,7 +2,7 @@
  * What may stand in a header: recipients, subjects, message ids. Each has a positive grammar, and what doesn't fit is
  * refused rather than repaired, so that no text from a log can add a recipient or a header line.
  */
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { sha256 } from '../digest.ts';
 import { Refused } from '../incident.ts';
 

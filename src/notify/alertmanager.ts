@@ -3,8 +3,8 @@
  * some resends ahead lets it go out by itself if nobody resends it. Routing, grouping and silencing are Alertmanager's
  * from there on.
  */
+import type { Receiver } from '../config/notify.ts';
 import type { IncidentRow } from '../desk.ts';
-import type { Receiver } from '../notify-config.ts';
 import { tame } from './blocks.ts';
 import { incidentLink, type Paper } from './letter.ts';
 import { type Endpoint, postJson, readSecret } from './post-json.ts';

@@ -1,7 +1,7 @@
 /** Hands a letter to a receiver in the receiver's own form. Alertmanager is not among them: it takes incidents. */
+import type { Receiver } from '../config/notify.ts';
 import type { IncidentRow } from '../desk.ts';
 import { Refused } from '../incident.ts';
-import type { Receiver } from '../notify-config.ts';
 import { mattermostMessage } from './chats/mattermost.ts';
 import { slackMessage } from './chats/slack.ts';
 import { teamsMessage } from './chats/teams.ts';

@@ -2,7 +2,7 @@
  * A letter as plain data, and how one is written: a subject and a few blocks, from which the text and the HTML are both
  * made, so that they say the same. A letter can be stored in the outbox and sent later as it stands.
  */
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { checkedId, domainOf, headerValue, mailbox, messageId, subjectLine, threadRoot } from './address.ts';
 import { type Block, blocksToHtml, blocksToText } from './blocks.ts';
 

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { createTransport, type Transporter } from 'nodemailer';
 import type { SMTPPoolOptions, SMTPPoolSentMessageInfo } from 'nodemailer/lib/smtp-pool';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { Refused, Retry } from '../incident.ts';
 import { headerValue, mailbox, userAddress } from './address.ts';
 import type { Letter } from './letter.ts';

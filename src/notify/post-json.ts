@@ -6,8 +6,8 @@
 import { readFileSync } from 'node:fs';
 import { request as http } from 'node:http';
 import { request as https } from 'node:https';
+import { addressFault } from '../config/notify.ts';
 import { Refused, Retry } from '../incident.ts';
-import { addressFault } from '../notify-config.ts';
 
 export interface Endpoint {
   /** The receiver's name, for errors. */

@@ -2,9 +2,9 @@
  * Which receivers an alert goes to, and when they are left alone: Alertmanager's routes without its tree. Pure functions
  * of the configuration and of what is known of the incident, so that `readmit routes test` says what `serve` does.
  */
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
+import { ADMINISTRATORS, daysOf, type Interval, type Notify, type Receiver, type Route } from '../config/notify.ts';
 import type { IncidentKind } from '../incident.ts';
-import { ADMINISTRATORS, daysOf, type Interval, type Notify, type Receiver, type Route } from '../notify-config.ts';
 
 /** What routes look at. */
 export interface Routable {

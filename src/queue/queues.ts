@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { z } from 'zod';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { ToAgent, ToServe } from '../messages.ts';
 
 const PREFIX = '{readmit}';

@@ -2,7 +2,7 @@
  * What every action is: a function from checked parameters to plain data. Nothing happens here; the steps are shown,
  * digested, approved, and run by the executor as they stand.
  */
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { FactValue, Step, Tier } from '../incident.ts';
 import type { Snapshot } from '../messages.ts';
 import type { Facts } from './facts.ts';

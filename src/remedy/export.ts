@@ -3,9 +3,9 @@
  * came from outside is quoted for where it stands, whatever it holds.
  */
 import { Scalar, stringify } from 'yaml';
+import { groupBaseOf, type LdapConfig, userBaseOf } from '../config/ldap.ts';
 import { dnValue } from '../dn.ts';
 import { type DirectoryChange, type Plan, type Step, Usage } from '../incident.ts';
-import { groupBaseOf, type LdapConfig, userBaseOf } from '../ldap-config.ts';
 import { modifyRecord } from '../ldif.ts';
 
 const FORMATS = ['shell', 'ldif', 'ansible'] as const;

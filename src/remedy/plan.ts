@@ -2,7 +2,7 @@
  * A diagnosis becomes a plan: the steps as they will run, how they are taken back, who gains by it, and the digest an
  * approval is for. Pure. A plan that the policy forbids, or that would not let the person in, is refused with the rule.
  */
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { planDigest } from '../digest.ts';
 import type { ActionRequest, Diagnosis, Fact, FactValue, Plan, Step, Tier } from '../incident.ts';
 import type { Snapshot } from '../messages.ts';

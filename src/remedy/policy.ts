@@ -2,7 +2,7 @@
  * What the site allows to be changed at all, asked before anything is proposed. The executor asks the same again by its
  * own list; this one only spares people plans that could never run. Pure.
  */
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Facts } from './facts.ts';
 
 /** A rule that says no, in words that name the key of the configuration behind it. */

@@ -2,7 +2,7 @@
  * Did it help? Success is what was observed: the state is as planned, the access model lets the person in, the test jobs
  * passed, and no new denial came while the scheduler was seen alive. Not an exit code, and not silence. Pure.
  */
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Fact, Plan } from '../incident.ts';
 import type { CanaryResult } from '../messages.ts';
 import { type Entry, letsIn } from './access-model.ts';

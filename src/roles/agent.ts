@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { commandRunner } from '../command.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { collect } from '../diagnose/collect.ts';
 import { packDirs, realGround } from '../diagnose/effects.ts';
 import { PROBES } from '../diagnose/probes.ts';

@@ -2,7 +2,7 @@
  * Says on the second channel what keeps Readmit itself from working: an agent that went silent, a log that can't be read,
  * an executor that can't act, a Redis that is away or can lose jobs. Each trouble is told once, when it has lasted.
  */
-import { type Config, originOf } from '../config.ts';
+import { type Config, originOf } from '../config/config.ts';
 import type { Health } from '../desk.ts';
 import type { Logger } from '../log.ts';
 import { alarmCall, callWebhook } from '../notify/webhook.ts';

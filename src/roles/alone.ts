@@ -5,7 +5,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
-import { type Config, inState } from '../config.ts';
+import { type Config, inState } from '../config/config.ts';
 import { Refused } from '../incident.ts';
 
 /** Beside Redis's socket when the state directory's path is too long for one (108 bytes). */

@@ -1,5 +1,5 @@
 /** What the API gets from the store: who a token speaks for, reports for programs, and the numbers of `/metrics`. */
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { ApiParts } from '../web/api/parts.ts';
 import { numbersOf } from './desk/numbers.ts';
 import { reportFor } from './reporting.ts';

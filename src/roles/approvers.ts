@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Approvers, loadApprovers } from '../approve/approvers.ts';
-import { type Config, inState } from '../config.ts';
+import { type Config, inState } from '../config/config.ts';
 import { Refused } from '../incident.ts';
 import { approverMail } from './tell/approver-mail.ts';
 

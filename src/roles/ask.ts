@@ -3,7 +3,7 @@
  * it: `readmit why USER` works where nothing else runs.
  */
 import { isIP } from 'node:net';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { knownCauses } from '../diagnose/causes.ts';
 import { collect } from '../diagnose/collect.ts';
 import { diagnose } from '../diagnose/diagnose.ts';

@@ -5,7 +5,7 @@
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
-import { type Config, inState } from '../config.ts';
+import { type Config, inState } from '../config/config.ts';
 import { NotFound, Refused, Retry, Usage } from '../incident.ts';
 
 /** Its ESM form would load a whole web client (40 ms) into every command, most of which only read the database. */

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { loadApprovers } from '../approve/approvers.ts';
 import { judge } from '../approve/policy.ts';
 import { commandRunner } from '../command.ts';
-import { auditFile, type Config, environment, inState, originOf } from '../config.ts';
+import { auditFile, type Config, environment, inState, originOf } from '../config/config.ts';
 import { Accounts, NAME } from '../execute/accounts.ts';
 import { Audit } from '../execute/audit.ts';
 import { canaryPerson, loadCanary, runCanary } from '../execute/canary.ts';

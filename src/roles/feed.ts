@@ -4,7 +4,7 @@
  */
 import type { z } from 'zod';
 import type { RunCommand } from '../command.ts';
-import { type Config, inState } from '../config.ts';
+import { type Config, inState } from '../config/config.ts';
 import type { ParseChunk } from '../incident.ts';
 import type { Logger } from '../log.ts';
 import type { Batch, SourceHealth as SourceHealthSchema } from '../messages.ts';

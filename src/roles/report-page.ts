@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Logger } from '../log.ts';
 import { isoWeek, previousWeek, weekRange } from '../report/iso-week.ts';
 import type { Store } from '../store/open.ts';

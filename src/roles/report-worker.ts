@@ -1,6 +1,6 @@
 /** Makes a week's report of a large store beside the program that serves: it reads the database and posts what it made. */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { openStoreToRead } from '../store/open.ts';
 import { reportFileOf, reportPageOf } from './reporting.ts';
 

@@ -3,7 +3,7 @@
  * The row in `report` makes it once; node-cron only wakes.
  */
 import { loadApprovers } from '../approve/approvers.ts';
-import { type Config, originOf } from '../config.ts';
+import { type Config, originOf } from '../config/config.ts';
 import {
   type Account,
   type EventName,

@@ -2,7 +2,7 @@
  * `readmit serve`: takes in what agents saw, decides, asks people, keeps the truth. No privileges, no home directories,
  * no way to the executor. One straight line: each part is started, then the way to stop it is noted.
  */
-import { type Config, inState } from '../config.ts';
+import { type Config, inState } from '../config/config.ts';
 import { Addresses } from '../detect/address.ts';
 import { Clusters } from '../detect/cluster.ts';
 import { loadCauses } from '../diagnose/causes.ts';

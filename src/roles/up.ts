@@ -11,7 +11,7 @@ import type { Logger } from 'pino';
 import { loadApprovers } from '../approve/approvers.ts';
 import { findCommand } from '../command.ts';
 import { ofOurs } from '../compiled.ts';
-import { type Config, environment, inState, originOf } from '../config.ts';
+import { type Config, environment, inState, originOf } from '../config/config.ts';
 import { Usage } from '../incident.ts';
 import { answers, startRedis } from '../queue/embedded-redis.ts';
 import { askServe, controlSocket } from './control.ts';

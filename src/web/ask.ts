@@ -5,7 +5,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import { getCookie } from 'hono/cookie';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Desk, IncidentDetail, Person } from '../desk.ts';
 import { NotFound } from '../incident.ts';
 import type { ApiParts } from './api/parts.ts';

@@ -5,8 +5,8 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Configuration, IDToken, UserInfoResponse } from 'openid-client';
+import type { OidcConfig } from '../config/sign-in.ts';
 import { Refused, Retry } from '../incident.ts';
-import type { OidcConfig } from '../sign-in-config.ts';
 import { Pending } from './pending.ts';
 
 /** What the provider says of somebody. */

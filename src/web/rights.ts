@@ -2,7 +2,7 @@
  * What a signed-in person may see and decide on the page. The desk and the executor apply the same rules again; here
  * they decide which button is shown, and that somebody without a role learns nothing.
  */
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { IncidentDetail, IncidentRow, Person } from '../desk.ts';
 
 const READERS = ['administrator', 'operator', 'viewer', 'auditor'];

@@ -4,7 +4,7 @@
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
-import { type Config, originOf } from '../config.ts';
+import { type Config, originOf } from '../config/config.ts';
 import type { Env } from './ask.ts';
 
 export const BODY_LIMIT = 64 * 1024;

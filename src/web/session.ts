@@ -3,7 +3,7 @@
  * link) holds; the store keeps its hash. Nothing that was set before a sign-in is worth anything after it.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { type Config, originOf } from '../config.ts';
+import { type Config, originOf } from '../config/config.ts';
 import type { Person } from '../desk.ts';
 import { NotFound } from '../incident.ts';
 

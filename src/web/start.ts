@@ -6,7 +6,7 @@ import { createServer as createHttp, type Server } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import { BlockList, isIP } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
-import { type Config, originOf } from '../config.ts';
+import { type Config, originOf } from '../config/config.ts';
 import { Usage } from '../incident.ts';
 import { makeApp } from './app.ts';
 import type { WebParts } from './ask.ts';

@@ -5,7 +5,7 @@ import { type Approvers, parseApprovers } from '../../src/approve/approvers.ts';
 import { fingerprintOf, relyingParty } from '../../src/approve/assertion.ts';
 import { judge, type VotedPlan } from '../../src/approve/policy.ts';
 import { makeVote } from '../../src/approve/vote.ts';
-import { parseConfig } from '../../src/config.ts';
+import { parseConfig } from '../../src/config/config.ts';
 import type { Vote } from '../../src/incident.ts';
 import { VoteSchema } from '../../src/messages.ts';
 import { BENT, type Said, SITE, SoftPasskey } from './passkey.ts';

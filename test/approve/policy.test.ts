@@ -1,5 +1,4 @@
 /** Who must say yes: the table of the policy, asked the way `serve` and the executor ask it. */
-
 import { generateKeyPairSync } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { type Approvers, loadApprovers, parseApprovers } from '../../src/approve/approvers.ts';
 import { judge, mayVote, needsFresh, type VotedPlan } from '../../src/approve/policy.ts';
 import { makeVote, publicKeyOf, signVote, verifyVote } from '../../src/approve/vote.ts';
-import { parseConfig } from '../../src/config.ts';
+import { parseConfig } from '../../src/config/config.ts';
 import type { Vote } from '../../src/incident.ts';
 
 const NOW = Date.parse('2026-11-23T08:00:00Z');

@@ -5,7 +5,7 @@
  */
 import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseConfig } from '../../src/config.ts';
+import { parseConfig } from '../../src/config/config.ts';
 import { Clusters } from '../../src/detect/cluster.ts';
 import type { Tally } from '../../src/incident.ts';
 import type { Batch } from '../../src/messages.ts';

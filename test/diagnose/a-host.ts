@@ -2,7 +2,7 @@
  * A host on which all is well, as facts, and what differs when something is wrong. Conclusions are drawn from the facts
  * by the product's own `derive`, so a test only says what was observed.
  */
-import { parseConfig } from '../../src/config.ts';
+import { parseConfig } from '../../src/config/config.ts';
 import { loadCauses } from '../../src/diagnose/causes.ts';
 import { derive } from '../../src/diagnose/derive.ts';
 import { diagnose } from '../../src/diagnose/diagnose.ts';

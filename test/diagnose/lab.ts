@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { parseConfig } from '../../src/config.ts';
+import { parseConfig } from '../../src/config/config.ts';
 import { collect } from '../../src/diagnose/collect.ts';
 import { type GroundOptions, realGround } from '../../src/diagnose/effects.ts';
 import type { Fact } from '../../src/incident.ts';

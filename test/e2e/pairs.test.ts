@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { breakIt, heal } from '../../deploy/practice/breaking.ts';
-import { type Config, loadConfig } from '../../src/config.ts';
+import { type Config, loadConfig } from '../../src/config/config.ts';
 import { loadCauses } from '../../src/diagnose/causes.ts';
 import { packDirs, realGround } from '../../src/diagnose/effects.ts';
 import type { Ground } from '../../src/diagnose/ground.ts';

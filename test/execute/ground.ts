@@ -8,7 +8,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeVote, publicKeyOf, signVote } from '../../src/approve/vote.ts';
-import { type Config, loadConfig } from '../../src/config.ts';
+import { type Config, loadConfig } from '../../src/config/config.ts';
 import { planDigest, sha256 } from '../../src/digest.ts';
 import type { AuditEntry, Vote } from '../../src/incident.ts';
 import type { Order } from '../../src/messages.ts';
@@ -173,7 +173,7 @@ export function makeGround(extra: Record<string, unknown> = {}): Ground {
 export function execArgv(configFile: string): string[] {
   const code = `
     const { runExec } = await import(${JSON.stringify(join(ROOT, 'src/roles/exec.ts'))});
-    const { loadConfig } = await import(${JSON.stringify(join(ROOT, 'src/config.ts'))});
+    const { loadConfig } = await import(${JSON.stringify(join(ROOT, 'src/config/config.ts'))});
     const stop = new AbortController();
     process.once('SIGTERM', () => stop.abort());
     await runExec(loadConfig(${JSON.stringify(configFile)}), { signal: stop.signal, onListening: () => console.log('listening') });

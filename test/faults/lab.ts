@@ -10,7 +10,7 @@ import { parseDocument } from 'yaml';
 import { layGround } from '../../deploy/practice/ground.ts';
 import { layoutOf } from '../../deploy/practice/layout.ts';
 import { writeReadmitYaml } from '../../deploy/practice/readmit-yaml.ts';
-import { type Config, loadConfig } from '../../src/config.ts';
+import { type Config, loadConfig } from '../../src/config/config.ts';
 import type { Health } from '../../src/desk.ts';
 import { askServe, controlSocket } from '../../src/roles/control.ts';
 import { Cluster } from '../e2e/cluster.ts';

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { directoryFindings } from '../../src/cli/doctor-directory.ts';
-import { parseConfig } from '../../src/config.ts';
+import { parseConfig } from '../../src/config/config.ts';
 import { dnValue, isBelow, sameDn } from '../../src/dn.ts';
 import { Usage } from '../../src/incident.ts';
 import { DirectoryFault, readCredential, withDirectory } from '../../src/ldap.ts';

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { type Config, parseConfig } from '../../src/config.ts';
+import { type Config, parseConfig } from '../../src/config/config.ts';
 import { planDigest } from '../../src/digest.ts';
 import type { Plan, State, Step, Tier } from '../../src/incident.ts';
 import { type Mailer, makeMailer } from '../../src/notify/mail.ts';

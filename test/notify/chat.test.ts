@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Receiver } from '../../src/config/notify.ts';
 import { Refused, Retry } from '../../src/incident.ts';
 import { mattermostMessage } from '../../src/notify/chats/mattermost.ts';
 import { slackMessage } from '../../src/notify/chats/slack.ts';
@@ -13,7 +14,6 @@ import { deliver } from '../../src/notify/deliver.ts';
 import { alert } from '../../src/notify/letters/alert.ts';
 import { needsSecondVote } from '../../src/notify/letters/second-vote.ts';
 import { postJson } from '../../src/notify/post-json.ts';
-import type { Receiver } from '../../src/notify-config.ts';
 import { ALICE, CONFIG, PAPER } from './an-incident.ts';
 import { type Hooks, hooks } from './hooks.ts';
 

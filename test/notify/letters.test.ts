@@ -1,7 +1,7 @@
 /** What administrators and users read in their mail, and what a hostile log can't make of it. */
 import { convert } from 'html-to-text';
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../../src/config.ts';
+import { parseConfig } from '../../src/config/config.ts';
 import { Refused } from '../../src/incident.ts';
 import {
   addressProblems,

@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { parseConfig } from '../../src/config.ts';
+import { parseConfig } from '../../src/config/config.ts';
 import { Refused, Retry } from '../../src/incident.ts';
 import { alert } from '../../src/notify/letters/alert.ts';
 import { resolved } from '../../src/notify/letters/resolved.ts';

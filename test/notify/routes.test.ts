@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { receiverFindings } from '../../src/cli/doctor-receivers.ts';
 import { routesText, routesTold } from '../../src/cli/routes.ts';
-import { parseConfig } from '../../src/config.ts';
+import { parseConfig } from '../../src/config/config.ts';
 import { mutedUntil, type Routable, routesFor } from '../../src/notify/routes.ts';
 
 const config = (notify: string) => parseConfig(`mail: {to: [ops@site.example]}\nnotify: ${notify}`, 'readmit.yaml');

@@ -10,7 +10,7 @@ import { createTransport } from 'nodemailer';
 import { expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
 import { startDemo } from '../../deploy/practice/demo.ts';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { freePort, NODE, run, startCluster } from './cluster.ts';
 
 const freshDir = (under = tmpdir()): string => {

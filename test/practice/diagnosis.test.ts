@@ -1,7 +1,7 @@
 /** Every way to break the practice cluster is found by the real probes, by the same word, within two seconds. */
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { packDirs, realGround } from '../../src/diagnose/effects.ts';
 import { shadowIn } from '../../src/execute/accounts.ts';
 import type { Fact } from '../../src/incident.ts';

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { type Config, parseConfig } from '../../src/config.ts';
+import { type Config, parseConfig } from '../../src/config/config.ts';
 import { diagnose } from '../../src/diagnose/diagnose.ts';
 import { planDigest } from '../../src/digest.ts';
 import type { Plan } from '../../src/incident.ts';

@@ -1,6 +1,6 @@
 /** From a diagnosis to a plan: what it does, who may be touched by it at all, and that it would really let them in. */
 import { describe, expect, it } from 'vitest';
-import { type Config, parseConfig } from '../../src/config.ts';
+import { type Config, parseConfig } from '../../src/config/config.ts';
 import { diagnose } from '../../src/diagnose/diagnose.ts';
 import { planDigest } from '../../src/digest.ts';
 import type { Plan } from '../../src/incident.ts';

@@ -1,6 +1,6 @@
 /** Did it help? A table of what is seen after the change, and what it is called. */
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../../src/config.ts';
+import { parseConfig } from '../../src/config/config.ts';
 import type { Plan } from '../../src/incident.ts';
 import type { CanaryResult } from '../../src/messages.ts';
 import { judge, type VerifyInput } from '../../src/remedy/verify.ts';

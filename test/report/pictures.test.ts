@@ -1,7 +1,7 @@
 /** The charts in the weekly mail: drawn true to the numbers, said in words beside them, and sent so that mail programs show them. */
 import { Resvg } from '@resvg/resvg-js';
 import { afterEach, describe, expect, it } from 'vitest';
-import { parseConfig } from '../../src/config.ts';
+import { parseConfig } from '../../src/config/config.ts';
 import { weekly } from '../../src/notify/letters/weekly.ts';
 import { makeMailer } from '../../src/notify/mail.ts';
 import { bucketsOf, denialsChart, layersOf, stackOf, timeToAccessChart } from '../../src/report/charts.ts';

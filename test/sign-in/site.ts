@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { loadApprovers } from '../../src/approve/approvers.ts';
 import { publicKeyOf } from '../../src/approve/vote.ts';
-import { parseConfig } from '../../src/config.ts';
+import { parseConfig } from '../../src/config/config.ts';
 import { Approvals } from '../../src/roles/conduct/approvals.ts';
 import { actsOf, readingOnly } from '../../src/roles/desk/acts.ts';
 import { StoreDesk } from '../../src/roles/desk/desk.ts';

@@ -7,7 +7,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { commandRunner, type RunCommand } from '../../src/command.ts';
-import { type Config, parseConfig } from '../../src/config.ts';
+import { type Config, parseConfig } from '../../src/config/config.ts';
 import type { ParseChunk } from '../../src/incident.ts';
 import { makeLog } from '../../src/log.ts';
 import type { Batch } from '../../src/messages.ts';

@@ -3,7 +3,7 @@
  * answers. Arguments: the configuration file.
  */
 import { commandRunner } from '../../src/command.ts';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { makeLog } from '../../src/log.ts';
 import { makeFeed } from '../../src/roles/feed.ts';
 import { parseNames } from './lab.ts';

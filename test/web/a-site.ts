@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Approvers } from '../../src/approve/approvers.ts';
 import { makeVote, publicKeyOf, signVote } from '../../src/approve/vote.ts';
-import { parseConfig } from '../../src/config.ts';
+import { parseConfig } from '../../src/config/config.ts';
 import { loadCauses } from '../../src/diagnose/causes.ts';
 import { packDirs } from '../../src/diagnose/effects.ts';
 import { planDigest } from '../../src/digest.ts';

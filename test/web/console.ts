@@ -2,7 +2,7 @@
  * What the tests of the pages share: a console over the desk in memory with a clock that stands still, and a browser's
  * way to ask it: with the cookie, the token of the form, and the headers a browser sends.
  */
-import { parseConfig } from '../../src/config.ts';
+import { parseConfig } from '../../src/config/config.ts';
 import { type Extra, makeApp, type WebParts } from '../../src/web/app.ts';
 import { type Listed, memorySessions, Sessions } from '../../src/web/session.ts';
 import { memoryDesk } from './desk.ts';

@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { parseConfig } from '../../src/config.ts';
+import { parseConfig } from '../../src/config/config.ts';
 import { LIMITS, type Limits, type RunningWeb, startWeb } from '../../src/web/start.ts';
 import { consoleWith } from './console.ts';
 

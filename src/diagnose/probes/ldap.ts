@@ -2,7 +2,7 @@
  * The groups somebody has in the directory itself, asked over LDAP: what NSS says of it is a cache that lags. Also the
  * entries that a change would be made to. Where no `directory.ldap` is configured, there is nothing to say.
  */
-import { groupBaseOf } from '../../ldap-config.ts';
+import { groupBaseOf } from '../../config/ldap.ts';
 import { GROUP_NAME, USER_NAME } from '../accounts.ts';
 import { factMaker, type Ground, messageOf, type Probe } from '../ground.ts';
 import { readSchedulerConfig } from '../scheduler-config.ts';

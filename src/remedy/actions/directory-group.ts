@@ -2,9 +2,9 @@
  * `group.add` where the group lives in the directory: one value of the group's own entry, shown as LDIF. The person, the
  * numbers and the entry must be the same ones on both sides; where they are not, nothing is proposed. Pure.
  */
+import { groupBaseOf, type LdapConfig, userBaseOf } from '../../config/ldap.ts';
 import { isBelow } from '../../dn.ts';
 import type { Step } from '../../incident.ts';
-import { groupBaseOf, type LdapConfig, userBaseOf } from '../../ldap-config.ts';
 import { modifyRecord } from '../../ldif.ts';
 import type { ActionContext } from '../action.ts';
 import type { Facts } from '../facts.ts';

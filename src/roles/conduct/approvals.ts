@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { Approvers } from '../../approve/approvers.ts';
 import { mayVote, needsFresh, type VotedPlan } from '../../approve/policy.ts';
 import { makeVote, signVote, type UnsignedVote } from '../../approve/vote.ts';
-import { type Config, originOf } from '../../config.ts';
+import { type Config, originOf } from '../../config/config.ts';
 import type { Person } from '../../desk.ts';
 import { type Plan, Refused, type State, type Vote } from '../../incident.ts';
 import type { Order } from '../../messages.ts';

@@ -1,5 +1,5 @@
 /** What stands in somebody's way, of all that is known: the facts an agent answered, our history, and the logs. */
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
 import type { Cause } from '../../diagnose/causes.ts';
 import { DERIVED, derive } from '../../diagnose/derive.ts';
 import { diagnose } from '../../diagnose/diagnose.ts';

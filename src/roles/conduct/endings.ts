@@ -3,7 +3,7 @@
  * taken back by itself, under the votes that gave it, and only while it is still our own doing. What others took back
  * before is noticed, said, and not repeated.
  */
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
 import type { Person } from '../../desk.ts';
 import { Refused } from '../../incident.ts';
 import type { Logger } from '../../log.ts';

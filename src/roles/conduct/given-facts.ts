@@ -2,7 +2,7 @@
  * The facts that stand in the logs, as the store has them: what was refused, to whom, from where, and whether the
  * scheduler and the user's own client both saw it. Diagnosis gets them given; no probe could ask for them.
  */
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
 import type { Fact } from '../../incident.ts';
 import { type IncidentRecord, lastIncident } from '../../store/incidents.ts';
 import { lastEvent, lastOwnSuccess, lastProof, lastSeen } from '../../store/observations.ts';

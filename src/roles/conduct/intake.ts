@@ -3,7 +3,7 @@
  * detector say what it means, and acknowledges. A batch that comes twice is recognised and counted once.
  */
 import type { Logger } from 'pino';
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
 import type { Clusters, OpenReason, Verdict } from '../../detect/cluster.ts';
 import { type IncidentKind, isEnded, type State, type Tally } from '../../incident.ts';
 import type { AgentMessage, Batch } from '../../messages.ts';

@@ -1,6 +1,5 @@
 /** What became of an order: that it was sent, what the executor did, what was given by it, and what was taken back. */
-
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
 import type { ServeMessage, Snapshot } from '../../messages.ts';
 import { endGrants, endRun, runById, saveGrant, votesOf } from '../../store/approvals.ts';
 import { recordSnapshot } from '../../store/history.ts';

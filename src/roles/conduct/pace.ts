@@ -1,5 +1,5 @@
 /** How soon an incident is looked at again: often while somebody waits, more rarely the longer it goes on. */
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
 import type { IncidentRecord } from '../../store/incidents.ts';
 
 /** Milliseconds. */

@@ -5,12 +5,12 @@
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
+import { type LdapConfig, userBaseOf } from '../../config/ldap.ts';
+import { type DirectorySignInConfig, rolesOfGroups } from '../../config/sign-in.ts';
 import { Retry, Usage } from '../../incident.ts';
 import { type Credential, type Directory, DirectoryFault, readCredential, withDirectory } from '../../ldap.ts';
-import { type LdapConfig, userBaseOf } from '../../ldap-config.ts';
 import type { Logger } from '../../log.ts';
-import { type DirectorySignInConfig, rolesOfGroups } from '../../sign-in-config.ts';
 
 /** A no is given no sooner (ms): what the directory takes to compare a password is not to be measured. */
 const SLOW_NO_MS = 500;

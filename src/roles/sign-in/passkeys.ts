@@ -12,7 +12,7 @@ import {
   relyingParty,
   verifyAssertion,
 } from '../../approve/assertion.ts';
-import { type Config, originOf } from '../../config.ts';
+import { type Config, originOf } from '../../config/config.ts';
 import type { Person } from '../../desk.ts';
 import { voteChallenge } from '../../digest.ts';
 import { NotFound, Refused, type Vote } from '../../incident.ts';

@@ -3,11 +3,11 @@
  * what the site has beside the one-time link. Everything that changes a sign-in is written into the journal.
  */
 import type { Approvers } from '../../approve/approvers.ts';
-import { type Config, originOf } from '../../config.ts';
+import { type Config, originOf } from '../../config/config.ts';
+import { type OidcConfig, rolesOfGroups } from '../../config/sign-in.ts';
 import type { Desk } from '../../desk.ts';
 import { Refused } from '../../incident.ts';
 import type { Logger } from '../../log.ts';
-import { type OidcConfig, rolesOfGroups } from '../../sign-in-config.ts';
 import { deleteSession, deleteSessionsOf, putSession, sessionRow, sessionRowsOf } from '../../store/desk-rows.ts';
 import { record } from '../../store/journal.ts';
 import type { Store } from '../../store/open.ts';

@@ -1,6 +1,6 @@
 /** Where an approver gets mail: only where the configuration says that mail may go. */
 import type { Approver } from '../../approve/approvers.ts';
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
 
 /**
  * An address the configuration names, theirs by the approvers file or by its name; or their name at the site's domain.

@@ -3,9 +3,9 @@
  * out there, and ends it there when it ends here. The outbox row lives as long as the incident and remembers what fires,
  * so a crash or a restart costs nothing but one more resend.
  */
+import type { Receiver } from '../../config/notify.ts';
 import { isEnded, Refused } from '../../incident.ts';
 import { ended, firing, type PostableAlert, postAlerts, sameLabels } from '../../notify/alertmanager.ts';
-import type { Receiver } from '../../notify-config.ts';
 import { incident } from '../../store/incidents.ts';
 import type { Carrier } from '../doorbell.ts';
 import { type LetterParts, mutedResult, paperOf } from './letters.ts';

@@ -1,7 +1,8 @@
 /** From an outbox row to the letter, as things stand when it is sent. Joins the store's nouns with the letters. */
 import type { Approvers } from '../../approve/approvers.ts';
 import { mayStillVote } from '../../approve/voters.ts';
-import { type Config, originOf } from '../../config.ts';
+import { type Config, originOf } from '../../config/config.ts';
+import type { Receiver } from '../../config/notify.ts';
 import type { Letter, Paper } from '../../notify/letter.ts';
 import { accessEnds } from '../../notify/letters/access-ends.ts';
 import { accessRestored } from '../../notify/letters/access-restored.ts';
@@ -17,7 +18,6 @@ import { needsSecondVote } from '../../notify/letters/second-vote.ts';
 import { userTell } from '../../notify/letters/user-tell.ts';
 import { type Rendered, weekly } from '../../notify/letters/weekly.ts';
 import { DIGEST_EVERY, judgeDigest } from '../../notify/limits.ts';
-import type { Receiver } from '../../notify-config.ts';
 import { grantById, lastRun, votesOf } from '../../store/approvals.ts';
 import { type IncidentRecord, incident } from '../../store/incidents.ts';
 import { journal } from '../../store/journal.ts';

@@ -3,7 +3,8 @@
  * while it waited (ended, inhibited, silenced) is not sent; what comes up in a quiet time or is over the limit is folded
  * into a digest, and lost is none of it.
  */
-import { originOf } from '../../config.ts';
+import { originOf } from '../../config/config.ts';
+import { ADMINISTRATORS, type Receiver } from '../../config/notify.ts';
 import { Refused } from '../../incident.ts';
 import { deliver } from '../../notify/deliver.ts';
 import type { Paper } from '../../notify/letter.ts';
@@ -11,7 +12,6 @@ import { DIGEST_EVERY, judgeAlert } from '../../notify/limits.ts';
 import type { Mailer } from '../../notify/mail.ts';
 import { receiverOf, receivers } from '../../notify/routes.ts';
 import { alarmCall, type Call, callWebhook, incidentCall } from '../../notify/webhook.ts';
-import { ADMINISTRATORS, type Receiver } from '../../notify-config.ts';
 import { type IncidentRecord, incident } from '../../store/incidents.ts';
 import { enqueue, type OutboxRow, sentSince } from '../../store/outbox.ts';
 import type { Carrier, Carriers } from '../doorbell.ts';

@@ -1,5 +1,5 @@
 /** When nobody is told of an incident, and by which name: for letters, chats and an Alertmanager alike. */
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
 import { isEnded } from '../../incident.ts';
 import { type Muted, mutedUntil, routesFor } from '../../notify/routes.ts';
 import type { IncidentRecord } from '../../store/incidents.ts';

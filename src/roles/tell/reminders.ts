@@ -3,10 +3,10 @@
  * and what is over is said to be. Looked for every few seconds and put into the outbox under keys that make each of them
  * once, whatever crashes in between; an incident that is silenced, held, inhibited or taken over is left alone.
  */
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
+import { ADMINISTRATORS } from '../../config/notify.ts';
 import type { Logger } from '../../log.ts';
 import { receivers, routesFor } from '../../notify/routes.ts';
-import { ADMINISTRATORS } from '../../notify-config.ts';
 import { activeSilences } from '../../store/desk-rows.ts';
 import { type IncidentLine, incidentLines } from '../../store/incidents.ts';
 import type { Store } from '../../store/open.ts';

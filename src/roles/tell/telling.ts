@@ -2,9 +2,9 @@
  * Puts what administrators are to be told of an incident into the outbox, one row for each receiver its routes lead to.
  * Call it in the transaction of the change it tells of.
  */
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
+import { ADMINISTRATORS } from '../../config/notify.ts';
 import { routesFor } from '../../notify/routes.ts';
-import { ADMINISTRATORS } from '../../notify-config.ts';
 import { incident } from '../../store/incidents.ts';
 import type { Store } from '../../store/open.ts';
 import { type Channel, enqueue } from '../../store/outbox.ts';

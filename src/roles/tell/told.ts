@@ -1,8 +1,8 @@
 /** Who was told what of an incident, and how the receivers stand: read from the outbox, which is where it is decided. */
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
+import { ADMINISTRATORS } from '../../config/notify.ts';
 import type { Health, IncidentDetail } from '../../desk.ts';
 import { receivers } from '../../notify/routes.ts';
-import { ADMINISTRATORS } from '../../notify-config.ts';
 import type { Store } from '../../store/open.ts';
 import { type Channel, standing, toldOfIncident } from '../../store/outbox.ts';
 import type { LetterPayload } from './letters.ts';

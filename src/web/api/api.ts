@@ -5,7 +5,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Hono, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import { originOf } from '../../config.ts';
+import { originOf } from '../../config/config.ts';
 import { VERSION } from '../../version.ts';
 import { inertJson } from '../../visible.ts';
 import type { Ask, Env, Web } from '../ask.ts';

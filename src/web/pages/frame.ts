@@ -2,7 +2,7 @@
  * What stands around every page: head, navigation, who is signed in, the banner when something is degraded, and the
  * footer that says whether we can see at all. A page is a function from data to HTML and gets a `Frame` to stand in.
  */
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
 import type { Desk, Health, Person } from '../../desk.ts';
 import { counted, type Html, html } from '../html.ts';
 import { waitsFor } from '../rights.ts';

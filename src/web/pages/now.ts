@@ -2,7 +2,7 @@
  * Now: who can't work, what would let them back in, and since when. A sentence, then the picture, then the incidents by
  * how many people each one blocks.
  */
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
 import type { Desk, IncidentRow, Person } from '../../desk.ts';
 import { isEnded } from '../../incident.ts';
 import { counted, type Html, html } from '../html.ts';

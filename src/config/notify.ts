@@ -4,8 +4,8 @@
  * stands in the file itself.
  */
 import { z } from 'zod';
+import { absolute } from './values.ts';
 
-const absolute = z.string().regex(/^\//, 'an absolute path');
 const name = z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/i, 'a name of letters, digits, _ -');
 const seconds = (fallback: number | null, text: string) =>
   z.number().min(1).nullable().default(fallback).describe(`${text} (seconds)`);

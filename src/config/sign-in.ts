@@ -3,8 +3,8 @@
  * have which role here. They let people look and act; who may vote, and with what, the approvers file alone says.
  */
 import { z } from 'zod';
+import { absolute } from './values.ts';
 
-const absolute = z.string().regex(/^\//, 'an absolute path');
 const groups = (what: string) =>
   z.array(z.string().min(1).max(200)).default([]).describe(`groups whose members ${what}`);
 

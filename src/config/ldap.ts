@@ -3,9 +3,8 @@
  * groups and people lie. What would send a password in clear, or names half an account, is refused here.
  */
 import { z } from 'zod';
-import { dnParts, isBelow, sameDn } from './dn.ts';
-
-const absolute = z.string().regex(/^\//, 'an absolute path');
+import { dnParts, isBelow, sameDn } from '../dn.ts';
+import { absolute } from './values.ts';
 
 /** Plain LDAP carries a password as it is: it stays on this machine, or TLS goes around it. */
 const onLoopback = (url: string): boolean => /^ldap:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?\/?$/.test(url);

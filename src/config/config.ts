@@ -1,0 +1,115 @@
+/**
+ * readmit.yaml → Config: the whole schema, with a file beside this one per chapter. Strict: an unknown key or a wrong value
+ * is an error that names file, line, key and what would be right. The only reader of the environment.
+ */
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { dirname, resolve } from 'node:path';
+import { LineCounter, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { Usage } from '../incident.ts';
+import { Detect } from './detect.ts';
+import { Directory, Entitlement } from './directory.ts';
+import { Executor } from './executor.ts';
+import { faultsOf } from './faults.ts';
+import { Mail, Webhook } from './mail.ts';
+import { Notify } from './notify.ts';
+import { Paths } from './paths.ts';
+import { Policy } from './policy.ts';
+import { Redis } from './redis.ts';
+import { Report } from './report.ts';
+import { Scheduler } from './scheduler.ts';
+import { absolute, name } from './values.ts';
+import { Verify } from './verify.ts';
+import { Watch } from './watch.ts';
+import { Web } from './web.ts';
+
+const Config = z.strictObject({
+  host: name
+    .default(hostname().split('.')[0] ?? 'localhost')
+    .describe('name of this host in incidents, plans and reports'),
+  pack: z.string().default('openclaw').describe('which pack of rules speaks for the scheduler'),
+  rulesDir: absolute
+    .nullable()
+    .default(null)
+    .describe('a directory of your own rules, beside the ones that come with Readmit'),
+  state: absolute.default('/var/lib/readmit').describe('state directory: database, positions, ledger; on a local disk'),
+  log: z
+    .strictObject({
+      level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('least level that is written'),
+    })
+    .prefault({})
+    .describe("Readmit's own log, JSON lines on standard error"),
+  paths: Paths,
+  redis: Redis,
+  watch: Watch,
+  scheduler: Scheduler,
+  directory: Directory,
+  entitlement: Entitlement,
+  detect: Detect,
+  policy: Policy,
+  approvers: absolute
+    .default('/etc/readmit/approvers.yaml')
+    .describe('root-owned: names, uids, roles and public keys of approvers'),
+  keys: absolute
+    .default('/etc/readmit/keys')
+    .describe('directory of private keys for approve --as NAME: NAME.key, readable by that person only'),
+  executor: Executor,
+  verify: Verify,
+  web: Web,
+  mail: Mail,
+  webhook: Webhook,
+  notify: Notify,
+  report: Report,
+});
+
+export type Config = z.infer<typeof Config> & {
+  /** where it was read from, and its directory */ file: string;
+  home: string;
+};
+
+/** The environment, for the few that speak a protocol of its (LISTEN_FDS, PATH). Everything else is configuration. */
+export const environment = (): NodeJS.ProcessEnv => process.env;
+
+const WHERE = ['/etc/readmit/readmit.yaml'];
+
+/**
+ * Reads and checks the configuration.
+ * @param path the file; default: $READMIT_CONFIG, then /etc/readmit/readmit.yaml
+ * @throws Usage with `file:line: key: what would be right`, all faults at once
+ */
+export function loadConfig(path?: string, env: NodeJS.ProcessEnv = process.env): Config {
+  const file = resolve(path ?? env.READMIT_CONFIG ?? WHERE[0]!);
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    throw new Usage(
+      `${file}: ${code === 'ENOENT' ? 'no such file' : code}. Name the configuration with --config FILE or READMIT_CONFIG; \`readmit demo\` makes one to try.`,
+    );
+  }
+  return parseConfig(text, file);
+}
+
+/** The same for a text in hand; `file` is only used for messages. */
+export function parseConfig(text: string, file: string): Config {
+  const lines = new LineCounter();
+  const doc = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  if (doc.errors.length)
+    throw new Usage(doc.errors.map(e => `${file}:${e.linePos?.[0].line ?? 1}: ${e.message.split('\n')[0]}`).join('\n'));
+  const parsed = Config.safeParse(doc.toJS({ maxAliasCount: 50 }) ?? {});
+  if (!parsed.success) throw new Usage(faultsOf(parsed.error.issues, Config, doc, lines, file).join('\n'));
+  return { ...parsed.data, file, home: dirname(file) };
+}
+
+/** JSON Schema of readmit.yaml, for editors and for docs/config.md. */
+export const configSchema = (): Record<string, unknown> =>
+  z.toJSONSchema(Config, { io: 'input', unrepresentable: 'any' }) as Record<string, unknown>;
+
+/** The path of a file in the state directory. */
+export const inState = (config: Config, ...parts: string[]): string => resolve(config.state, ...parts);
+/** Default audit file of the executor. */
+export const auditFile = (config: Config): string => config.executor.audit ?? inState(config, 'exec', 'audit.jsonl');
+export const originOf = (config: Config): string =>
+  config.web.origin ?? `${config.web.tls ? 'https' : 'http'}://${config.web.listen}`;

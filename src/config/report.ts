@@ -1,0 +1,15 @@
+/**
+ * `report` of readmit.yaml: when the weekly report is sent, and to whom.
+ */
+import { z } from 'zod';
+
+export const Report = z
+  .strictObject({
+    cron: z.string().default('0 7 * * 1').describe('when the weekly report is mailed (cron, in timezone)'),
+    timezone: z.string().default('UTC'),
+    to: z.array(z.string()).default([]).describe('default: mail.to'),
+    sendEmpty: z.boolean().default(true).describe('mail it in a week without denials too'),
+    title: z.string().default('Access report'),
+  })
+  .prefault({})
+  .describe('the weekly report');
