@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { reading } from '../../src/cli/inbox.ts';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import type { IncidentDetail, IncidentRow } from '../../src/desk.ts';
 import type { StoreDesk } from '../../src/roles/desk/desk.ts';
 
