@@ -96,7 +96,12 @@ export interface Health {
     why: string;
     lag: number;
     lines: number;
+    /** Not understood; broken ones among them; too long to be kept whole. */
     unparsed: number;
+    bad: number;
+    cut: number;
+    /** The latest that was not understood: its text, or the bytes of a broken one in hexadecimal. */
+    strange: { text: string; bad: boolean; offset: number } | null;
   }[];
   queue: { up: boolean; detail: string };
   mail: { up: boolean; pending: number; detail: string };

@@ -51,6 +51,8 @@ export interface ChunkCount {
   lines: number;
   unparsed: number;
   bad: number;
+  /** The first line that was not understood, a broken one before others: `bytes[start, end)`, without its newline. */
+  strange?: { start: number; end: number; bad: boolean };
 }
 
 /**

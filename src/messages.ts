@@ -44,6 +44,14 @@ export const SourceRef = z.strictObject({
 });
 export type SourceRef = z.infer<typeof SourceRef>;
 
+/** A line that was not understood: its text without secrets, or the bytes of a broken one in hexadecimal; where it begins. */
+export const StrangeLine = z.strictObject({
+  text: z.string().max(1000),
+  bad: z.boolean(),
+  offset: z.number().int().nonnegative(),
+});
+export type StrangeLine = z.infer<typeof StrangeLine>;
+
 /** The lines of one file from byte `from` (inclusive) to byte `to` (exclusive), parsed and merged by key. */
 export const Batch = z.strictObject({
   v: z.literal(1),
@@ -56,6 +64,8 @@ export const Batch = z.strictObject({
   /** Lines cut, lines with broken encoding, hostile names rejected. */
   cut: z.number().int().nonnegative(),
   bad: z.number().int().nonnegative(),
+  /** The first of those that were not understood. */
+  strange: StrangeLine.optional(),
   readAt: z.number(),
   /** Read while catching up: line times are not arrival times. */
   approximate: z.boolean(),

@@ -248,7 +248,10 @@ export function makeParser(packs: readonly Rule[]): ParseChunk {
           });
         } else if (taken !== 'none') {
           count.unparsed++;
-          if (taken === 'bad') count.bad++;
+          const bad = taken === 'bad';
+          if (bad) count.bad++;
+          if (!count.strange || (bad && !count.strange.bad))
+            count.strange = { start: start + lineStart, end: start + lineEnd, bad };
         }
       }
     }

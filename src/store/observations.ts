@@ -3,7 +3,7 @@
  * taken only where the last committed one of that source ended, in the transaction that counts it.
  */
 import type { Account, Tally } from '../incident.ts';
-import type { Batch } from '../messages.ts';
+import type { Batch, StrangeLine } from '../messages.ts';
 import type { Row, Store } from './open.ts';
 
 export type BatchVerdict =
@@ -21,22 +21,24 @@ export function commitBatch(store: Store, now: number, batch: Batch): BatchVerdi
   );
   const committed = known?.committed ?? 0;
   if (batch.from !== committed || batch.to < batch.from) return { kind: 'misplaced', committed };
+  const strange = batch.strange ? JSON.stringify(batch.strange) : null;
   if (known)
     store.run(
-      'UPDATE source SET committed = ?, path = ?, lines = lines + ?, unparsed = unparsed + ?, cut = cut + ?, bad = bad + ?, updated = ? WHERE host = ? AND id = ?',
+      'UPDATE source SET committed = ?, path = ?, lines = lines + ?, unparsed = unparsed + ?, cut = cut + ?, bad = bad + ?, strange_json = coalesce(?, strange_json), updated = ? WHERE host = ? AND id = ?',
       batch.to,
       source.path,
       batch.lines,
       batch.unparsed,
       batch.cut,
       batch.bad,
+      strange,
       now,
       batch.host,
       source.id,
     );
   else
     store.run(
-      'INSERT INTO source (id, host, path, kind, owner, committed, lines, unparsed, cut, bad, updated) VALUES (?,?,?,?,?,?,?,?,?,?,?)',
+      'INSERT INTO source (id, host, path, kind, owner, committed, lines, unparsed, cut, bad, strange_json, updated) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)',
       source.id,
       batch.host,
       source.path,
@@ -47,6 +49,7 @@ export function commitBatch(store: Store, now: number, batch: Batch): BatchVerdi
       batch.unparsed,
       batch.cut,
       batch.bad,
+      strange,
       now,
     );
   return { kind: 'committed', committed: batch.to };
@@ -329,10 +332,32 @@ export function lastSuccess(store: Store, user: string): number | null {
   return last > 0 ? last : null;
 }
 
-/** Lines read and not understood, per file: all its generations together. */
-export const linesByPath = (store: Store): { host: string; path: string; lines: number; unparsed: number }[] =>
+/** What was read of one file, all its generations together. */
+export interface ReadLines {
+  host: string;
+  path: string;
+  lines: number;
+  /** Those not understood, the broken ones among them, and those too long to be kept whole. */
+  unparsed: number;
+  bad: number;
+  cut: number;
+  /** The latest that was not understood. */
+  strange: StrangeLine | null;
+}
+
+export const linesByPath = (store: Store): ReadLines[] =>
   store
-    .all<{ host: string; path: string; lines: number; unparsed: number }>(
-      'SELECT host, path, sum(lines) AS lines, sum(unparsed) AS unparsed FROM source GROUP BY host, path',
+    .all(
+      // `strange_json` is that of the row with the greatest time.
+      `SELECT host, path, sum(lines) AS lines, sum(unparsed) AS unparsed, sum(bad) AS bad, sum(cut) AS cut, strange_json,
+       max(iif(strange_json IS NULL, NULL, updated)) FROM source GROUP BY host, path`,
     )
-    .map(r => ({ ...r, lines: Number(r.lines), unparsed: Number(r.unparsed) }));
+    .map(r => ({
+      host: String(r.host),
+      path: String(r.path),
+      lines: Number(r.lines),
+      unparsed: Number(r.unparsed),
+      bad: Number(r.bad),
+      cut: Number(r.cut),
+      strange: r.strange_json === null ? null : (JSON.parse(String(r.strange_json)) as StrangeLine),
+    }));

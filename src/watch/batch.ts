@@ -3,8 +3,8 @@
  * goes at once, those that follow are merged until the batch under way is acknowledged. Serve takes a batch only where
  * its last committed one ended, so a batch that comes twice or late does no harm, and serve's word is the truth.
  */
-import type { ParseChunk, ParsedLine, Tally } from '../incident.ts';
-import type { Batch, SourceRef } from '../messages.ts';
+import type { ChunkCount, ParseChunk, ParsedLine, Tally } from '../incident.ts';
+import type { Batch, SourceRef, StrangeLine } from '../messages.ts';
 
 /** What one batch may hold. */
 const MOST_TALLIES = 2000;
@@ -14,6 +14,7 @@ const PIECE = 32 << 10;
 const LAZY_MS = 1000;
 const RESEND_MS = 5000;
 const SAMPLE = 500;
+const SAMPLE_BYTES = 64;
 /** Own times of lines are believed from the year 2000 up to a minute ahead of our clock. */
 const EARLIEST = 946_684_800_000;
 const AHEAD_MS = 60_000;
@@ -91,8 +92,18 @@ export class Outbox {
     batch.lines += count.lines;
     batch.unparsed += count.unparsed;
     batch.bad += count.bad;
+    if (count.strange && (!batch.strange || (count.strange.bad && !batch.strange.bad)))
+      batch.strange = this.#strange(bytes, count.strange, base);
     batch.to = base + to;
     if (batch.to - batch.from >= MOST_BYTES) this.#close();
+  }
+
+  #strange(bytes: Buffer, { start, end, bad }: NonNullable<ChunkCount['strange']>, base: number): StrangeLine {
+    const { redact } = this.#options;
+    const text = bad
+      ? bytes.toString('hex', start, Math.min(end, start + SAMPLE_BYTES))
+      : redact(bytes.toString('utf8', start, Math.min(end, start + SAMPLE)));
+    return { text, bad, offset: base + start };
   }
 
   /** What was cut away or stepped over counts too, and the place moves on. */

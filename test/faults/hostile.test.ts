@@ -27,6 +27,7 @@ import {
   page,
   query,
   startCluster,
+  status,
   write,
 } from './lab.ts';
 
@@ -305,6 +306,20 @@ describe('lines that want to be read as something else', () => {
 
   it.each(['ALICE', 'Alice', 'alice ', ' alice', 'alice\t', 'аlice'])('B10: %j is not alice', async name => {
     expect(names(await scan(denial(name)))).not.toContain('alice');
+  });
+
+  it('A22: broken bytes are counted and shown in hexadecimal where the health of the log stands; the neighbours count', async () => {
+    const broken = Buffer.concat([Buffer.from(denial('broken-one').trimEnd()), Buffer.from([0xff, 0xfe, 10])]);
+    appendFileSync(join(c.dir, 'var/log/claw-scheduler.log'), broken);
+    write(c, denial('neighbour-of-it'));
+    await c.until('the neighbour counts', async () => counted(c, 'neighbour-of-it') === 1);
+    expect(counted(c, 'broken-one')).toBe(0);
+    const log = await c.until('the agent tells of its logs', async () =>
+      (await status(c)).sources.find(s => s.kind === 'server'),
+    );
+    expect(log.bad).toBeGreaterThan(0);
+    expect(log.strange).toMatchObject({ bad: true, text: broken.toString('hex', 0, 64) });
+    expect(await page(c, '/health', await cookieOf(c, 'root-ann'))).toContain(log.strange!.text);
   });
 
   it.each([

@@ -57,6 +57,25 @@ describe('a batch', () => {
     expect(batch).toMatchObject({ from: 0, to: 9, lines: 3 });
   });
 
+  test('of the lines not understood one is shown: a broken one in hexadecimal, before any other', () => {
+    const strange = { start: 0, end: 11, bad: false };
+    const { out, clock } = outbox((bytes, from, to) => ({
+      lines: 1,
+      unparsed: 1,
+      bad: 0,
+      strange: { ...strange, start: from, end: to - 1, bad: bytes[from] === 0xff },
+    }));
+    feed(out, 'my secret is\n');
+    out.take(Buffer.from([0xff, 0x61, 10]), 0, 3, 13, LIVE);
+    out.take(Buffer.from([0xff, 0x62, 10]), 0, 3, 16, LIVE);
+    clock.now += 1000;
+    expect(out.next('easy')!.batch.strange).toEqual({ text: 'ff61', bad: true, offset: 13 });
+    const { out: other, clock: later } = outbox(() => ({ lines: 1, unparsed: 1, bad: 0, strange }));
+    feed(other, 'my secret is\n');
+    later.now += 1000;
+    expect(other.next('easy')!.batch.strange).toEqual({ text: 'my [redacted] i', bad: false, offset: 0 });
+  });
+
   test('a sample is redacted, cut to 500 characters, and well-formed', () => {
     const { out } = outbox((_bytes, from, to, _s, sink) => {
       sink({

@@ -48,8 +48,8 @@ export function healthOf({ store, now, acts, version }: HealthParts): Health {
     banner,
     sources: agents.flatMap(a =>
       (a.health.sources ?? []).map(s => {
-        const row = rows.get(`${a.host} ${s.path}`);
-        return { host: a.host, ...s, lines: row?.lines ?? 0, unparsed: row?.unparsed ?? 0 };
+        const { lines = 0, unparsed = 0, bad = 0, cut = 0, strange = null } = rows.get(`${a.host} ${s.path}`) ?? {};
+        return { host: a.host, ...s, lines, unparsed, bad, cut, strange };
       }),
     ),
     queue: { up: queue.up, detail: queue.up ? '' : queue.detail },

@@ -147,7 +147,13 @@ export const Health = z
         why: z.string(),
         lag: z.number().describe('bytes not yet counted'),
         lines: z.number(),
-        unparsed: z.number(),
+        unparsed: z.number().describe('lines not understood'),
+        bad: z.number().describe('broken ones among them'),
+        cut: z.number().describe('too long to be kept whole'),
+        strange: z
+          .object({ text: z.string(), bad: z.boolean(), offset: z.number() })
+          .nullable()
+          .describe('the latest not understood: its text, or the bytes of a broken one in hexadecimal'),
       }),
     ),
     queue: z.object(upDown),

@@ -47,8 +47,18 @@ const lamp = (name: string, up: boolean, details: string[], word = up ? 'up' : '
 const sources = ({ sources }: Health): Html =>
   sources.length
     ? html`<div class="scroll" tabindex="0" role="group" aria-label="Sources"><table><thead><tr><th scope="col">File</th><th scope="col">Host</th><th scope="col">State</th><th scope="col" class="number">Behind</th><th scope="col" class="number">Lines</th><th scope="col" class="number">Not understood</th></tr></thead>
-<tbody>${[...sources].sort((a, b) => Number(READ.includes(a.state)) - Number(READ.includes(b.state))).map(s => html`<tr data-row><th scope="row" class="mono breaks">${s.path}</th><td>${s.host}</td><td><span class="state ${s.state === 'ok' ? 'good' : s.state === 'catching-up' ? 'wait' : 'act'}">${s.state.replaceAll('-', ' ')}</span>${s.why && html`<span class="source">${s.why}</span>`}</td><td class="number">${bytes(s.lag)}</td><td class="number">${s.lines.toLocaleString('en')}</td><td class="number">${s.unparsed.toLocaleString('en')}</td></tr>`)}</tbody></table></div>`
+<tbody>${[...sources].sort((a, b) => Number(READ.includes(a.state)) - Number(READ.includes(b.state))).map(s => html`<tr data-row><th scope="row" class="mono breaks">${s.path}</th><td>${s.host}</td><td><span class="state ${s.state === 'ok' ? 'good' : s.state === 'catching-up' ? 'wait' : 'act'}">${s.state.replaceAll('-', ' ')}</span>${s.why && html`<span class="source">${s.why}</span>`}</td><td class="number">${bytes(s.lag)}</td><td class="number">${s.lines.toLocaleString('en')}</td><td class="number">${notUnderstood(s)}</td></tr>`)}</tbody></table></div>`
     : nothing('No source is watched yet.');
+
+/** How many, what of them is broken, and the latest of them to look at. */
+function notUnderstood({ unparsed, bad, cut, strange }: Health['sources'][number]): Html {
+  const parts = [bad && `${bad.toLocaleString('en')} broken`, cut && `${cut.toLocaleString('en')} cut short`];
+  const said = parts.filter(Boolean).join(', ');
+  return html`${unparsed.toLocaleString('en')}${said && html`<span class="source">${said}</span>`}${
+    strange &&
+    html`<details><summary>the latest</summary><code class="breaks">${strange.text}</code><span class="source">${strange.bad ? 'bytes, ' : ''}at byte ${strange.offset.toLocaleString('en')}</span></details>`
+  }`;
+}
 
 const bytes = (n: number): string =>
   n < 1024 ? `${n} B` : n < 1048576 ? `${(n / 1024).toFixed(1)} KiB` : `${(n / 1048576).toFixed(1)} MiB`;
