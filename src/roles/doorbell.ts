@@ -15,7 +15,7 @@ import {
 } from '../store/outbox.ts';
 
 /** Not done yet: it is carried again at `again` (epoch ms), with what its carrier remembers until then. */
-interface Again {
+export interface Again {
   again: number;
   result: string;
   payload: unknown;

@@ -239,6 +239,48 @@ describe('what waits', () => {
     expect(o.desk.show(id).told!.filter(t => t.letter !== 'alert')).toEqual([]);
   });
 
+  const silence = (o: Office): string =>
+    saveSilence(o.store, o.now(), { matcher: { key: 'alice' }, until: o.now() + HOUR, author: 'ann', reason: 'known' });
+  it.each([
+    [
+      'maintenance',
+      (o: Office, id: string) => o.change(id, { held: true }),
+      (o: Office, id: string) => o.change(id, { held: false }),
+    ],
+    [
+      'a greater incident',
+      (o: Office, id: string) => o.change(id, { inhibitedBy: o.propose('claw-scheduler', 2) }),
+      (o: Office, id: string) => o.change(id, { inhibitedBy: null }),
+    ],
+    ['a silence', silence, () => {}],
+  ] as const)('an alert that came during %s is told when that is over', async (_, begins, ends) => {
+    const o = await open();
+    const id = o.propose();
+    begins(o, id);
+    await o.pass(HOUR - MIN, MIN);
+    const ofAlice = (): unknown[] => o.rows().filter(r => r.key === `alert-${id}` && r.result === 'sent');
+    expect(ofAlice()).toEqual([]);
+    ends(o, id);
+    await o.pass(2 * MIN, MIN / 4);
+    expect(ofAlice()).toHaveLength(1);
+    await o.pass(HOUR, MIN);
+    expect(o.subjects().filter(s => s!.includes('alice'))).toHaveLength(1);
+  });
+
+  it('an alert that came during a silence is not told when somebody acted meanwhile, or it is over', async () => {
+    const o = await open();
+    const id = o.propose();
+    silence(o);
+    await o.pass(MIN);
+    expect(o.desk.show(id).told).toMatchObject([{ letter: 'alert', state: 'silenced' }]);
+    o.go(id, 'approved');
+    await o.pass(2 * HOUR, 10 * MIN);
+    expect(o.box.mails).toEqual([]);
+    for (const state of ['running', 'verifying', 'resolved'] as const) o.go(id, state);
+    await o.pass(10 * MIN);
+    expect(o.rows().find(r => r.key === `alert-${id}`)!.result).toBe('ended');
+  });
+
   it('somebody acted between the asking and the sending: nothing is said', async () => {
     const o = await open(NOTIFY);
     const id = o.propose();

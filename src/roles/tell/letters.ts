@@ -37,6 +37,8 @@ export interface LetterPayload {
   to?: string[];
   /** Of a digest after a quiet time: when it ended, epoch ms. */
   until?: number;
+  /** Of an alert that could not be told at its time: it is told only while it still waits for somebody. */
+  heldBack?: boolean;
 }
 
 export interface LetterParts {

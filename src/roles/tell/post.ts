@@ -1,11 +1,11 @@
 /**
  * The postman: turns an outbox row into a letter as things stand now and hands it to its receiver. What became pointless
- * while it waited (ended, inhibited, silenced) is not sent; what comes up in a quiet time or is over the limit is folded
- * into a digest, and lost is none of it.
+ * while it waited is not sent; an alert that is silenced, held or inhibited waits until that is over; what comes up in a
+ * quiet time or is over the limit is folded into a digest, and lost is none of it.
  */
 import { originOf } from '../../config/config.ts';
 import { ADMINISTRATORS, type Receiver } from '../../config/notify.ts';
-import { Refused } from '../../incident.ts';
+import { isEnded, Refused } from '../../incident.ts';
 import { deliver } from '../../notify/deliver.ts';
 import type { Paper } from '../../notify/letter.ts';
 import { DIGEST_EVERY, judgeAlert } from '../../notify/limits.ts';
@@ -14,7 +14,7 @@ import { receiverOf, receivers } from '../../notify/routes.ts';
 import { alarmCall, type Call, callWebhook, incidentCall } from '../../notify/webhook.ts';
 import { type IncidentRecord, incident } from '../../store/incidents.ts';
 import { enqueue, type OutboxRow, sentSince } from '../../store/outbox.ts';
-import type { Carrier, Carriers } from '../doorbell.ts';
+import type { Again, Carrier, Carriers } from '../doorbell.ts';
 import { alertmanagerCarrier } from './handover.ts';
 import { type LetterParts, type LetterPayload, mutedResult, paperOf, writeLetter } from './letters.ts';
 import { mutedFor, whyNot, whyNotAgain } from './quiet.ts';
@@ -26,6 +26,8 @@ export interface PostParts extends LetterParts {
 
 const HOUR = 3_600_000;
 const DIGEST_AGAIN_MS = 60_000;
+/** So often it is looked whether a silence, a maintenance or a greater incident still holds an alert back. */
+const HELD_BACK_MS = 15_000;
 
 /** Letters to administrators: what a quiet time holds back, and what is limited by the hour. */
 const QUIET: readonly LetterPayload['letter'][] = [
@@ -93,13 +95,22 @@ function holdBack(
   letter: LetterPayload['letter'],
   i: IncidentRecord,
   row: OutboxRow,
-): string | null {
+): string | Again | null {
   const { store, config, now } = p;
   const channel = channelOf(receiver.name);
-  if (letter === 'alert' || isReminder(letter)) {
-    const pointless = whyNot(store, now(), i) ?? (isReminder(letter) ? whyNotAgain(i) : null);
-    if (pointless) return pointless;
-  }
+  const late = (row.payload as LetterPayload).heldBack === true;
+  const pointless =
+    letter === 'alert' || isReminder(letter)
+      ? (whyNot(store, now(), i) ?? (isReminder(letter) || late ? whyNotAgain(i) : null))
+      : null;
+  // Nobody was told of it yet: it is said as soon as it may be, and still waits for somebody.
+  if (pointless !== null && letter === 'alert' && !isEnded(i.state))
+    return {
+      again: now() + HELD_BACK_MS,
+      result: pointless,
+      payload: { ...(row.payload as LetterPayload), heldBack: true },
+    };
+  if (pointless !== null) return pointless;
   const muted = QUIET.includes(letter) ? mutedFor(config, receiver.name, i, now()) : null;
   if (muted) {
     enqueue(store, now(), {
