@@ -3,6 +3,7 @@
  * quoting, line ends and every other byte stay. The plan is made with it, and the executor checks the plan with it.
  * Whatever could mean something else than it looks like (aliases, merge keys, odd layouts) is refused by name.
  */
+
 import { isDeepStrictEqual } from 'node:util';
 import {
   type Document,
@@ -16,6 +17,7 @@ import {
   type YAMLSeq,
 } from 'yaml';
 import { Refused } from './incident.ts';
+import { isGroupName } from './names.ts';
 
 export type SpliceReason =
   | 'invalid-yaml'
@@ -56,7 +58,6 @@ export interface Splice {
 /** No scheduler's configuration is longer; a longer one is somebody's joke. */
 const MAX_CHARS = 1 << 20;
 const MAX_ALIASES = 50;
-const GROUP = /^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/;
 /** Plain words that some YAML reader takes for something else than a string. */
 const NOT_PLAIN = /^(?:y|n|yes|no|on|off|true|false|null|~|\.inf|\.nan|_+)$/i;
 
@@ -74,7 +75,7 @@ export function authorizeGroup(
   file = 'config.yaml',
   path: readonly string[] = LIST,
 ): Splice {
-  if (!GROUP.test(group)) throw new SpliceRefused('bad-name', `${JSON.stringify(group)} is no group name`);
+  if (!isGroupName(group)) throw new SpliceRefused('bad-name', `${JSON.stringify(group)} is no group name`);
   const doc = parseOne(text);
   const list = listAt(doc, path);
   const items = list.items.map(item => plainItem(item));

@@ -8,6 +8,7 @@ import { dirname } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { Usage } from '../incident.ts';
+import { ANY_SITE, isGroupName } from '../names.ts';
 import { passkeyKey } from './assertion.ts';
 
 const key = z
@@ -16,7 +17,8 @@ const key = z
     text => /^[A-Za-z0-9+/]{43}=$/.test(text) && Buffer.from(text, 'base64').length === 32,
     'a raw ed25519 public key: 32 bytes in base64',
   );
-const name = z.string().regex(/^[a-z_][a-z0-9_.-]{0,31}$/i, 'a name of letters, digits, _ . -');
+const name = z.string().refine(ANY_SITE.fits, 'a name of letters, digits, _ . -');
+const role = z.string().refine(isGroupName, 'a name of letters, digits, _ . -');
 
 /** base64url as it is written when it is written from bytes. */
 const credential = z
@@ -40,7 +42,7 @@ const spki = z
 const Approver = z.strictObject({
   name,
   uid: z.number().int().min(0),
-  roles: z.array(name).min(1),
+  roles: z.array(role).min(1),
   mail: z.string().max(254).optional(),
   /** Who this person is to the site's identity provider: its `sub`. Without it nobody signs in as them over OIDC. */
   subject: z.string().min(1).max(255).optional(),

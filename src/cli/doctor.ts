@@ -213,7 +213,7 @@ async function redis(config: Config): Promise<Finding[]> {
 }
 
 async function mail(config: Config): Promise<Finding[]> {
-  const mailer = makeMailer(config.mail, { alsoTo: otherAddresses(config) });
+  const mailer = makeMailer(config, { alsoTo: otherAddresses(config) });
   if (!mailer) return [note('mail', 'mail.host is null: nobody is written to', 'set mail.host')];
   const out = addressProblems(config.mail, config.report, config.notify.receivers).map(p =>
     problem('mail', p, 'mend the address in the configuration'),

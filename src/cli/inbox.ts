@@ -2,6 +2,7 @@
  * The inbox from a terminal: incidents, show, approve, deny, undo, silence, plan, maintenance, access, sign-in.
  * Reading opens the database beside a running `serve`; acting asks `serve` over the control socket.
  */
+
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import { makeVote, signVote } from '../approve/vote.ts';
 import { type Config, inState, loadConfig } from '../config/config.ts';
 import type { Grant, IncidentDetail, IncidentRow } from '../desk.ts';
 import { type Decision, NotFound, type Plan, Refused, Usage } from '../incident.ts';
+import { ANY_SITE } from '../names.ts';
 import { exportPlan } from '../remedy/export.ts';
 import { votesMissing } from '../roles/conduct/approvals.ts';
 import { askServe, controlSocket } from '../roles/control.ts';
@@ -73,7 +75,7 @@ const whoAmI = (o: Options): string => o.as ?? userInfo().username;
 
 /** The private key that proves who votes. Reading it is the proof of being allowed to. */
 function readKey(config: Config, name: string): string {
-  if (!/^[a-z_][a-z0-9_.-]{0,31}$/i.test(name)) throw new Usage(`--as: ${JSON.stringify(name)} is no name`);
+  if (!ANY_SITE.fits(name)) throw new Usage(`--as: ${JSON.stringify(name)} is no name`);
   const file = join(config.keys, `${name}.key`);
   try {
     return readFileSync(file, 'utf8');

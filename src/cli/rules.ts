@@ -5,6 +5,7 @@ import { loadConfig } from '../config/config.ts';
 import { causeSchema, checkCauses, loadCauses } from '../diagnose/causes.ts';
 import { packDirs } from '../diagnose/effects.ts';
 import { Usage } from '../incident.ts';
+import { USUAL_NAMES, type UserNames, userNames } from '../names.ts';
 import { rulesCheck, rulesExplain } from '../roles/rules.ts';
 import { packSchemas } from '../rules/pack.ts';
 import { printJson } from './inbox.ts';
@@ -14,13 +15,15 @@ interface Options {
   json?: boolean;
 }
 
-/** Rules can be checked where Readmit is not configured: then the packs that come with it are meant. */
-function dirsOf(o: Options): string[] {
+/** What is configured of rules. They can be checked where Readmit is not: then the packs that come with it are meant. */
+function siteOf(o: Options, named: readonly string[] = []): { dirs: string[]; names: UserNames } {
   try {
-    return packDirs(loadConfig(o.config));
+    const config = loadConfig(o.config);
+    return { dirs: packDirs(config), names: userNames(config.userNames) };
   } catch (error) {
-    if (o.config || !(error instanceof Usage) || !/no such file/.test(error.message)) throw error;
-    return packDirs({ pack: 'openclaw', rulesDir: null });
+    const forgiven = error instanceof Usage && (named.length > 0 || /no such file/.test(error.message));
+    if (o.config || !forgiven) throw error;
+    return { dirs: packDirs({ pack: 'openclaw', rulesDir: null }), names: userNames(USUAL_NAMES) };
   }
 }
 
@@ -35,8 +38,9 @@ function causeFaults(dir: string): { file: string; line: number; pattern: string
 }
 
 export async function check(named: string[], o: Options): Promise<number> {
-  const dirs = named.length ? named : dirsOf(o);
-  const code = await rulesCheck(dirs, { json: Boolean(o.json), checkCauses: causeFaults });
+  const site = siteOf(o, named);
+  const dirs = named.length ? named : site.dirs;
+  const code = await rulesCheck(dirs, { json: Boolean(o.json), names: site.names, checkCauses: causeFaults });
   // A site may have causes of its own and no patterns; then its directory is no pack, and is checked here.
   const own = dirs.filter(dir => !existsSync(join(dir, 'logs.yaml')) && existsSync(join(dir, 'causes')));
   const faults = own.flatMap(causeFaults);
@@ -44,8 +48,10 @@ export async function check(named: string[], o: Options): Promise<number> {
   return faults.length ? Math.max(code, 1) : code;
 }
 
-export const explain = (line: string, o: Options): Promise<number> =>
-  rulesExplain(line, { json: Boolean(o.json), packDirs: dirsOf(o) });
+export function explain(line: string, o: Options): Promise<number> {
+  const { dirs, names } = siteOf(o);
+  return rulesExplain(line, { json: Boolean(o.json), packDirs: dirs, names });
+}
 
 /** JSON Schema of one kind of rule file, for an editor that checks while one writes. */
 export async function schema(kind: string): Promise<void> {

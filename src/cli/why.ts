@@ -8,6 +8,7 @@ import { addressKey } from '../detect/address.ts';
 import { packDirs, realGround } from '../diagnose/effects.ts';
 import { orderExecutor } from '../execute/client.ts';
 import { type Fact, NotFound } from '../incident.ts';
+import { userNames } from '../names.ts';
 import { inWords, whyNow } from '../roles/ask.ts';
 import { denialFacts } from '../roles/conduct/given-facts.ts';
 import { canonicalAddress } from '../rules/address.ts';
@@ -21,7 +22,8 @@ import { print, printJson } from './inbox.ts';
 export async function why(asked: string, o: { config?: string; json?: boolean }): Promise<void> {
   const config = loadConfig(o.config);
   const user = canonicalAddress(asked) ?? asked;
-  const parse = makeParser((await compiledPacks(packDirs(config))).rules);
+  const { rules } = await compiledPacks(packDirs(config), config.userNames);
+  const parse = makeParser(rules, userNames(config.userNames));
   const ground = realGround(config, {
     parse,
     requestMs: 900,

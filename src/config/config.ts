@@ -8,6 +8,7 @@ import { dirname, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { Usage } from '../incident.ts';
+import { inAnyCase } from '../names.ts';
 import { Detect } from './detect.ts';
 import { Directory, Entitlement } from './directory.ts';
 import { Executor } from './executor.ts';
@@ -19,49 +20,64 @@ import { Policy } from './policy.ts';
 import { Redis } from './redis.ts';
 import { Report } from './report.ts';
 import { Scheduler } from './scheduler.ts';
+import { UserNames } from './user-names.ts';
 import { absolute, name } from './values.ts';
 import { Verify } from './verify.ts';
 import { Watch } from './watch.ts';
 import { Web } from './web.ts';
 
-const Config = z.strictObject({
-  host: name
-    .default(hostname().split('.')[0] ?? 'localhost')
-    .describe('name of this host in incidents, plans and reports'),
-  pack: z.string().default('openclaw').describe('which pack of rules speaks for the scheduler'),
-  rulesDir: absolute
-    .nullable()
-    .default(null)
-    .describe('a directory of your own rules, beside the ones that come with Readmit'),
-  state: absolute.default('/var/lib/readmit').describe('state directory: database, positions, ledger; on a local disk'),
-  log: z
-    .strictObject({
-      level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('least level that is written'),
-    })
-    .prefault({})
-    .describe("Readmit's own log, JSON lines on standard error"),
-  paths: Paths,
-  redis: Redis,
-  watch: Watch,
-  scheduler: Scheduler,
-  directory: Directory,
-  entitlement: Entitlement,
-  detect: Detect,
-  policy: Policy,
-  approvers: absolute
-    .default('/etc/readmit/approvers.yaml')
-    .describe('root-owned: names, uids, roles and public keys of approvers'),
-  keys: absolute
-    .default('/etc/readmit/keys')
-    .describe('directory of private keys for approve --as NAME: NAME.key, readable by that person only'),
-  executor: Executor,
-  verify: Verify,
-  web: Web,
-  mail: Mail,
-  webhook: Webhook,
-  notify: Notify,
-  report: Report,
-});
+const Config = z
+  .strictObject({
+    host: name
+      .default(hostname().split('.')[0] ?? 'localhost')
+      .describe('name of this host in incidents, plans and reports'),
+    pack: z.string().default('openclaw').describe('which pack of rules speaks for the scheduler'),
+    rulesDir: absolute
+      .nullable()
+      .default(null)
+      .describe('a directory of your own rules, beside the ones that come with Readmit'),
+    state: absolute
+      .default('/var/lib/readmit')
+      .describe('state directory: database, positions, ledger; on a local disk'),
+    log: z
+      .strictObject({
+        level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('least level that is written'),
+      })
+      .prefault({})
+      .describe("Readmit's own log, JSON lines on standard error"),
+    paths: Paths,
+    userNames: UserNames,
+    redis: Redis,
+    watch: Watch,
+    scheduler: Scheduler,
+    directory: Directory,
+    entitlement: Entitlement,
+    detect: Detect,
+    policy: Policy,
+    approvers: absolute
+      .default('/etc/readmit/approvers.yaml')
+      .describe('root-owned: names, uids, roles and public keys of approvers'),
+    keys: absolute
+      .default('/etc/readmit/keys')
+      .describe('directory of private keys for approve --as NAME: NAME.key, readable by that person only'),
+    executor: Executor,
+    verify: Verify,
+    web: Web,
+    mail: Mail,
+    webhook: Webhook,
+    notify: Notify,
+    report: Report,
+  })
+  .superRefine(({ userNames: settings, verify, directory }, context) => {
+    const names = inAnyCase(settings);
+    const named = [
+      [['verify', 'account'], verify.account],
+      [['directory', 'canary'], directory.canary],
+    ] as const;
+    for (const [path, account] of named)
+      if (account !== null && !names.fits(account))
+        context.addIssue({ code: 'custom', path: [...path], message: names.expects, input: account });
+  });
 
 export type Config = z.infer<typeof Config> & {
   /** where it was read from, and its directory */ file: string;

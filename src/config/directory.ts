@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { Ldap } from './ldap.ts';
-import { absolute, name } from './values.ts';
+import { absolute } from './values.ts';
 
 export const Directory = z
   .strictObject({
@@ -17,7 +17,8 @@ export const Directory = z
       .regex(/^[A-Za-z0-9@_.-]+$/)
       .default('sssd')
       .describe('systemd unit of its client on this host'),
-    canary: name
+    canary: z
+      .string()
       .nullable()
       .default(null)
       .describe('an account that only the directory knows: while it is not found, the directory does not answer'),

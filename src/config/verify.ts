@@ -2,7 +2,7 @@
  * `verify` of readmit.yaml: how it is shown that a person can work again, and how long a change may take to reach everybody.
  */
 import { z } from 'zod';
-import { name, seconds } from './values.ts';
+import { seconds } from './values.ts';
 
 export const Verify = z
   .strictObject({
@@ -10,7 +10,7 @@ export const Verify = z
       .enum(['user', 'account', 'off'])
       .default('user')
       .describe('who submits the test jobs: the user concerned, a canary account, or nobody'),
-    account: name.nullable().default(null).describe('the canary account'),
+    account: z.string().nullable().default(null).describe('the canary account'),
     through: z
       .enum(['runuser', 'systemd-run'])
       .default('runuser')

@@ -56,7 +56,3 @@ export const groupsOf = (user: PasswdEntry, groups: GroupEntry[]): string[] => {
 /** Everyone who has the group, by name or as primary group. Sorted, so that two looks can be compared. */
 export const membersOf = (group: GroupEntry, users: PasswdEntry[]): string[] =>
   [...new Set([...group.members, ...users.filter(u => u.gid === group.gid).map(u => u.name)])].sort();
-
-/** What `getent` and file lookups are made with: a name that no tool can take for an option. */
-export const USER_NAME = /^[a-z_][a-z0-9_.-]{0,31}$/;
-export const GROUP_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/;

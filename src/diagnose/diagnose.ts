@@ -2,8 +2,10 @@
  * Facts and causes → the diagnosis. Pure: the same facts give the same answer, whoever asks. It names the first cause to
  * be mended, every other one that holds, and why the rest is ruled out.
  */
+
 import type { Config } from '../config/config.ts';
 import type { Advice, Diagnosis, Evidence, Fact, Remedy } from '../incident.ts';
+import { shellWord } from '../shell-word.ts';
 import type { Cause } from './causes.ts';
 import { type Conditions, test, testAll } from './conditions.ts';
 import { FactSet } from './fact-set.ts';
@@ -32,7 +34,7 @@ export function diagnose(input: DiagnoseInput): Diagnosis {
   const findings = found.map(f => (alone && f.kind === 'beside' ? ruledOutBy(f) : f));
   const holding = findings.filter(f => f.kind === 'holds' || f.kind === 'beside');
   const [first, ...others] = holding;
-  const say = (text: string): string => fill(text, input, facts);
+  const say: Say = (text, as) => fill(text, input, facts, as);
   const ruledOut = findings.flatMap(f =>
     f.kind === 'ruled-out' ? [{ cause: f.cause.name, because: because(f.cause, f.by, facts, say) }] : [],
   );
@@ -57,13 +59,7 @@ export function diagnose(input: DiagnoseInput): Diagnosis {
  * mended is mended in the same plan. Never while the service itself is the matter, never for a whole service, and
  * never for somebody whom the site's own list leaves out: they'd come in on the back of another change.
  */
-function withOthers(
-  remedy: Remedy,
-  first: Cause,
-  others: { cause: Cause }[],
-  facts: FactSet,
-  say: (text: string) => string,
-): Remedy {
+function withOthers(remedy: Remedy, first: Cause, others: { cause: Cause }[], facts: FactSet, say: Say): Remedy {
   const kind = facts.value('denial.kind');
   if (
     remedy.kind !== 'plan' ||
@@ -102,7 +98,7 @@ function evidenceOf(conditions: Conditions, facts: FactSet): Evidence[] {
   });
 }
 
-function because(cause: Cause, by: string, facts: FactSet, say: (text: string) => string): string {
+function because(cause: Cause, by: string, facts: FactSet, say: Say): string {
   const fact = facts.facts.get(by);
   const shown = Array.isArray(fact?.value) ? fact.value.join(', ') || 'none' : String(fact?.value);
   return `${cause.refuses[by] ? say(cause.refuses[by]) : `${by} is ${shown}`} (${fact?.source ?? 'unknown'})`;
@@ -118,13 +114,16 @@ function unknowns(facts: readonly Fact[], open: { cause: Cause; by: string }[]):
   );
 }
 
-function remedyOf(cause: Cause, say: (text: string) => string): Remedy {
+/** A rule's text with names and facts put in; a command is for somebody's shell. */
+type Say = (text: string, as?: 'text' | 'command') => string;
+
+function remedyOf(cause: Cause, say: Say): Remedy {
   const spec = cause.remedy;
   const advice = (a: Advice): Advice => ({
     to: a.to,
     text: say(a.text),
-    commands: a.commands.map(say),
-    check: say(a.check),
+    commands: a.commands.map(command => say(command, 'command')),
+    check: say(a.check, 'command'),
   });
   if ('plan' in spec) {
     const actions = spec.plan.map(({ action, ...params }) => ({
@@ -138,8 +137,14 @@ function remedyOf(cause: Cause, say: (text: string) => string): Remedy {
   return { kind: 'none', why: say(spec.none) };
 }
 
-/** Puts names and facts into a rule's text. What is not known is said so, never left as a hole. */
-function fill(text: string, { user, config }: DiagnoseInput, facts: FactSet): string {
+/** Puts names and facts into a rule's text. What is not known is said so, never left as a hole. In a command a name is one word. */
+function fill(
+  text: string,
+  { user: name, config }: DiagnoseInput,
+  facts: FactSet,
+  as: 'text' | 'command' = 'text',
+): string {
+  const user = as === 'command' ? shellWord(name) : name;
   const { standardGroup, unit, config: file, url } = config.scheduler;
   const words: Record<string, string> = {
     user,

@@ -2,15 +2,9 @@
  * Who somebody is and which groups they get, by both views: the local files (fast, always there) and NSS (what a login
  * would use). Several probes ask this; a shared ground makes it one question.
  */
-import {
-  GROUP_NAME,
-  type GroupEntry,
-  groupsOf,
-  type PasswdEntry,
-  parseGroup,
-  parsePasswd,
-  USER_NAME,
-} from './accounts.ts';
+
+import { isGroupName, userNames } from '../names.ts';
+import { type GroupEntry, groupsOf, type PasswdEntry, parseGroup, parsePasswd } from './accounts.ts';
 import { failure, type Ground, messageOf } from './ground.ts';
 
 /** What one view says. `unknown` is never `absent`: a database that did not answer has not said no. */
@@ -20,6 +14,9 @@ export type Seen<T> =
   | { state: 'unknown'; source: string };
 
 const unknown = (source: string): { state: 'unknown'; source: string } => ({ state: 'unknown', source });
+
+/** What `getent` and file lookups are made with: a name that no tool can take for an option. */
+export const isUserName = (ground: Ground, name: string): boolean => userNames(ground.config.userNames).fits(name);
 
 async function entriesOf<T>(ground: Ground, path: string, parse: (text: string) => T[]): Promise<Seen<T[]>> {
   try {
@@ -48,7 +45,7 @@ export async function inFile(ground: Ground, user: string): Promise<Seen<PasswdE
 /** The account as `getent passwd` has it: exit 2 says there is none, any other failure says nothing. */
 export async function inNss(ground: Ground, user: string): Promise<Seen<PasswdEntry>> {
   const argv = ['getent', 'passwd', user];
-  if (!USER_NAME.test(user)) return { state: 'absent', source: 'not a user name' };
+  if (!isUserName(ground, user)) return { state: 'absent', source: 'not a user name' };
   try {
     const result = await ground.run(argv);
     if (result.code === 2 && !result.timedOut) return { state: 'absent', source: argv.join(' ') };
@@ -61,7 +58,7 @@ export async function inNss(ground: Ground, user: string): Promise<Seen<PasswdEn
 
 /** The account for what lies in its home: the local entry at once where there is one, else what NSS says. */
 export async function accountOf(ground: Ground, user: string): Promise<Seen<PasswdEntry>> {
-  if (!USER_NAME.test(user)) return { state: 'absent', source: 'not a user name' };
+  if (!isUserName(ground, user)) return { state: 'absent', source: 'not a user name' };
   const local = await inFile(ground, user);
   return local.state === 'found' ? local : await inNss(ground, user);
 }
@@ -69,7 +66,7 @@ export async function accountOf(ground: Ground, user: string): Promise<Seen<Pass
 /** The groups of a fresh login by NSS: what `id` prints. */
 export async function nssGroups(ground: Ground, user: string): Promise<Seen<string[]>> {
   const argv = ['id', '-Gn', user];
-  if (!USER_NAME.test(user)) return { state: 'absent', source: 'not a user name' };
+  if (!isUserName(ground, user)) return { state: 'absent', source: 'not a user name' };
   try {
     const result = await ground.run(argv);
     if (result.code === 0)
@@ -94,7 +91,7 @@ export async function findGroups(
   ground: Ground,
   names: readonly string[],
 ): Promise<Seen<(GroupEntry & { local: boolean })[]>> {
-  const wanted = [...new Set(names)].filter(name => GROUP_NAME.test(name)).sort();
+  const wanted = [...new Set(names)].filter(name => isGroupName(name)).sort();
   const local = await localGroups(ground);
   if (local.state === 'unknown') return unknown(local.source);
   const inLocal = (local.state === 'found' ? local.value : []).filter(g => wanted.includes(g.name));

@@ -3,7 +3,7 @@
  * The token's text never leaves this file; what is returned holds a user, group names and a time.
  */
 import { parseDocument } from 'yaml';
-import { GROUP_NAME } from './accounts.ts';
+import { isGroupName, type UserNames } from '../names.ts';
 import { type System, valueAt } from './system.ts';
 
 export type Claims =
@@ -37,7 +37,7 @@ function intact([head, , signature]: string[]): boolean | null {
 }
 
 /** @param text the file the client caches its token in. `expires` is epoch milliseconds. */
-export function claimsOf(text: string, system: System['token']): Claims {
+export function claimsOf(text: string, system: System['token'], names: UserNames): Claims {
   const doc = parseDocument(text, { uniqueKeys: true });
   if (doc.errors.length) return { state: 'malformed', why: 'the file is not valid YAML' };
   let token: unknown;
@@ -60,7 +60,8 @@ export function claimsOf(text: string, system: System['token']): Claims {
   const groups = valueAt(claims, system.groups);
   const expires = valueAt(claims, system.expires);
   // A token is its user's own text: only names go on from here, so that nothing else can be shown as a fact.
-  const isName = (value: unknown): value is string => typeof value === 'string' && GROUP_NAME.test(value);
+  const isName = (value: unknown): value is string =>
+    typeof value === 'string' && (names.fits(value) || isGroupName(value));
   return {
     state: 'read',
     user: isName(user) ? user : null,

@@ -1,18 +1,12 @@
 /**
  * People and groups as this host knows them: the passwd, group and shadow files read directly, and NSS through `getent`
- * and `id`. A name is only ever given to a program after it fitted the grammar here.
+ * and `id`. A name is only ever given to a program after it fitted the grammar that this host's own configuration says:
+ * `usermod` looks for `--root` in all of argv before it parses options, so what isn't plainly a name is code run as root.
  */
 import { readFileSync } from 'node:fs';
 import type { RunCommand } from '../command.ts';
 import type { Config } from '../config/config.ts';
-
-/**
- * The only names the executor ever passes on. `usermod` looks for `--root` in all of argv before it parses options, so
- * a name that isn't plainly a name is code run as root.
- */
-export const NAME = /^[a-z_][a-z0-9_.-]{0,31}$/;
-/** Group names may have capitals; they are also on the root-owned list before they are ever used. */
-export const GROUP_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/;
+import { isGroupName, type UserNames, userNames } from '../names.ts';
 
 export interface Person {
   name: string;
@@ -87,23 +81,25 @@ export function shadowIn(shadow: string, user: string, now: number, source: stri
 /** Looks people and groups up. Unreadable files throw: who can't be looked up is not acted on. */
 export class Accounts {
   readonly #paths: Config['paths'];
+  readonly #names: UserNames;
   readonly #run: RunCommand;
 
-  constructor(paths: Config['paths'], run: RunCommand) {
+  constructor({ paths, userNames: settings }: Pick<Config, 'paths' | 'userNames'>, run: RunCommand) {
     this.#paths = paths;
+    this.#names = userNames(settings);
     this.#run = run;
   }
 
   /** From the passwd file, then through NSS; null when neither knows the name. */
   async person(name: string): Promise<Person | null> {
-    if (!NAME.test(name)) return null;
+    if (!this.#names.fits(name)) return null;
     return (
       personIn(readFileSync(this.#paths.passwd, 'utf8'), name) ?? personIn(await this.#getent('passwd', name), name)
     );
   }
 
   async group(name: string): Promise<Group | null> {
-    if (!GROUP_NAME.test(name)) return null;
+    if (!isGroupName(name)) return null;
     return (
       groupIn(readFileSync(this.#paths.group, 'utf8'), name) ?? groupIn(await this.#getent('group', name), name, 'nss')
     );

@@ -158,15 +158,15 @@ function filled(word: string, fields: Fields): string {
 function understood(said: CommandResult, template: string, known: Fields): Fields | null {
   if (said.code !== 0) return null;
   for (const line of said.stdout.split('\n')) {
-    const fields = matchLine(line.trimEnd(), template);
+    const fields = matchLine(line.trimEnd(), template, known);
     if (fields && Object.entries(known).every(([name, value]) => !(name in fields) || fields[name] === value))
       return fields;
   }
   return null;
 }
 
-/** Matches a whole line against literal text and {fields}; a field is one word that can't be taken for an option. */
-function matchLine(line: string, template: string): Fields | null {
+/** Matches a whole line against literal text and {fields}: what we know already, or one word that can't be taken for an option. */
+function matchLine(line: string, template: string, known: Fields): Fields | null {
   const parts = template.split(/\{([a-z]+)\}/);
   const fields: Fields = {};
   let at = 0;
@@ -176,7 +176,10 @@ function matchLine(line: string, template: string): Fields | null {
       at += part.length;
       continue;
     }
-    const word = /^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,127}/.exec(line.slice(at))?.[0];
+    const own = known[part];
+    const rest = line.slice(at);
+    const word =
+      own !== undefined && rest.startsWith(own) ? own : /^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,127}/.exec(rest)?.[0];
     if (!word || (fields[part] !== undefined && fields[part] !== word)) return null;
     fields[part] = word;
     at += word.length;

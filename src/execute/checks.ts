@@ -10,7 +10,8 @@ import { isBelow } from '../dn.ts';
 import type { Tier } from '../incident.ts';
 import { modifyRecord } from '../ldif.ts';
 import type { Order } from '../messages.ts';
-import { GROUP_NAME, type Group, NAME, type Person } from './accounts.ts';
+import { isGroupName, userNames } from '../names.ts';
+import type { Group, Person } from './accounts.ts';
 
 export type OrderStep = Order['steps'][number];
 export type GroupStep = Extract<OrderStep, { action: 'group.add' | 'group.remove' }>;
@@ -192,7 +193,7 @@ function checkStep(step: OrderStep, order: Order, config: Config): Refusal | nul
 }
 
 function checkGroupName(group: string, config: Config): Refusal | null {
-  if (!GROUP_NAME.test(group)) return refused('bad-name', `${JSON.stringify(group)} is no group name`);
+  if (!isGroupName(group)) return refused('bad-name', `${JSON.stringify(group)} is no group name`);
   if (ROOT_LIKE.includes(group) || config.scheduler.elevatedGroups.includes(group))
     return refused('elevated-group', `${group} gives more than ordinary access; nobody is ever put into it`);
   if (!config.policy.groups.includes(group)) return refused('group-not-allowed', `${group} is not in policy.groups`);
@@ -200,7 +201,8 @@ function checkGroupName(group: string, config: Config): Refusal | null {
 }
 
 function checkGroupStep(step: GroupStep | DirectoryStep, order: Order, config: Config): Refusal | null {
-  if (!NAME.test(step.user)) return refused('bad-name', `${JSON.stringify(step.user)} is no user name`);
+  if (!userNames(config.userNames).fits(step.user))
+    return refused('bad-name', `${JSON.stringify(step.user)} is no user name`);
   const group = checkGroupName(step.group, config);
   if (group) return group;
   // Without a subject nobody could be kept from voting on their own access.

@@ -5,12 +5,13 @@
 import type { Config } from '../config/config.ts';
 import { sha256 } from '../digest.ts';
 import { Refused } from '../incident.ts';
+import { type UserNameSettings, userNames } from '../names.ts';
 
 const LOCAL = String.raw`[A-Za-z0-9!#$%&'*+/=?^_{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_{|}~-]+)*`;
 const DOMAIN = String.raw`[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*`;
 const ADDRESS = new RegExp(`^${LOCAL}@${DOMAIN}$`);
 const NAMED = new RegExp(`^([^\\x00-\\x1f\\x7f"<>@,;:\\\\()\\[\\]]+) <(${LOCAL}@${DOMAIN})>$`);
-const USER = /^[a-z_][a-z0-9_-]*(?:\.[a-z0-9_-]+)*$/;
+const MAILED = /^[A-Za-z0-9_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*$/;
 const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const PLAIN = /^[A-Za-z0-9 .,:;'’()/_%+=!?…-]+$/;
 const HEADER = /^[\x20-\x7e]{1,900}$/;
@@ -31,14 +32,23 @@ export function mailbox(text: string): Mailbox {
   throw new Refused(`not one mail address: ${JSON.stringify(text)}`);
 }
 
+/** What says where people are written to. */
+export interface MailSite {
+  mail: Pick<Config['mail'], 'userDomain'>;
+  userNames: UserNameSettings;
+}
+
 /**
- * Where a person is written to: their checked name at the site's domain, and nowhere else.
+ * Where a person is written to: their checked name at the site's domain, and nowhere else. A name that is an address of
+ * that domain already is the address; of one with any other mark (`DOM\\alice`) nobody knows whose mailbox it would be.
  * @returns null when the site writes to nobody, or the name can't be an address
  */
-export function userAddress(user: string, mail: Pick<Config['mail'], 'userDomain'>): string | null {
-  if (mail.userDomain === null || user.length > 32 || !USER.test(user)) return null;
-  const address = `${user}@${mail.userDomain}`;
-  return ADDRESS.test(address) ? address : null;
+export function userAddress(user: string, { mail, userNames: settings }: MailSite): string | null {
+  if (mail.userDomain === null || !userNames(settings).fits(user)) return null;
+  const at = `@${mail.userDomain}`;
+  const local = user.endsWith(at) ? user.slice(0, -at.length) : user;
+  const address = local + at;
+  return MAILED.test(local) && ADDRESS.test(address) ? address : null;
 }
 
 /**
@@ -90,7 +100,7 @@ export function addressProblems(
   for (const to of mail.to) check('mail.to', to);
   for (const to of report.to) check('report.to', to);
   for (const r of receivers) if (r.type === 'mail') for (const to of r.to) check(`notify.receivers ${r.name}`, to);
-  if (mail.userDomain !== null && userAddress('someone', mail) === null)
+  if (mail.userDomain !== null && !ADDRESS.test(`someone@${mail.userDomain}`))
     problems.push(`mail.userDomain: ${JSON.stringify(mail.userDomain)} is not a domain`);
   if (mail.host !== null && mail.to.length === 0) problems.push('mail.to: nobody gets the alerts');
   return problems;

@@ -7,7 +7,7 @@ import { createTransport, type Transporter } from 'nodemailer';
 import type { SMTPPoolOptions, SMTPPoolSentMessageInfo } from 'nodemailer/lib/smtp-pool';
 import type { Config } from '../config/config.ts';
 import { Refused, Retry } from '../incident.ts';
-import { headerValue, mailbox, userAddress } from './address.ts';
+import { headerValue, type MailSite, mailbox, userAddress } from './address.ts';
 import type { Letter } from './letter.ts';
 
 interface Delivery {
@@ -37,7 +37,8 @@ export interface MailerOptions {
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
 
 /** @returns null when `mail.host` is null: the site wants no mail */
-export function makeMailer(mail: Config['mail'], options: MailerOptions = {}): Mailer | null {
+export function makeMailer(site: MailSite & { mail: Config['mail'] }, options: MailerOptions = {}): Mailer | null {
+  const { mail } = site;
   if (mail.host === null) return null;
   const { alsoTo = [], deadlineMs = 20_000, readFile = path => readFileSync(path, 'utf8') } = options;
   const known = new Set([...mail.to, ...alsoTo].map(to => mailbox(to).address.toLowerCase()));
@@ -53,7 +54,7 @@ export function makeMailer(mail: Config['mail'], options: MailerOptions = {}): M
   };
   return {
     async send(letter) {
-      const message = { ...checked(letter, known, mail), signal: AbortSignal.timeout(deadlineMs) };
+      const message = { ...checked(letter, known, site), signal: AbortSignal.timeout(deadlineMs) };
       try {
         const sent = await open().sendMail(message);
         return { messageId: sent.messageId, response: sent.response, accepted: sent.accepted, refused: sent.rejected };
@@ -115,20 +116,20 @@ function poolOptions(mail: Config['mail'], readFile: (path: string) => string): 
 function checked(
   letter: Letter,
   known: ReadonlySet<string>,
-  mail: Config['mail'],
+  site: MailSite & { mail: Config['mail'] },
 ): Parameters<Transporter['sendMail']>[0] {
   const to = letter.to.map(mailbox);
   if (to.length === 0) throw new Refused('a letter to nobody: mail.to is empty');
   for (const { address } of to) {
     const user = address.split('@')[0]!;
-    if (!known.has(address.toLowerCase()) && userAddress(user, mail) !== address)
+    if (!known.has(address.toLowerCase()) && userAddress(user, site) !== address)
       throw new Refused(`${address} is not a recipient the configuration names`);
   }
   const { 'Message-ID': id, ...headers } = letter.headers;
   for (const [name, value] of Object.entries(letter.headers)) headerValue(name, value);
   if (/[\x00-\x1f\x7f]/.test(letter.subject)) throw new Refused('a subject with control characters');
   return {
-    from: mailbox(mail.from),
+    from: mailbox(site.mail.from),
     to,
     subject: letter.subject,
     text: letter.text,

@@ -2,11 +2,13 @@
  * A plan written down for somebody else to run: as a shell script, as LDIF, as an Ansible playbook. Every word that
  * came from outside is quoted for where it stands, whatever it holds.
  */
+
 import { Scalar, stringify } from 'yaml';
 import { groupBaseOf, type LdapConfig, userBaseOf } from '../config/ldap.ts';
 import { dnValue } from '../dn.ts';
 import { type DirectoryChange, type Plan, type Step, Usage } from '../incident.ts';
 import { modifyRecord } from '../ldif.ts';
+import { shellWord, shellWords } from '../shell-word.ts';
 
 const FORMATS = ['shell', 'ldif', 'ansible'] as const;
 type Format = (typeof FORMATS)[number];
@@ -28,10 +30,6 @@ export function exportPlan(plan: Plan, format: string, directory: LdapConfig | n
   }
 }
 
-/** A word as sh reads it back: single quotes unless it is plain. */
-export const quoted = (word: string): string =>
-  /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-
 /** One line of a comment, in any of the three formats. */
 const comment = (text: string): string => `# ${text.replace(/[\x00-\x1f\x7f\u2028\u2029]+/g, ' ')}`;
 
@@ -47,18 +45,18 @@ function shell(plan: Plan, directory: LdapConfig | null): string {
     switch (step.action) {
       case 'directory.group-add':
       case 'directory.group-remove':
-        return [`printf %s ${quoted(step.diff)} | ${ldapmodify(directory)}`];
+        return [`printf %s ${shellWord(step.diff)} | ${ldapmodify(directory)}`];
       case 'group.add':
       case 'group.remove':
       case 'service.restart':
       case 'service.start':
-        return [step.argv.map(quoted).join(' ')];
+        return [shellWords(step.argv)];
       case 'config.authorize-group':
       case 'config.restore':
         // The digest first: the diff is for that file and no other.
         return [
-          `echo ${quoted(`${step.before}  ${step.file}`)} | sha256sum --check --quiet`,
-          `printf %s ${quoted(step.diff)} | patch --backup -- ${quoted(step.file)}`,
+          `echo ${shellWord(`${step.before}  ${step.file}`)} | sha256sum --check --quiet`,
+          `printf %s ${shellWord(step.diff)} | patch --backup -- ${shellWord(step.file)}`,
         ];
       default:
         return step satisfies never;
@@ -71,8 +69,8 @@ function shell(plan: Plan, directory: LdapConfig | null): string {
 const ldapmodify = (directory: LdapConfig | null): string =>
   [
     'ldapmodify -x -W',
-    ...(directory ? ['-H', quoted(directory.url), ...(directory.startTls ? ['-ZZ'] : [])] : []),
-    ...(directory?.bindDn ? ['-D', quoted(directory.bindDn)] : []),
+    ...(directory ? ['-H', shellWord(directory.url), ...(directory.startTls ? ['-ZZ'] : [])] : []),
+    ...(directory?.bindDn ? ['-D', shellWord(directory.bindDn)] : []),
   ].join(' ');
 
 /** A group of NSS alone is changed where it lives; which entry that is only the site knows, unless it told us. */

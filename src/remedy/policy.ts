@@ -3,17 +3,15 @@
  * own list; this one only spares people plans that could never run. Pure.
  */
 import type { Config } from '../config/config.ts';
+import { isGroupName, userNames } from '../names.ts';
 import type { Facts } from './facts.ts';
 
 /** A rule that says no, in words that name the key of the configuration behind it. */
 export type Rule = { refused: string };
 
-const USER = /^[a-z_][a-z0-9_.-]{0,31}$/;
-const GROUP = /^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/;
-
 /** May this person be given something at all? */
 export function mayChangeUser(user: string, facts: Facts, config: Config): Rule | null {
-  if (!USER.test(user)) return { refused: `${JSON.stringify(user)} is no user name` };
+  if (!userNames(config.userNames).fits(user)) return { refused: `${JSON.stringify(user)} is no user name` };
   if (facts.value('account.exists') !== true)
     return { refused: `there is no account ${user}, or it could not be asked` };
   const uid = facts.number('account.uid');
@@ -28,7 +26,7 @@ export function mayChangeUser(user: string, facts: Facts, config: Config): Rule 
 }
 
 export function mayGiveGroup(group: string, config: Config): Rule | null {
-  if (!GROUP.test(group)) return { refused: `${JSON.stringify(group)} is no group name` };
+  if (!isGroupName(group)) return { refused: `${JSON.stringify(group)} is no group name` };
   if (config.scheduler.elevatedGroups.includes(group))
     return { refused: `scheduler.elevatedGroups: nobody is ever added to ${group}` };
   return config.policy.groups.includes(group)

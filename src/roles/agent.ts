@@ -23,6 +23,7 @@ import {
   ToAgent,
   type ToServe,
 } from '../messages.ts';
+import { userNames } from '../names.ts';
 import { hostQueue, receive, SERVE_QUEUE, Sender } from '../queue/queues.ts';
 import { letsIn } from '../remedy/access-model.ts';
 import { type Drift, drift } from '../remedy/assumptions.ts';
@@ -51,7 +52,9 @@ export async function agent(config: Config, log: Logger, signal: AbortSignal): P
     teardown.add('sender', () => sender.close());
     const send = (message: ServeMessage): Promise<void> => sender.send(message);
 
-    const parse = makeParser(loadPacks(packDirs(config)).flatMap(p => p.rules));
+    const names = userNames(config.userNames);
+    const rules = loadPacks(packDirs(config), names).flatMap(pack => pack.rules);
+    const parse = makeParser(rules, names);
     const run = commandRunner(config.paths.commands);
     const executor = executorLine(config);
     const ground = realGround(config, { parse, ask: question => executor.shadow(question.user) });

@@ -8,7 +8,7 @@ import { loadApprovers } from '../approve/approvers.ts';
 import { judge } from '../approve/policy.ts';
 import { commandRunner } from '../command.ts';
 import { auditFile, type Config, environment, inState, originOf } from '../config/config.ts';
-import { Accounts, NAME } from '../execute/accounts.ts';
+import { Accounts } from '../execute/accounts.ts';
 import { Audit } from '../execute/audit.ts';
 import { canaryPerson, loadCanary, runCanary } from '../execute/canary.ts';
 import { Ledger } from '../execute/ledger.ts';
@@ -87,7 +87,7 @@ function openRoom(config: Config, now: () => number): Room {
   const ledger = new Ledger(inState(config, 'exec', 'ledger.db'));
   const audit = new Audit(auditFile(config), { now });
   const run = commandRunner(config.paths.commands);
-  const accounts = new Accounts(config.paths, run);
+  const accounts = new Accounts(config, run);
   return {
     config,
     ledger,
@@ -141,7 +141,7 @@ async function answerOne(request: Request, reply: (reply: Reply) => void, room: 
       return reply({ outcome });
     }
     case 'shadow': {
-      if (!NAME.test(request.user) || !(await room.accounts.person(request.user)))
+      if (!(await room.accounts.person(request.user)))
         throw new Refused(`no-such-user: ${JSON.stringify(request.user)}`);
       return reply({ shadow: room.accounts.shadow(request.user, room.now()) });
     }

@@ -2,12 +2,14 @@
  * Joins watch, the parser and the way to serve: from bytes in files to batches that are sent, acknowledged, remembered.
  * With serve or Redis away it reads on into a bounded spool and then stops: the lines are safe where they lie.
  */
+
 import type { z } from 'zod';
 import type { RunCommand } from '../command.ts';
 import { type Config, inState } from '../config/config.ts';
 import type { ParseChunk } from '../incident.ts';
 import type { Logger } from '../log.ts';
 import type { Batch, SourceHealth as SourceHealthSchema } from '../messages.ts';
+import { inAnyCase } from '../names.ts';
 import { redact } from '../rules/redact.ts';
 import { Accounts } from '../watch/accounts.ts';
 import { descriptorLimit, localDisk, networkDisk, readMounts } from '../watch/disk.ts';
@@ -78,7 +80,7 @@ export class Feed {
   constructor(parts: FeedParts) {
     this.#p = { hello: () => {}, steady: () => performance.now(), ...parts };
     const { config, run, parse, now, log, steady } = this.#p;
-    const { watch, paths, policy } = config;
+    const { watch, paths, policy, userNames } = config;
     const file = inState(config, 'agent', 'positions.json');
     this.#isNetwork = readMounts();
     this.#checkpoint = new Checkpoint({ file, now, alarm: problem => this.#alarm(problem) });
@@ -107,6 +109,7 @@ export class Feed {
     this.#accounts = new Accounts({
       passwd: this.#passwd,
       run,
+      names: inAnyCase(userNames),
       minUid: watch.minUid,
       denyUsers: policy.denyUsers,
       steady,

@@ -2,8 +2,10 @@
  * `readmit rules check` runs the examples of the packs; `readmit rules explain 'LINE'` says which pattern took a line, or
  * where the nearest one stopped and what it expected there. Both use the parser that the service uses.
  */
+import { resolve } from 'node:path';
 import type { Cause } from '../diagnose/causes.ts';
 import { Usage } from '../incident.ts';
+import { USUAL_NAMES, type UserNames, userNames } from '../names.ts';
 import { ownRules } from '../rules/cache.ts';
 import { type Fault, parseLine, runExamples } from '../rules/examples.ts';
 import { explain } from '../rules/explain.ts';
@@ -20,12 +22,17 @@ export interface RulesOptions {
   checkCauses?: (packDir: string) => Fault[] | Promise<Fault[]>;
   /** Directories of packs; default: our own. */
   packDirs?: readonly string[];
+  /** How people are called here. */
+  names?: UserNames;
 }
 
 /** The packs as `serve` has them loaded, for the page: what they read, what they explain, and what they make of a line. */
-export function loadedRules(dirs: readonly string[], causes: readonly Cause[]): RulesParts {
-  const packs = loadPacks(dirs);
-  const parser = new LineParser(packs.flatMap(pack => pack.rules));
+export function loadedRules(dirs: readonly string[], causes: readonly Cause[], names: UserNames): RulesParts {
+  const packs = loadPacks(dirs, names);
+  const parser = new LineParser(
+    packs.flatMap(pack => pack.rules),
+    { names },
+  );
   const list = packs.map(pack => ({
     name: pack.name,
     patterns: pack.rules.map(({ name, log, event, line }) => ({ name, log, event, line })),
@@ -50,6 +57,7 @@ function remedyOf({ remedy }: Cause): 'plan' | 'tell' | 'advice' | 'none' {
   return 'advice' in remedy ? 'advice' : 'none';
 }
 
+const usual = userNames(USUAL_NAMES);
 const writeLine = (to: { write(text: string): unknown }, text: string): void => void to.write(`${text}\n`);
 
 /**
@@ -59,8 +67,10 @@ const writeLine = (to: { write(text: string): unknown }, text: string): void => 
 export async function rulesCheck(packDirs: readonly string[], options: RulesOptions = {}): Promise<number> {
   const { stdout = process.stdout, stderr = process.stderr } = options;
   try {
-    const packs = loadPacks(packDirs.length ? packDirs : [ownRules()]);
-    const run = runExamples(packs);
+    const { names = usual } = options;
+    const packs = loadPacks(packDirs.length ? packDirs : [ownRules()], names);
+    // What comes with Readmit tells of people with usual names, a site's own pack of the site's.
+    const run = runExamples(packs, pack => (resolve(pack.dir).startsWith(resolve(ownRules())) ? usual : names));
     const faults = [...run.faults];
     for (const pack of packs) faults.push(...((await options.checkCauses?.(pack.dir)) ?? []));
     if (options.json)
@@ -89,8 +99,12 @@ export async function rulesCheck(packDirs: readonly string[], options: RulesOpti
 export async function rulesExplain(line: string, options: RulesOptions = {}): Promise<number> {
   const { stdout = process.stdout, stderr = process.stderr } = options;
   try {
-    const packs = loadPacks(options.packDirs?.length ? options.packDirs : [ownRules()]);
-    const parser = new LineParser(packs.flatMap(pack => pack.rules));
+    const { names = usual, packDirs = [] } = options;
+    const packs = loadPacks(packDirs.length ? packDirs : [ownRules()], names);
+    const parser = new LineParser(
+      packs.flatMap(pack => pack.rules),
+      { names },
+    );
     const taken = parseLine(parser, line, null);
     if (taken) {
       const { event, log } = parser.rules[parser.rule]!;

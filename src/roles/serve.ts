@@ -2,6 +2,7 @@
  * `readmit serve`: takes in what agents saw, decides, asks people, keeps the truth. No privileges, no home directories,
  * no way to the executor. One straight line: each part is started, then the way to stop it is noted.
  */
+
 import { type Config, inState } from '../config/config.ts';
 import { Addresses } from '../detect/address.ts';
 import { Clusters } from '../detect/cluster.ts';
@@ -12,6 +13,7 @@ import type { State } from '../incident.ts';
 import { type Logger, quietly } from '../log.ts';
 import type { ToAgent } from '../messages.ts';
 import { type AgentMessage, type ServeMessage, ToServe } from '../messages.ts';
+import { userNames } from '../names.ts';
 import { makeMailer } from '../notify/mail.ts';
 import { otherAddresses } from '../notify/routes.ts';
 import { hostQueue, receive, SERVE_QUEUE, Sender } from '../queue/queues.ts';
@@ -75,7 +77,7 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
     for (const host of new Set([config.host, ...agentRows(store).map(a => a.host)])) senderTo(host);
     teardown.add('senders', () => Promise.all([...senders.values()].map(s => s.close())));
 
-    const mailer = makeMailer(config.mail, { alsoTo: otherAddresses(config) });
+    const mailer = makeMailer(config, { alsoTo: otherAddresses(config) });
     teardown.add('mail', () => mailer?.close());
 
     const behind = quietly(log, 'sums are behind');
@@ -192,7 +194,7 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
         reportFile: (week, format) => reportPages.file(week, format),
         sendReport: (person, week, to) =>
           askForReport(store, now(), person.name, week, to === 'all' ? null : mailOf(config, approvers(), person.name)),
-        rules: loadedRules(packDirs(config), causes),
+        rules: loadedRules(packDirs(config), causes, userNames(config.userNames)),
         api: apiParts({ store, config, now, approvers }),
         ways,
         notReady: () => (senderTo(config.host).up ? [] : ['redis']),

@@ -3,6 +3,7 @@
  * Each condition is a template of its own, over one text in the body. An equal body is judged once.
  */
 
+import type { FieldTypes } from './fields.ts';
 import { Memo } from './intern.ts';
 import { type Json, strictJson } from './json.ts';
 import { matchText, Pattern, type Vocabulary } from './pattern.ts';
@@ -20,10 +21,14 @@ export class Body {
   private readonly rules: Sentence[][];
   private readonly vocabulary: Vocabulary;
 
-  constructor(rules: readonly Rule[], vocabulary: Vocabulary) {
+  /** @param types what the types of fields mean here */
+  constructor(rules: readonly Rule[], vocabulary: Vocabulary, types: FieldTypes) {
     this.vocabulary = vocabulary;
     this.rules = rules.map(rule =>
-      rule.where.map(({ path, template }) => ({ path, pattern: new Pattern(parseTemplate(template), vocabulary) })),
+      rule.where.map(({ path, template }) => ({
+        path,
+        pattern: new Pattern(parseTemplate(template, types), vocabulary),
+      })),
     );
     this.memo = new Memo((bytes, from, to) => this.judge(bytes.subarray(from, to)));
   }

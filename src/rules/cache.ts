@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { EventName, Meaning } from '../incident.ts';
 import { keptLater } from '../kept.ts';
+import { USUAL_NAMES, type UserNameSettings, userNames } from '../names.ts';
 import { packFiles } from './files.ts';
 import type { Rule } from './rule.ts';
 
@@ -14,7 +15,7 @@ export interface CompiledPacks {
 }
 
 // Changes when the shape of `CompiledPacks` or the checks of `pack.ts` change, so that no old copy is taken for a new one.
-const FORMAT = '1';
+const FORMAT = '2';
 
 /** The rules that come with Readmit: beside the sources, or beside what was compiled of them. */
 export function ownRules(): string {
@@ -27,15 +28,20 @@ export function ownRules(): string {
 
 /**
  * The packs below these directories, checked; what was kept of them when their text is the same as last time.
+ * @param names how people are called here
  * @throws Usage as `loadPacks`
  */
-export const compiledPacks = (roots: readonly string[], directory?: string): Promise<CompiledPacks> =>
+export const compiledPacks = (
+  roots: readonly string[],
+  names: UserNameSettings = USUAL_NAMES,
+  directory?: string,
+): Promise<CompiledPacks> =>
   keptLater(
-    ['rules', FORMAT],
+    ['rules', FORMAT, JSON.stringify(names)],
     packFiles(roots),
     async () => {
       const { loadPacks } = await import('./pack.ts');
-      const packs = loadPacks(roots);
+      const packs = loadPacks(roots, userNames(names));
       return {
         rules: packs.flatMap(pack => pack.rules),
         events: Object.assign({}, ...packs.map(pack => pack.events).reverse()),

@@ -2,6 +2,7 @@
  * Runs the examples that stand in the packs: each line that must match is taken by its own pattern, among all patterns that
  * are loaded, with exactly the fields that are written there; each line that must not is not.
  */
+import { USUAL_NAMES, type UserNames, userNames } from '../names.ts';
 import { visible } from '../visible.ts';
 import type { Pack, RuleSpec } from './pack.ts';
 import { LineParser } from './parser.ts';
@@ -48,22 +49,43 @@ export function parseLine(
   };
 }
 
-/** Runs every example of the packs against all their patterns together. */
-export function runExamples(packs: readonly Pack[]): ExampleRun {
-  const all = new LineParser(packs.flatMap(pack => pack.rules));
+/**
+ * Runs every example of the packs against all their patterns together.
+ * @param namesOf how people are called in a pack's examples
+ */
+export function runExamples(
+  packs: readonly Pack[],
+  namesOf: (pack: Pack) => UserNames = () => userNames(USUAL_NAMES),
+): ExampleRun {
+  const parsers = new Map<UserNames, LineParser>();
+  const allBy = (names: UserNames): LineParser => {
+    const all =
+      parsers.get(names) ??
+      new LineParser(
+        packs.flatMap(pack => pack.rules),
+        { names },
+      );
+    parsers.set(names, all);
+    return all;
+  };
   const faults: Fault[] = [];
   let examples = 0;
-  for (const pack of packs)
+  for (const pack of packs) {
+    const names = namesOf(pack);
     for (const spec of pack.specs) {
       const say = (problem: string): void => {
         faults.push({ file: spec.file, line: spec.at, pattern: `${pack.name}/${spec.name}`, problem });
       };
-      for (const example of spec.matches) checkMatch(all, spec, example, say);
-      const alone = new LineParser(pack.rules.filter(rule => rule.name === spec.name));
+      for (const example of spec.matches) checkMatch(allBy(names), spec, example, say);
+      const alone = new LineParser(
+        pack.rules.filter(rule => rule.name === spec.name),
+        { names },
+      );
       for (const line of spec.rejects)
         if (parseLine(alone, line, spec.log)) say(`must not match, but does: ${visible(line)}`);
       examples += spec.matches.length + spec.rejects.length;
     }
+  }
   return { patterns: packs.reduce((n, pack) => n + pack.specs.length, 0), examples, faults };
 }
 

@@ -2,7 +2,6 @@
  * Why no pattern took a line: the pattern that came furthest, the byte where it stopped, and what it expected there.
  */
 import { visible } from '../visible.ts';
-import { FIELD_TYPES } from './fields.ts';
 import { type LineParser, MAX_LINE } from './parser.ts';
 
 export interface Stopped {
@@ -54,7 +53,7 @@ export function explain(parser: LineParser, line: string): Stopped {
   return {
     rule,
     column: at + 1,
-    expected: `{${step.part.field}}, ${FIELD_TYPES[step.part.type].expects}`,
+    expected: `{${step.part.field}}, ${step.part.is.expects}`,
     found: shown(bytes, at),
   };
 }

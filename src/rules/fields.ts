@@ -1,7 +1,8 @@
 /**
  * The types a field of a template may have. Each is a set of bytes, a greatest length and, where that does not say it
- * all, a reader that gives the canonical value or refuses. A new type is one entry in `FIELD_TYPES`.
+ * all, a reader that gives the canonical value or refuses. A new type is one entry in `fieldTypes`.
  */
+import { USUAL_NAMES, type UserNames, userNames } from '../names.ts';
 import { canonicalAddress } from './address.ts';
 
 export interface FieldType {
@@ -21,10 +22,6 @@ function bytes(test: (code: number) => boolean): Uint8Array {
 }
 const of = (pattern: RegExp): Uint8Array => bytes(code => code < 128 && pattern.test(String.fromCharCode(code)));
 
-const NAME = /^[a-z_][a-z0-9_.-]{0,31}$/;
-/** The grammar of a user name; what is outside it is nobody, and is never acted on. */
-const isUserName = (text: string): boolean => NAME.test(text);
-
 const DOMAIN = /^(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})(?:\.[A-Za-z0-9][A-Za-z0-9-]{0,62})*$/;
 // What mail-address protection makes of an address on its way through a web page (the article shows one).
 const MASKED = /^\[email[ \u00a0]protected\]$/;
@@ -34,28 +31,18 @@ const PLAUSIBLE = /^[A-Za-z0-9._%+-]{1,64}(?:@[A-Za-z0-9.-]{1,253})?$/;
  * Whom a program calls the user: a name, or an e-mail address whose local part is one. A masked or otherwise plausible
  * address names nobody (''); anything else is refused.
  */
-function account(text: string): string | null {
-  const at = text.indexOf('@');
-  const local = at < 0 ? text : text.slice(0, at);
-  if (isUserName(local) && (at < 0 || DOMAIN.test(text.slice(at + 1)))) return local;
-  return MASKED.test(text) || PLAUSIBLE.test(text) ? '' : null;
-}
+const accountBy =
+  (names: UserNames) =>
+  (text: string): string | null => {
+    // Where names hold an @, the whole of it is the name.
+    if (names.fits(text)) return text;
+    const at = text.indexOf('@');
+    const local = text.slice(0, Math.max(0, at));
+    if (names.fits(local) && DOMAIN.test(text.slice(at + 1))) return local;
+    return MASKED.test(text) || PLAUSIBLE.test(text) ? '' : null;
+  };
 
-export const FIELD_TYPES = {
-  user: {
-    expects: 'a user name: a to z or _ first, then a to z, 0 to 9, _ . -, at most 32 characters',
-    holds: of(/[a-z0-9_.-]/),
-    max: 32,
-    read: text => (isUserName(text) ? text : null),
-    shape: 'run',
-  },
-  account: {
-    expects: 'a user name or the e-mail address of one',
-    holds: bytes(() => true),
-    max: 400,
-    read: account,
-    shape: 'tail',
-  },
+const FIXED = {
   ip: {
     expects: 'an IPv4 or IPv6 address, without leading zeros or a zone',
     holds: of(/[0-9a-fA-F:.]/),
@@ -100,9 +87,33 @@ export const FIELD_TYPES = {
     shape: 'tail',
   },
 } satisfies Record<string, FieldType>;
-export type FieldTypeName = keyof typeof FIELD_TYPES;
 
-export const isFieldType = (name: string): name is FieldTypeName => Object.hasOwn(FIELD_TYPES, name);
+export type FieldTypeName = 'user' | 'account' | keyof typeof FIXED;
+export type FieldTypes = Record<FieldTypeName, FieldType>;
+
+/** The types of fields where people are called by this grammar. */
+export const fieldTypes = (names: UserNames): FieldTypes => ({
+  user: {
+    expects: names.expects,
+    holds: bytes(code => code < 128 && names.holds(String.fromCharCode(code))),
+    max: names.longest,
+    read: text => (names.fits(text) ? text : null),
+    shape: 'run',
+  },
+  account: {
+    expects: 'a user name or the e-mail address of one',
+    holds: bytes(() => true),
+    max: 400,
+    read: accountBy(names),
+    shape: 'tail',
+  },
+  ...FIXED,
+});
+
+/** Where a site says nothing about its names. */
+export const USUAL_TYPES: FieldTypes = fieldTypes(userNames(USUAL_NAMES));
+
+export const isFieldType = (name: string): name is FieldTypeName => Object.hasOwn(USUAL_TYPES, name);
 
 /**
  * An ISO 8601 time with seconds and a zone, as epoch milliseconds; NaN when the bytes are none, or no day of the calendar.

@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { EVENTS, type EventName, MEANINGS, type Meaning, Usage } from '../incident.ts';
+import { USUAL_NAMES, type UserNames, userNames } from '../names.ts';
+import { type FieldTypes, fieldTypes } from './fields.ts';
 import { packDirs } from './files.ts';
 import type { Rule } from './rule.ts';
 import { LEAST_LITERAL, longestLiteral, parseTemplate, TemplateError } from './template.ts';
@@ -57,16 +59,18 @@ export interface Pack {
 
 /**
  * Loads the packs below each directory (or the one that it is), in order.
+ * @param names how people are called here: a template must be read in one way only with such names too
  * @throws Usage with `file:line: what is wrong`, all faults at once
  */
-export function loadPacks(roots: readonly string[]): Pack[] {
+export function loadPacks(roots: readonly string[], names: UserNames = userNames(USUAL_NAMES)): Pack[] {
   const faults: string[] = [];
-  const packs = packDirs(roots).map(dir => loadPack(dir, faults));
+  const types = fieldTypes(names);
+  const packs = packDirs(roots).map(dir => loadPack(dir, types, faults));
   if (faults.length) throw new Usage(faults.join('\n'));
   return packs as Pack[];
 }
 
-function loadPack(dir: string, faults: string[]): Pack | null {
+function loadPack(dir: string, types: FieldTypes, faults: string[]): Pack | null {
   const logs = readYaml(join(dir, 'logs.yaml'), LogsSpec, faults);
   const detectFile = join(dir, 'detect.yaml');
   const detect = existsSync(detectFile) ? readYaml(detectFile, DetectSpec, faults) : null;
@@ -82,13 +86,14 @@ function loadPack(dir: string, faults: string[]): Pack | null {
     if (seen.has(spec.name))
       faults.push(`${spec.file}:${spec.at}: ${spec.name}: there is another pattern of this name`);
     seen.add(spec.name);
-    return compile(spec, key => `${logs.file}:${logs.lineOf(['patterns', i, ...key])}: ${spec.name}: `, faults) ?? [];
+    const place = (key: string[]): string => `${logs.file}:${logs.lineOf(['patterns', i, ...key])}: ${spec.name}: `;
+    return compile(spec, types, place, faults) ?? [];
   });
   return { name: pack, dir, specs, rules, events: detect?.value.events ?? {} };
 }
 
 /** Written → compiled. Faults are added to the list with their place. */
-function compile(spec: RuleSpec, place: (key: string[]) => string, faults: string[]): Rule | null {
+function compile(spec: RuleSpec, types: FieldTypes, place: (key: string[]) => string, faults: string[]): Rule | null {
   const attempt = <T>(key: string[], parse: () => T): T | null => {
     try {
       return parse();
@@ -99,9 +104,9 @@ function compile(spec: RuleSpec, place: (key: string[]) => string, faults: strin
     }
   };
   const before = faults.length;
-  const parts = attempt(['line'], () => parseTemplate(spec.line));
+  const parts = attempt(['line'], () => parseTemplate(spec.line, types));
   const where = Object.entries(spec.where).map(([path, template]) => {
-    attempt(['where', path], () => parseTemplate(template));
+    attempt(['where', path], () => parseTemplate(template, types));
     return { path: path.split('.'), template };
   });
   if (!parts) return null;

@@ -4,7 +4,9 @@
  */
 import { isUtf8 } from 'node:buffer';
 import type { ChunkCount, ParseChunk, SourceKind } from '../incident.ts';
+import { USUAL_NAMES, type UserNames, userNames } from '../names.ts';
 import { Body } from './body.ts';
+import { type FieldTypes, fieldTypes } from './fields.ts';
 import { Pattern, Vocabulary } from './pattern.ts';
 import { compileQuick, memoNumber } from './quick.ts';
 import type { Rule } from './rule.ts';
@@ -38,12 +40,20 @@ interface Template {
 const literalsOf = (rules: readonly Rule[]): string[] =>
   groups(rules).map(group => longestLiteral(parseTemplate(group[0]!.line)));
 
-/** Compiles what a parser for these rules searches with. @throws Usage when there are too many */
-export function compileRules(rules: readonly Rule[]): Compiled {
+/**
+ * Compiles what a parser for these rules searches with.
+ * @param names how people are called here; the parser must be made for the same
+ * @throws Usage when there are too many
+ */
+export function compileRules(rules: readonly Rule[], names: UserNames = userNames(USUAL_NAMES)): Compiled {
   const literals = literalsOf(rules);
   const buckets = bucketsOf(literals);
-  const templates = groups(rules).map((group, i) => ({ parts: parseTemplate(group[0]!.line), bucket: buckets[i]! }));
-  return { find: compileSearch(literals), quick: compileQuick(templates, MAX_LINE) };
+  const types = fieldTypes(names);
+  const templates = groups(rules).map((group, i) => ({
+    parts: parseTemplate(group[0]!.line, types),
+    bucket: buckets[i]!,
+  }));
+  return { find: compileSearch(literals), quick: compileQuick(templates, MAX_LINE, types) };
 }
 
 function groups(rules: readonly Rule[]): Rule[][] {
@@ -77,24 +87,27 @@ export class LineParser {
   private readonly templates: Template[];
   private readonly byBuckets: Template[][] = [];
 
-  constructor(rules: readonly Rule[], options: { compiled?: Compiled; limit?: number } = {}) {
+  constructor(rules: readonly Rule[], options: { names?: UserNames; compiled?: Compiled; limit?: number } = {}) {
+    const { names = userNames(USUAL_NAMES) } = options;
+    const types = fieldTypes(names);
     this.rules = rules;
     const literals = literalsOf(rules);
     const buckets = bucketsOf(literals);
-    this.search = new Search(options.compiled ?? compileRules(rules));
+    this.search = new Search(options.compiled ?? compileRules(rules, names));
     this.vocabulary = new Vocabulary(options.limit, type => {
       const n = memoNumber(type);
       return n === null ? null : this.search.memoRoom(n);
     });
-    this.templates = groups(rules).map((group, i) => this.template(group, literals[i]!, buckets[i]!));
+    this.templates = groups(rules).map((group, i) => this.template(group, types, literals[i]!, buckets[i]!));
     for (const t of this.templates)
       t.alone = this.templates.every(o => o.bucket !== t.bucket || o.literal.equals(t.literal));
     for (let mask = 0; mask < 256; mask++) this.byBuckets.push(this.templates.filter(t => mask & (1 << t.bucket)));
   }
 
-  private template(rules: Rule[], literal: string, bucket: number): Template {
-    const parts = parseTemplate(rules[0]!.line);
-    const body = parts.some(part => 'field' in part && part.type === 'json') ? new Body(rules, this.vocabulary) : null;
+  private template(rules: Rule[], types: FieldTypes, literal: string, bucket: number): Template {
+    const parts = parseTemplate(rules[0]!.line, types);
+    const hasBody = parts.some(part => 'field' in part && part.type === 'json');
+    const body = hasBody ? new Body(rules, this.vocabulary, types) : null;
     const pattern = new Pattern(parts, this.vocabulary, body?.memo ?? null);
     const json = pattern.steps.findIndex(({ part }) => 'field' in part && part.type === 'json');
     const [user, ip, endpoint, time] = ['user', 'ip', 'endpoint', 'time'].map(field => pattern.stepOf(field)) as [
@@ -217,9 +230,10 @@ const PIECE = 1 << 20;
 /**
  * The parser as the rest of Readmit uses it. `packs` are rules in order; the first that takes a line has it.
  * A client log speaks for its owner only: with an owner given, a name in its messages changes nothing.
+ * @param names how people are called here
  */
-export function makeParser(packs: readonly Rule[]): ParseChunk {
-  const parser = new LineParser(packs, { limit: REMEMBERED });
+export function makeParser(packs: readonly Rule[], names: UserNames = userNames(USUAL_NAMES)): ParseChunk {
+  const parser = new LineParser(packs, { names, limit: REMEMBERED });
   const { search, vocabulary } = parser;
   return (bytes, from, to, source, sink) => {
     const count: ChunkCount = { lines: 0, unparsed: 0, bad: 0 };

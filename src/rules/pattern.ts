@@ -3,7 +3,7 @@
  * A field ends where its bytes end and the next literal must stand there; nothing is tried a second time, so no line can
  * make it slow, and no line can be read in two ways.
  */
-import { FIELD_TYPES, type FieldTypeName, isoTime } from './fields.ts';
+import { type FieldType, type FieldTypeName, isoTime } from './fields.ts';
 import { Memo, Names } from './intern.ts';
 import type { MemoRoom } from './search.ts';
 import { type Part, sharedStart } from './template.ts';
@@ -48,8 +48,7 @@ export class Vocabulary {
   }
 
   /** The memory for a type of field; null where its bytes are its value and nobody needs them. */
-  memo(type: FieldTypeName): Memo | null {
-    const read = FIELD_TYPES[type].read;
+  memo(type: FieldTypeName, { read }: FieldType): Memo | null {
     if (!read) return null;
     let memo = this.memos.get(type);
     if (!memo) {
@@ -93,15 +92,15 @@ export class Pattern {
         const bytes = new Uint8Array(Buffer.from(part.literal));
         return { kind: LITERAL, bytes, length: bytes.length, shared: 0, memo: null, part };
       }
-      const { shape, holds, max } = FIELD_TYPES[part.type];
+      const { shape, holds, max } = part.is;
       const next = parts[i + 1];
       const literal = next && 'literal' in next ? next.literal : '';
       return {
         kind: shape === 'tail' ? TAIL : shape === 'time' ? TIME : RUN,
         bytes: holds,
         length: max,
-        shared: shape === 'tail' ? Buffer.byteLength(literal) : sharedStart(part.type, literal),
-        memo: part.type === 'json' ? json : vocabulary.memo(part.type),
+        shared: shape === 'tail' ? Buffer.byteLength(literal) : sharedStart(part.is, literal),
+        memo: part.type === 'json' ? json : vocabulary.memo(part.type, part.is),
         part,
       };
     });

@@ -4,7 +4,7 @@
  * and every template with a time, a JSON body or an end that is open.
  */
 import { block, branch, breakIf, type Code, get, i8x16, i32, loop, module, set, tee, v128, when } from './assembler.ts';
-import { FIELD_TYPES, type FieldTypeName } from './fields.ts';
+import { type FieldType, type FieldTypeName, type FieldTypes, USUAL_TYPES } from './fields.ts';
 import { arenaOf, HOLDS, ROW, rowsOf, SLOTS, WIDTH } from './memory.ts';
 import { type Part, sharedStart } from './template.ts';
 
@@ -20,15 +20,13 @@ const CARRIAGE_RETURN = 13;
 const TAKEN = 12;
 const PLACE: Record<string, number> = { user: 16, ip: 20, endpoint: 24 };
 
-const TYPES = Object.keys(FIELD_TYPES) as FieldTypeName[];
+const TYPES = Object.keys(USUAL_TYPES) as FieldTypeName[];
 const holdsAt = (type: FieldTypeName): number => HOLDS + TYPES.indexOf(type) * 256;
 
 /** Can these parts be taken the quick way? */
 const isQuick = (parts: readonly Part[]): boolean =>
   parts.every(
-    part =>
-      'literal' in part ||
-      (FIELD_TYPES[part.type].shape === 'run' && (!FIELD_TYPES[part.type].read || memoNumber(part.type) !== null)),
+    part => 'literal' in part || (part.is.shape === 'run' && (!part.is.read || memoNumber(part.type) !== null)),
   );
 
 // The locals of the program below; the first two are its arguments.
@@ -53,10 +51,10 @@ function literal(text: string): Code {
 }
 
 /** Leaves the template unless a field of this type stands at P; P is behind it afterwards, HASH that of its bytes. */
-function field(name: string, type: FieldTypeName, next: string): Code {
-  const { max } = FIELD_TYPES[type];
+function field(name: string, type: FieldTypeName, is: FieldType, next: string): Code {
+  const { max } = is;
   const memo = memoNumber(type);
-  const shared = sharedStart(type, next);
+  const shared = sharedStart(is, next);
   return [
     ...[...get(P), ...set(Q), ...i32.const(-2128831035), ...set(HASH)],
     ...block(
@@ -126,7 +124,7 @@ const template = (parts: readonly Part[], number: number): Code =>
       const next = parts[i + 1];
       return 'literal' in part
         ? literal(part.literal)
-        : field(part.field, part.type, next && 'literal' in next ? next.literal : '');
+        : field(part.field, part.type, part.is, next && 'literal' in next ? next.literal : '');
     }),
     [...get(P), ...get(END), ...i32.ne, ...breakIf(0)],
     [...get(ENTRY), ...i32.const(number + 1), ...i32.store(TAKEN)],
@@ -150,10 +148,12 @@ function quickOnes(templates: readonly { parts: readonly Part[]; bucket: number 
  * that it takes, the template and the numbers of the fields stand beside them. A line in which literals of several buckets
  * stand is left alone.
  * @param longest lines longer than this are left alone too
+ * @param types those that the templates were cut by
  */
 export function compileQuick(
   templates: readonly { parts: readonly Part[]; bucket: number }[],
   longest: number,
+  types: FieldTypes,
 ): WebAssembly.Module {
   const buckets = [...new Set(templates.map(t => t.bucket))].map(bucket => ({
     bucket,
@@ -185,6 +185,6 @@ export function compileQuick(
     ),
     [...i32.const(0), ...i32.const(0)],
   ];
-  const holds = Uint8Array.from(TYPES.flatMap(type => Array.from(FIELD_TYPES[type].holds)));
+  const holds = Uint8Array.from(TYPES.flatMap(type => Array.from(types[type].holds)));
   return new WebAssembly.Module(module(program, NUMBERS, 0, { at: HOLDS, bytes: holds }));
 }

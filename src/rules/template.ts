@@ -3,9 +3,10 @@
  * fields need a literal between them, and a literal must show where the field before it ends. A template that could be
  * read in two ways is refused here, so that no line ever is.
  */
-import { FIELD_TYPES, type FieldTypeName, isFieldType } from './fields.ts';
+import { type FieldType, type FieldTypeName, type FieldTypes, isFieldType, USUAL_TYPES } from './fields.ts';
 
-export type Part = { literal: string } | { field: string; type: FieldTypeName };
+/** `is`: what its type means here. */
+export type Part = { literal: string } | { field: string; type: FieldTypeName; is: FieldType };
 
 export class TemplateError extends Error {
   override name = 'TemplateError';
@@ -21,9 +22,10 @@ const MEANINGS: Record<string, readonly FieldTypeName[]> = {
 
 /**
  * `{{` and `}}` stand for braces; `{name}` is `{name:name}`.
+ * @param types what the types mean at this site: how its people are called
  * @throws TemplateError in words for the person who wrote it
  */
-export function parseTemplate(text: string): Part[] {
+export function parseTemplate(text: string, types: FieldTypes = USUAL_TYPES): Part[] {
   const parts: Part[] = [];
   let literal = '';
   const flush = (): void => {
@@ -39,7 +41,7 @@ export function parseTemplate(text: string): Part[] {
       const close = text.indexOf('}', at);
       if (close < 0) throw new TemplateError(`"{" at column ${at + 1} is never closed; a brace itself is written {{`);
       flush();
-      parts.push(field(text.slice(at + 1, close), parts));
+      parts.push(field(text.slice(at + 1, close), parts, types));
       at = close + 1;
     } else if (char === '}')
       throw new TemplateError(`"}" at column ${at + 1} closes nothing; a brace itself is written }}`);
@@ -55,12 +57,11 @@ export function parseTemplate(text: string): Part[] {
   return parts;
 }
 
-function field(text: string, before: Part[]): Part {
+function field(text: string, before: Part[], types: FieldTypes): Part {
   const [name = '', type = name, ...more] = text.split(':');
   if (more.length || !/^[a-z][a-z0-9_]{0,31}$/.test(name))
     throw new TemplateError(`{${text}}: a field is {name} or {name:type}`);
-  if (!isFieldType(type))
-    throw new TemplateError(`{${text}}: no such type; known: ${Object.keys(FIELD_TYPES).join(', ')}`);
+  if (!isFieldType(type)) throw new TemplateError(`{${text}}: no such type; known: ${Object.keys(types).join(', ')}`);
   const allowed = MEANINGS[name];
   if (allowed && !allowed.includes(type))
     throw new TemplateError(`{${text}}: ${name} must be of type ${allowed.join(' or ')}`);
@@ -68,7 +69,7 @@ function field(text: string, before: Part[]): Part {
   if (last && 'field' in last) throw new TemplateError(`{${last.field}}{${name}}: two fields need text between them`);
   if (before.some(part => 'field' in part && part.field === name))
     throw new TemplateError(`{${name}} stands there twice`);
-  return { field: name, type };
+  return { field: name, type, is: types[type] };
 }
 
 function checkBorders(parts: Part[]): void {
@@ -76,11 +77,11 @@ function checkBorders(parts: Part[]): void {
     if (!('field' in part)) return;
     const next = parts[i + 1];
     const last = i + 2 >= parts.length;
-    if (FIELD_TYPES[part.type].shape === 'tail' && !last)
+    if (part.is.shape === 'tail' && !last)
       throw new TemplateError(
         `{${part.field}}: a field of type ${part.type} takes the rest of the line; only one piece of text may follow it`,
       );
-    if (next && 'literal' in next && !last && sharedStart(part.type, next.literal) === Buffer.byteLength(next.literal))
+    if (next && 'literal' in next && !last && sharedStart(part.is, next.literal) === Buffer.byteLength(next.literal))
       throw new TemplateError(`{${part.field}} is ambiguous: "${next.literal}" after it could be part of it`);
   });
 }
@@ -89,9 +90,9 @@ function checkBorders(parts: Part[]): void {
  * How many bytes of the literal that follows a field could be the field's own. The field's run of bytes goes so far into the
  * literal, always and exactly, so its end is known without trying: in `{ip}: user` the colon is a byte of an address.
  */
-export function sharedStart(type: FieldTypeName, literal: string): number {
+export function sharedStart(type: FieldType, literal: string): number {
   const bytes = Buffer.from(literal);
-  const end = bytes.findIndex(byte => !FIELD_TYPES[type].holds[byte]);
+  const end = bytes.findIndex(byte => !type.holds[byte]);
   return end < 0 ? bytes.length : end;
 }
 

@@ -5,11 +5,14 @@
  */
 import type { RunCommand } from '../command.ts';
 import type { Account } from '../incident.ts';
+import type { UserNames } from '../names.ts';
 import { type PasswdEntry, type PasswdFile, parsePasswd } from './passwd.ts';
 
 export interface AccountsOptions {
   passwd: PasswdFile;
   run: RunCommand;
+  /** What is asked of NSS at all. */
+  names: UserNames;
   minUid: number;
   denyUsers: readonly string[];
   steady: () => number;
@@ -18,7 +21,6 @@ export interface AccountsOptions {
   burst?: number;
 }
 
-const NAME = /^[a-z_][a-z0-9_.-]{0,31}$/i;
 /** Shells of accounts nobody signs in with. */
 const SERVICE_SHELLS = /(^|\/)(nologin|false|sync|halt|shutdown)$/;
 const REMEMBERED = 10_000;
@@ -50,7 +52,7 @@ export class Accounts {
       const entry = local.get(name);
       const account = entry ? this.#judge(entry) : this.#fromMemory(name);
       if (account) out.set(name, account);
-      else if (NAME.test(name) && this.#mayAsk()) ask.push(name);
+      else if (this.#o.names.fits(name) && this.#mayAsk()) ask.push(name);
       else out.set(name, 'unknown');
     }
     return ask.length === 0 ? out : this.#ask(ask, out);

@@ -2,10 +2,12 @@
  * Every letter in a real browser, as narrow as a phone and as wide as a desk: nothing sticks out, and its pictures can be
  * looked at (they are kept where the other pages' are).
  */
+
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { USUAL_NAMES } from '../../src/names.ts';
 import { accessRestored } from '../../src/notify/letters/access-restored.ts';
 import { addressAlert } from '../../src/notify/letters/address-alert.ts';
 import { alert } from '../../src/notify/letters/alert.ts';
@@ -24,7 +26,7 @@ import { BUSY, tally } from '../report/a-week.ts';
 
 const PICTURES = join(import.meta.dirname, '../../.readmit/pictures/letters');
 const HOUR = 3_600_000;
-const SITE = { userDomain: 'site.example' };
+const SITE = { mail: { userDomain: 'site.example' }, userNames: USUAL_NAMES };
 const LONG = `${'very-'.repeat(3)}${'l'.repeat(32)}`;
 const UNBROKEN = {
   ...ALICE,

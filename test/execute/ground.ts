@@ -96,7 +96,7 @@ export function makeGround(extra: Record<string, unknown> = {}): Ground {
   );
   script(
     'id',
-    `u="$2"; awk -F: -v u="$u" '{n=split($4,m,","); for(i=1;i<=n;i++) if(m[i]==u) printf "%s ", $1}' ${dir}/etc/group`,
+    `export ASKED="$2"; awk -F: '{n=split($4,m,","); for(i=1;i<=n;i++) if(m[i]==ENVIRON["ASKED"]) printf "%s ", $1}' ${dir}/etc/group`,
   );
   script('getent', 'exit 2');
   script('systemctl', `echo "$*" >> ${dir}/systemctl.log; case "$1" in is-active) cat ${dir}/active;; esac`);

@@ -67,7 +67,7 @@ export async function anOffice(
 
   /** Everything that a process holds is made anew. */
   function start(): void {
-    mailer = makeMailer(config.mail, { alsoTo: otherAddresses(config), deadlineMs: 3000 });
+    mailer = makeMailer(config, { alsoTo: otherAddresses(config), deadlineMs: 3000 });
     desk = new StoreDesk(
       store,
       now,

@@ -1,8 +1,10 @@
 /** What administrators and users read in their mail, and what a hostile log can't make of it. */
+
 import { convert } from 'html-to-text';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/config.ts';
 import { Refused } from '../../src/incident.ts';
+import { USUAL_NAMES } from '../../src/names.ts';
 import {
   addressProblems,
   headerValue,
@@ -24,10 +26,10 @@ import { resolved } from '../../src/notify/letters/resolved.ts';
 import { needsSecondVote } from '../../src/notify/letters/second-vote.ts';
 import { userTell } from '../../src/notify/letters/user-tell.ts';
 import { weekly } from '../../src/notify/letters/weekly.ts';
-import { shellWords } from '../../src/notify/letters/words.ts';
+import { shellWords } from '../../src/shell-word.ts';
 import { ALICE, CONFIG, PAPER } from './an-incident.ts';
 
-const SITE = { userDomain: 'site.example' };
+const SITE = { mail: { userDomain: 'site.example' }, userNames: USUAL_NAMES };
 const LINK = 'https://readmit.site.example/incidents/7';
 const links = (text: string): string[] =>
   text.match(/\b(?:https?|ftp|mailto|javascript):[^\s"<>]+|www\.[^\s"<>]+/gi) ?? [];
@@ -248,7 +250,7 @@ describe('the other letters', () => {
     expect(letter.subject).toBe('[readmit] alice, how to submit jobs on claw-head-01 again');
     expect(letter.text).toContain('    newgrp claw-users');
     expect(letter.html).not.toContain('href=');
-    expect(userTell(told, PAPER, { userDomain: null })).toBeNull();
+    expect(userTell(told, PAPER, { ...SITE, mail: { userDomain: null } })).toBeNull();
   });
   it('the user hears that the door is open, what their session still needs, and until when', () => {
     const steps = [

@@ -1,4 +1,5 @@
 /** Letters on a real SMTP server: delivered, threaded, refused, and what a dead server does. */
+
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -6,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/config.ts';
 import { Refused, Retry } from '../../src/incident.ts';
+import { USUAL_NAMES } from '../../src/names.ts';
 import { alert } from '../../src/notify/letters/alert.ts';
 import { resolved } from '../../src/notify/letters/resolved.ts';
 import { userTell } from '../../src/notify/letters/user-tell.ts';
@@ -30,7 +32,7 @@ function mailer(port: number, more = ''): Mailer {
     `mail: {host: 127.0.0.1, port: ${port}, from: "Readmit <readmit@site.example>", to: [ops@site.example], userDomain: site.example${more}}`,
     'x.yaml',
   );
-  const made = makeMailer(config.mail, { deadlineMs: 3000 })!;
+  const made = makeMailer(config, { deadlineMs: 3000 })!;
   undo.push(() => made.close());
   return made;
 }
@@ -140,7 +142,7 @@ describe('recipients', () => {
       userTell(
         { user: 'alice', host: 'h', incident: '7', title: 'Your token has expired', advice, at: ALICE.opened },
         PAPER,
-        { userDomain: 'site.example' },
+        { mail: { userDomain: 'site.example' }, userNames: USUAL_NAMES },
       )!,
     );
     expect(box.recipients).toEqual([['alice@site.example']]);
@@ -193,7 +195,7 @@ describe('when it fails', () => {
       `mail: {host: 127.0.0.1, port: ${(silent.address() as { port: number }).port}, to: [ops@site.example]}`,
       'x.yaml',
     );
-    const post = makeMailer(config.mail, { deadlineMs: 150 })!;
+    const post = makeMailer(config, { deadlineMs: 150 })!;
     undo.push(() => post.close());
     const started = performance.now();
     await expect(post.send(alert(ALICE, PAPER))).rejects.toBeInstanceOf(Retry);
@@ -201,6 +203,6 @@ describe('when it fails', () => {
   });
 
   it('no server configured: no mailer', () => {
-    expect(makeMailer(parseConfig('', 'x.yaml').mail)).toBeNull();
+    expect(makeMailer(parseConfig('', 'x.yaml'))).toBeNull();
   });
 });

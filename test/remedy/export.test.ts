@@ -1,4 +1,5 @@
 /** A plan for others to run: what a shell, a directory and Ansible read back is what the plan says, whatever it holds. */
+
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +8,8 @@ import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { sha256 } from '../../src/digest.ts';
 import { type Plan, Usage } from '../../src/incident.ts';
-import { exportPlan, quoted } from '../../src/remedy/export.ts';
+import { exportPlan } from '../../src/remedy/export.ts';
+import { shellWord } from '../../src/shell-word.ts';
 import { authorizeGroup } from '../../src/splice.ts';
 
 const base: Omit<Plan, 'steps'> = {
@@ -71,7 +73,7 @@ it('a shell script runs the very argv; a note stays a comment', () => {
 it.each(["it's", '$(touch x)', '`id`', 'a b', '"', '\\', "'; rm -rf / #", '', 'ü', '*', '-n'])(
   'sh reads %j back as one word',
   word => {
-    expect(execFileSync('sh', ['-c', `printf '<%s>' ${quoted(word)}`], { encoding: 'utf8' })).toBe(`<${word}>`);
+    expect(execFileSync('sh', ['-c', `printf '<%s>' ${shellWord(word)}`], { encoding: 'utf8' })).toBe(`<${word}>`);
   },
 );
 

@@ -99,8 +99,8 @@ describe('the mail with pictures', () => {
   it('goes out as multipart/related: each picture inline under the id the page names, the tables attached', async () => {
     const box = await smtp();
     undo.push(box.close);
-    const { mail } = parseConfig(`mail: {host: 127.0.0.1, port: ${box.port}, to: [ops@site.example]}`, 'x.yaml');
-    const mailer = makeMailer(mail)!;
+    const config = parseConfig(`mail: {host: 127.0.0.1, port: ${box.port}, to: [ops@site.example]}`, 'x.yaml');
+    const mailer = makeMailer(config)!;
     undo.push(() => mailer.close());
     const pictures = await drawn();
     const rendered = { week: '2026-W47', headline: '3 people refused', csv: 'a\r\n', json: '{}', pictures };

@@ -68,7 +68,11 @@ describe('templates that could be read in two ways are refused', () => {
     expect(() => parseTemplate(template)).toThrow(problem);
   });
   test('a brace itself is written twice', () => {
-    expect(parseTemplate('{{{n:int}}}')).toEqual([{ literal: '{' }, { field: 'n', type: 'int' }, { literal: '}' }]);
+    expect(parseTemplate('{{{n:int}}}')).toMatchObject([
+      { literal: '{' },
+      { field: 'n', type: 'int' },
+      { literal: '}' },
+    ]);
   });
 });
 
@@ -237,15 +241,15 @@ describe('the kept copy of checked rules', () => {
   test('is made once, used while the text is the same, and never when somebody else could have written it', async () => {
     const dir = pack(SSH);
     const cache = temporary();
-    const first = await compiledPacks([dir], cache);
+    const first = await compiledPacks([dir], undefined, cache);
     const [name] = readdirSync(cache);
-    expect(await compiledPacks([dir], cache)).toEqual(first);
+    expect(await compiledPacks([dir], undefined, cache)).toEqual(first);
     writeFileSync(join(cache, name!), JSON.stringify({ rules: [], events: {} }), { mode: 0o600 });
-    expect((await compiledPacks([dir], cache)).rules).toEqual([]);
+    expect((await compiledPacks([dir], undefined, cache)).rules).toEqual([]);
     rmSync(join(cache, name!));
     writeFileSync(join(cache, name!), JSON.stringify({ rules: [], events: {} }));
     chmodSync(join(cache, name!), 0o666);
-    expect(await compiledPacks([dir], cache)).toEqual(first);
+    expect(await compiledPacks([dir], undefined, cache)).toEqual(first);
     writeFileSync(
       join(dir, 'site', 'logs.yaml'),
       SSH.replace('AllowGroups"\n    matches', 'AllowUsers"\n    matches').replaceAll(
@@ -253,6 +257,6 @@ describe('the kept copy of checked rules', () => {
         'in AllowUsers"',
       ),
     );
-    expect((await compiledPacks([dir], cache)).rules[0]?.line).toMatch(/AllowUsers$/);
+    expect((await compiledPacks([dir], undefined, cache)).rules[0]?.line).toMatch(/AllowUsers$/);
   });
 });

@@ -1,8 +1,10 @@
 /** Whose name is it: the local file, NSS on a budget, and what never counts as a person. */
+
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { RunCommand } from '../../src/command.ts';
+import { USUAL_NAMES, userNames } from '../../src/names.ts';
 import { Accounts } from '../../src/watch/accounts.ts';
 import { Homes } from '../../src/watch/homes.ts';
 import { PasswdFile } from '../../src/watch/passwd.ts';
@@ -29,7 +31,14 @@ function setUp(nss: (names: string[]) => string | null) {
       : { ...base, code: stdout ? 0 : 2, stdout, timedOut: false };
   };
   const passwd = new PasswdFile(file, () => clock.now);
-  const accounts = new Accounts({ passwd, run, minUid: 1000, denyUsers: ['boss'], steady: () => clock.now });
+  const accounts = new Accounts({
+    passwd,
+    run,
+    names: userNames(USUAL_NAMES),
+    minUid: 1000,
+    denyUsers: ['boss'],
+    steady: () => clock.now,
+  });
   const homes = new Homes({ passwd, run, minUid: 1000, pattern: null, steady: () => clock.now });
   return {
     file,

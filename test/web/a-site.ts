@@ -2,6 +2,7 @@
  * A whole site for the tests of the API, on a real store: two plans that wait (one of tier 1, one of tier 2), people with
  * keys of their own, tokens, and a clock that stands still.
  */
+
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,6 +14,7 @@ import { loadCauses } from '../../src/diagnose/causes.ts';
 import { packDirs } from '../../src/diagnose/effects.ts';
 import { planDigest } from '../../src/digest.ts';
 import type { Decision, Plan, Step, Vote } from '../../src/incident.ts';
+import { userNames } from '../../src/names.ts';
 import { apiParts } from '../../src/roles/api.ts';
 import { Approvals } from '../../src/roles/conduct/approvals.ts';
 import { actsOf, readingOnly } from '../../src/roles/desk/acts.ts';
@@ -92,7 +94,7 @@ export function aSite(more: { web?: string; proof?: 'session' | 'passkey' | 'key
     extra: {
       ways: { passkeys },
       api: apiParts(parts),
-      rules: loadedRules(packDirs(config), loadCauses(packDirs(config))),
+      rules: loadedRules(packDirs(config), loadCauses(packDirs(config)), userNames(config.userNames)),
       sendReport: (person, week, to) =>
         askForReport(store, now(), person.name, week, to === 'all' ? null : 'x@site.example'),
     },

@@ -1,9 +1,8 @@
 /**
  * Is there such an account, by the local file and by NSS: the name of a log line is only text until this says so.
  */
-import { USER_NAME } from '../accounts.ts';
 import { factMaker, type Probe } from '../ground.ts';
-import { inFile, inNss } from '../lookup.ts';
+import { inFile, inNss, isUserName } from '../lookup.ts';
 import { directoryState } from './directory.ts';
 
 export const account: Probe = {
@@ -14,7 +13,7 @@ export const account: Probe = {
     const { known, unknown } = factMaker(ground);
     const name = user ?? '';
     const cannot = (because: string) => [unknown('account.uid', because), unknown('account.system', because)];
-    if (!USER_NAME.test(name))
+    if (!isUserName(ground, name))
       return [known('account.exists', false, 'not a user name'), ...cannot('there is no such account')];
     const local = await inFile(ground, name);
     const found = local.state === 'found' ? local : await inNss(ground, name);

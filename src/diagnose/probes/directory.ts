@@ -4,9 +4,9 @@
  */
 import { parse } from 'yaml';
 import type { Fact } from '../../incident.ts';
-import { parseGroup, USER_NAME } from '../accounts.ts';
+import { parseGroup } from '../accounts.ts';
 import { factMaker, failure, type Ground, messageOf, type Probe } from '../ground.ts';
-import { localGroups, localUsers } from '../lookup.ts';
+import { isUserName, localGroups, localUsers } from '../lookup.ts';
 
 export type DirectoryState = { state: 'there' | 'away'; because: string } | { state: 'unknown'; because: string };
 
@@ -23,7 +23,7 @@ async function canaries(ground: Ground): Promise<string[]> {
     ? peopleIn((await ground.read(config.entitlement.file).catch(() => null))?.text ?? '')
     : [];
   return [...new Set([...named, ...listed])]
-    .filter(name => USER_NAME.test(name) && !local.has(name))
+    .filter(name => isUserName(ground, name) && !local.has(name))
     .slice(0, CANARIES);
 }
 

@@ -3,8 +3,9 @@
  * entries that a change would be made to. Where no `directory.ldap` is configured, there is nothing to say.
  */
 import { groupBaseOf } from '../../config/ldap.ts';
-import { GROUP_NAME, USER_NAME } from '../accounts.ts';
+import { isGroupName } from '../../names.ts';
 import { factMaker, type Ground, messageOf, type Probe } from '../ground.ts';
+import { isUserName } from '../lookup.ts';
 import { readSchedulerConfig } from '../scheduler-config.ts';
 
 export const ldap: Probe = {
@@ -17,7 +18,7 @@ export const ldap: Probe = {
     const { known, unknown } = factMaker(ground);
     const { url, memberAttribute } = config.directory.ldap;
     const base = groupBaseOf(config.directory.ldap);
-    const who = user !== null && USER_NAME.test(user) ? user : null;
+    const who = user !== null && isUserName(ground, user) ? user : null;
     try {
       const { groups, person } = await directory({ user: who, groups: await groupsThatMatter(ground) });
       const from = (what: string): string => `ldapsearch -H ${url} -b ${base} ${what}`;
@@ -53,5 +54,5 @@ async function groupsThatMatter(ground: Ground): Promise<string[]> {
   const file = await ground.read(scheduler.config).catch(() => null);
   const read = file && readSchedulerConfig(file.text, ground.system);
   const authorized = read?.valid ? read.authorized : [];
-  return [...new Set([scheduler.standardGroup, ...policy.groups, ...authorized])].filter(g => GROUP_NAME.test(g));
+  return [...new Set([scheduler.standardGroup, ...policy.groups, ...authorized])].filter(isGroupName);
 }

@@ -2,6 +2,7 @@
  * The token the user's client has cached: what it says of itself. It is read through the safe opening of a home file,
  * never kept and never shown; only a user, group names and a time come out of it.
  */
+import { userNames } from '../../names.ts';
 import { factMaker, messageOf, type Probe } from '../ground.ts';
 import { accountOf } from '../lookup.ts';
 import { claimsOf } from '../token.ts';
@@ -19,7 +20,9 @@ export const token: Probe = {
     const source = `~${user}/${below}`;
     try {
       const file = await ground.readHome({ path: who.value.home, uid: who.value.uid }, below);
-      const claims = file ? claimsOf(file.text, ground.system.token) : ({ state: 'none' } as const);
+      const claims = file
+        ? claimsOf(file.text, ground.system.token, userNames(ground.config.userNames))
+        : ({ state: 'none' } as const);
       switch (claims.state) {
         case 'none':
           return [known('token.present', false, source), ...cannot('there is no token', 1)];

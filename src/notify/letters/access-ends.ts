@@ -1,5 +1,5 @@
 /** Tells the person that access given for a while ends soon, so that they can ask for more before it does. */
-import { checkedId, userAddress } from '../address.ts';
+import { checkedId, type MailSite, userAddress } from '../address.ts';
 import { compose, type Letter, type Paper } from '../letter.ts';
 import { when } from './words.ts';
 
@@ -16,9 +16,9 @@ export interface Ending {
 export function accessEnds(
   { user, group, host, incident, until }: Ending,
   paper: Paper,
-  mail: { userDomain: string | null },
+  site: MailSite,
 ): Letter | null {
-  const to = userAddress(user, mail);
+  const to = userAddress(user, site);
   if (to === null) return null;
   const end = when(until, paper.timezone);
   return compose(

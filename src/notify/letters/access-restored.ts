@@ -1,6 +1,6 @@
 /** Tells the person that the door is open again, and what they still have to do for their session to notice. */
 import type { Step } from '../../incident.ts';
-import { checkedId, userAddress } from '../address.ts';
+import { checkedId, type MailSite, userAddress } from '../address.ts';
 import type { Block } from '../blocks.ts';
 import { compose, type Letter, type Paper } from '../letter.ts';
 import { when } from './words.ts';
@@ -13,8 +13,8 @@ export interface Restored {
 }
 
 /** @returns null when the site writes to nobody, or the name can't be an address */
-export function accessRestored(restored: Restored, paper: Paper, mail: { userDomain: string | null }): Letter | null {
-  const to = userAddress(restored.user, mail);
+export function accessRestored(restored: Restored, paper: Paper, site: MailSite): Letter | null {
+  const to = userAddress(restored.user, site);
   if (to === null) return null;
   const { user, host } = restored;
   const joined = restored.steps

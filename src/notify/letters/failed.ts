@@ -1,9 +1,10 @@
 /** A change failed, or was made and did not help: what is known, and the undo that is offered. */
 import type { IncidentDetail } from '../../desk.ts';
 import type { Outcome } from '../../incident.ts';
+import { shellWords } from '../../shell-word.ts';
 import type { Block } from '../blocks.ts';
 import { compose, incidentLink, type Letter, type Paper } from '../letter.ts';
-import { historyBlock, planBlocks, shellWords } from './words.ts';
+import { historyBlock, planBlocks } from './words.ts';
 
 /** @param outcome what the executor reported, when there is a report */
 export function failed(detail: IncidentDetail, paper: Paper, outcome: Outcome | null = null): Letter {

@@ -3,7 +3,7 @@
  * how to see that it worked; no link, because they have no business on our page.
  */
 import type { Advice } from '../../incident.ts';
-import { checkedId, userAddress } from '../address.ts';
+import { checkedId, type MailSite, userAddress } from '../address.ts';
 import type { Block } from '../blocks.ts';
 import { compose, type Letter, type Paper } from '../letter.ts';
 import { adviceBlocks, when } from './words.ts';
@@ -20,8 +20,8 @@ export interface Told {
 }
 
 /** @returns null when the site writes to nobody, or the name can't be an address */
-export function userTell(told: Told, paper: Paper, mail: { userDomain: string | null }): Letter | null {
-  const to = userAddress(told.user, mail);
+export function userTell(told: Told, paper: Paper, site: MailSite): Letter | null {
+  const to = userAddress(told.user, site);
   if (to === null) return null;
   const blocks: Block[] = [
     { kind: 'headline', text: `${told.user}, the scheduler on ${told.host} refused your request` },

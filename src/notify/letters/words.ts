@@ -2,8 +2,10 @@
  * The sentences that several letters share: who was refused, where from, when, and the plan as commands. Pure functions
  * of what the desk shows, so that a mail never says anything the page doesn't.
  */
+
 import type { IncidentDetail } from '../../desk.ts';
 import type { Advice, FactValue } from '../../incident.ts';
+import { shellWords } from '../../shell-word.ts';
 import type { Block } from '../blocks.ts';
 import type { Paper } from '../letter.ts';
 
@@ -114,10 +116,6 @@ export function evidence(detail: IncidentDetail, paper: Paper): Block[] {
   ];
   return rest.length ? [...blocks, { kind: 'list', items: rest }] : blocks;
 }
-
-/** A command as a person would type it. What needs no quoting is not quoted. */
-export const shellWords = (argv: readonly string[]): string =>
-  argv.map(word => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ');
 
 const stepLines = (step: { action: string } & ({ argv: string[] } | { diff: string })): string[] =>
   'argv' in step ? [shellWords(step.argv)] : step.diff.replace(/\n$/, '').split('\n');

@@ -10,6 +10,7 @@ import { Readable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import { createGunzip } from 'node:zlib';
 import { type Account, Usage } from '../../incident.ts';
+import { USUAL_NAMES, type UserNameSettings, userNames } from '../../names.ts';
 import { compiledPacks, ownRules } from '../../rules/cache.ts';
 import { compileRules, LineParser } from '../../rules/parser.ts';
 import { Counter, type Counts } from './count.ts';
@@ -22,6 +23,8 @@ export interface ScanOptions {
   json?: boolean;
   /** A passwd file; without it every name counts as a known local user. */
   passwd?: string;
+  /** How people are called here. */
+  names?: UserNameSettings;
   /** Directories of packs beside our own. */
   rules?: string[];
   /** Where the answer and the messages go. */
@@ -57,12 +60,13 @@ export async function scan(files: readonly string[], options: ScanOptions = {}):
     if (!files.length) throw new Usage('scan: name at least one file, or - for standard input');
     const now = (options.now ?? Date.now)();
     const accounts = options.passwd === undefined ? null : readPasswd(options.passwd);
-    const { rules, events } = await compiledPacks([ownRules(), ...(options.rules ?? [])]);
+    const { names = USUAL_NAMES } = options;
+    const { rules, events } = await compiledPacks([ownRules(), ...(options.rules ?? [])], names);
     const inputs = files.map(file => openInput(file, now));
-    const compiled = compileRules(rules);
-    const counter = new Counter(new LineParser(rules, { compiled }), now + DAY);
+    const compiled = compileRules(rules, userNames(names));
+    const counter = new Counter(new LineParser(rules, { names: userNames(names), compiled }), now + DAY);
     const progress = progressOn(stderr, inputs);
-    const bytes = await countAll(counter, inputs, { rules, compiled, latest: now + DAY }, progress);
+    const bytes = await countAll(counter, inputs, { rules, names, compiled, latest: now + DAY }, progress);
     progress.done();
     const incidents = replay(counter, {
       limits: options.limits ?? USUAL_LIMITS,

@@ -3,6 +3,7 @@
  * over what it counted.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { type UserNameSettings, userNames } from '../../names.ts';
 import { LineParser } from '../../rules/parser.ts';
 import type { Rule } from '../../rules/rule.ts';
 import type { Compiled } from '../../rules/search.ts';
@@ -11,6 +12,7 @@ import { countShare, type PlainFile } from './input.ts';
 
 export interface Share {
   rules: Rule[];
+  names: UserNameSettings;
   compiled: Compiled;
   files: PlainFile[];
   /** [next piece, pieces done], shared by the threads. */
@@ -19,7 +21,8 @@ export interface Share {
 }
 
 const share = workerData as Share;
-const counter = new Counter(new LineParser(share.rules, { compiled: share.compiled }), share.latest);
+const names = userNames(share.names);
+const counter = new Counter(new LineParser(share.rules, { names, compiled: share.compiled }), share.latest);
 countShare(counter, share, () => {});
 const counts = counter.result();
 const { denials, seen, moments, first, last } = counts;

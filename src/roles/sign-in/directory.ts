@@ -11,6 +11,7 @@ import { type DirectorySignInConfig, rolesOfGroups } from '../../config/sign-in.
 import { Retry, Usage } from '../../incident.ts';
 import { type Credential, type Directory, DirectoryFault, readCredential, withDirectory } from '../../ldap.ts';
 import type { Logger } from '../../log.ts';
+import { inAnyCase, type UserNames } from '../../names.ts';
 
 /** A no is given no sooner (ms): what the directory takes to compare a password is not to be measured. */
 const SLOW_NO_MS = 500;
@@ -19,7 +20,6 @@ const SAME_MS = 1000;
 /** While the directory is away, what it said last counts for so long (ms). */
 const GRACE_MS = 5 * 60_000;
 const LONGEST_PASSWORD = 1000;
-const NAME = /^[a-z_][a-z0-9_.-]{0,31}$/i;
 
 /** Somebody as the directory has them. */
 export interface Found {
@@ -38,6 +38,7 @@ interface Known {
 export class DirectorySignIn {
   readonly #ldap: LdapConfig;
   readonly #own: DirectorySignInConfig;
+  readonly #names: UserNames;
   readonly #now: () => number;
   readonly #log: Logger;
   readonly #known = new Map<string, Known>();
@@ -49,6 +50,7 @@ export class DirectorySignIn {
       throw new Usage(`${config.file}: web.signIn.ldap: say in directory.ldap where the directory is`);
     this.#ldap = config.directory.ldap;
     this.#own = own;
+    this.#names = inAnyCase(config.userNames);
     this.#now = now;
     this.#log = log;
   }
@@ -63,7 +65,8 @@ export class DirectorySignIn {
 
   async #check(name: string, password: string): Promise<Found | null> {
     // A bind without a password is taken as anonymous and called a success (RFC 4513, 5.1.2).
-    const sound = NAME.test(name) && password !== '' && password.length <= LONGEST_PASSWORD && !password.includes('\0');
+    const sound =
+      this.#names.fits(name) && password !== '' && password.length <= LONGEST_PASSWORD && !password.includes('\0');
     if (!sound) return null;
     try {
       const entry = await this.#reading(directory => this.#entry(directory, name));

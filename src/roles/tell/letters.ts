@@ -94,7 +94,7 @@ export async function writeLetter(p: LetterParts, row: OutboxRow, channel: Chann
     case 'access-ends': {
       const grant = grantById(p.store, payload.grant!);
       if (!grant || grant.ended !== null || grant.until === null) return { not: 'it has ended' };
-      return toThePerson(accessEnds({ ...grant, until: new Date(grant.until).toISOString() }, paper, p.config.mail));
+      return toThePerson(accessEnds({ ...grant, until: new Date(grant.until).toISOString() }, paper, p.config));
     }
     case 'digest':
       return folded(p, channel, paper);
@@ -143,7 +143,7 @@ function told(p: LetterParts, i: IncidentRecord, paper: Paper): Letter | null {
   if (!i.diagnosis || !remedy || !('advice' in remedy) || !remedy.advice) return null;
   const { user, title } = i.diagnosis;
   const at = new Date(i.last).toISOString();
-  return userTell({ user, host: i.host, incident: i.id, title, advice: remedy.advice, at }, paper, p.config.mail);
+  return userTell({ user, host: i.host, incident: i.id, title, advice: remedy.advice, at }, paper, p.config);
 }
 
 function restored(p: LetterParts, i: IncidentRecord, paper: Paper): Written {
@@ -153,7 +153,7 @@ function restored(p: LetterParts, i: IncidentRecord, paper: Paper): Written {
     return { not: 'the person was not told before' };
   if (!i.plan?.subject) return { not: 'nobody to write to' };
   const { user } = i.plan.subject;
-  return toThePerson(accessRestored({ user, host: i.host, incident: i.id, steps: i.plan.steps }, paper, p.config.mail));
+  return toThePerson(accessRestored({ user, host: i.host, incident: i.id, steps: i.plan.steps }, paper, p.config));
 }
 
 const toThePerson = (letter: Letter | null): Written => (letter ? { letter } : { not: 'nobody to write to' });

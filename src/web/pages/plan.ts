@@ -2,8 +2,11 @@
  * The plan as it would run: commands as argument lists, the diff, whom it is for, who gains and who loses access, and
  * how it is taken back. Nothing is shortened here: what is voted on must be on the page.
  */
+
 import type { IncidentDetail } from '../../desk.ts';
 import type { State, Step } from '../../incident.ts';
+import { ANY_SITE } from '../../names.ts';
+import { shellWords } from '../../shell-word.ts';
 import { counted, type Html, html } from '../html.ts';
 import { lacksEntitlement } from './decision.ts';
 import { moment, personLink, sentence } from './marks.ts';
@@ -45,7 +48,7 @@ ${plan.notes.length > 0 && html`<ul class="notes">${plan.notes.map(n => html`<li
 /** Long lists are folded, never cut. */
 function people(names: string[]): Html {
   if (!names.length) return html`nobody`;
-  const all = html`${names.map((n, i) => html`${i > 0 && ', '}${/^[a-z_][a-z0-9_.-]*$/i.test(n) ? personLink(n) : n}`)}`;
+  const all = html`${names.map((n, i) => html`${i > 0 && ', '}${ANY_SITE.fits(n) ? personLink(n) : n}`)}`;
   return names.length > 12
     ? html`<details><summary>${counted(names.length, 'person', 'people')}</summary>${all}</details>`
     : all;
@@ -81,12 +84,8 @@ const steps = (all: Step[]): Html | false =>
   all.length > 0 &&
   html`<ol class="steps">${all.map(step => html`<li><span class="action">${step.action}</span>${'argv' in step ? command(step.argv) : diff(step.diff)}</li>`)}</ol>`;
 
-/** An argument that is not plainly one word stands in quotes, so that where it ends can be seen. */
-const argument = (word: string): string =>
-  /^[A-Za-z0-9@%+=:,./_-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-
 const command = (argv: string[]): Html =>
-  html`<div class="command" data-copy><pre tabindex="0"><code>${argv.map(argument).join(' ')}</code></pre></div>`;
+  html`<div class="command" data-copy><pre tabindex="0"><code>${shellWords(argv)}</code></pre></div>`;
 
 function diff(text: string): Html {
   const lines = text.replace(/\n$/, '').split('\n');
