@@ -3,7 +3,9 @@
  * `roles/desk/desk.ts` implements it over the store; `web/` shows it; the control socket carries it to the command line.
  * The JSON shapes of `readmit incidents|show|report --json` are these.
  */
-import type { Advice, Decision, Diagnosis, EventName, IncidentKind, State, Step, Vote } from './incident.ts';
+import type { Advice, Diagnosis } from './diagnosis.ts';
+import type { EventName, IncidentKind, State } from './incident.ts';
+import type { Decision, Step, Vote } from './plan.ts';
 
 /** Who is asking: a signed-in person, or the operator of the host at the command line. */
 export interface Person {

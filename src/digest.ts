@@ -4,7 +4,7 @@
  * the plain strings, integers, booleans, arrays and objects that are used here).
  */
 import { createHash } from 'node:crypto';
-import type { Plan, Vote } from './incident.ts';
+import type { Plan, Vote } from './plan.ts';
 
 export function canonical(value: unknown): string {
   if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';

@@ -4,7 +4,7 @@
  */
 import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { isIP } from 'node:net';
-import type { Assertion } from '../incident.ts';
+import type { Assertion } from '../plan.ts';
 
 /** Where passkeys of this site are used: the page's origin, and its host name, to which browsers bind them. */
 export interface RelyingParty {

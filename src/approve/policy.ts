@@ -3,7 +3,7 @@
  * `serve` asks them when a vote comes in, the executor asks them again by itself before it acts; same rules, one place.
  */
 import type { Config } from '../config/config.ts';
-import type { Tier, Vote } from '../incident.ts';
+import type { Tier, Vote } from '../plan.ts';
 import type { Approver, Approvers } from './approvers.ts';
 import { type VotePolicy, type VoteRule, verifyVote } from './vote.ts';
 

@@ -6,7 +6,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject, randomUUID, sign, verify } from 'node:crypto';
 import type { Config } from '../config/config.ts';
 import { voteBytes, voteChallenge } from '../digest.ts';
-import type { Decision, Plan, Vote } from '../incident.ts';
+import type { Decision, Plan, Vote } from '../plan.ts';
 import type { Approver, Approvers } from './approvers.ts';
 import { relyingParty, verifyAssertion } from './assertion.ts';
 

@@ -1,5 +1,5 @@
 /** Who could give the votes a plan still needs. Pure, like the policy it follows. */
-import type { Vote } from '../incident.ts';
+import type { Vote } from '../plan.ts';
 import type { Approver, Approvers } from './approvers.ts';
 import type { Policy, VotedPlan } from './policy.ts';
 

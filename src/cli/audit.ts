@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { auditFile, inState, loadConfig } from '../config/config.ts';
 import { auditFiles, entryOf, verifyAudit } from '../execute/audit.ts';
-import { type AuditEntry, Usage } from '../incident.ts';
+import { Usage } from '../incident.ts';
+import type { AuditEntry } from '../plan.ts';
 import { journal, verifyJournal } from '../store/journal.ts';
 import { openStoreToRead } from '../store/open.ts';
 import { visible } from '../visible.ts';

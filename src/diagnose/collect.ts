@@ -1,7 +1,7 @@
 /**
  * Runs the probes, all at once, each with its own time limit: one that hangs costs its own facts and nothing else.
  */
-import type { Fact } from '../incident.ts';
+import type { Fact } from '../diagnosis.ts';
 import { derive } from './derive.ts';
 import { factMaker, type Ground, messageOf, type Probe, sharedGround } from './ground.ts';
 import { GIVEN, PROBES } from './probes.ts';

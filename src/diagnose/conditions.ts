@@ -3,7 +3,7 @@
  * other condition needs an answer, so that nothing is concluded from silence.
  */
 import { z } from 'zod';
-import type { FactValue } from '../incident.ts';
+import type { FactValue } from '../diagnosis.ts';
 import type { FactSet } from './fact-set.ts';
 
 const plain = z.union([z.string(), z.number(), z.boolean()]);

@@ -3,7 +3,7 @@
  * every session lack the group. Pure. A conclusion from something unknown is unknown, never no.
  */
 import type { Config } from '../config/config.ts';
-import type { Fact, FactValue } from '../incident.ts';
+import type { Fact, FactValue } from '../diagnosis.ts';
 import { stillCounts } from './evidence.ts';
 import { FactSet } from './fact-set.ts';
 import type { System } from './system.ts';

@@ -4,7 +4,7 @@
  */
 
 import type { Config } from '../config/config.ts';
-import type { Advice, Diagnosis, Evidence, Fact, Remedy } from '../incident.ts';
+import type { Advice, Diagnosis, Evidence, Fact, Remedy } from '../diagnosis.ts';
 import { shellWord } from '../shell-word.ts';
 import type { Cause } from './causes.ts';
 import { type Conditions, test, testAll } from './conditions.ts';

@@ -2,7 +2,7 @@
  * What was seen of a request that failed explains the next one only for a while: until the person worked again, until
  * what it rests on was changed, or until it is old. Pure. What has lapsed is not known any more, and says why.
  */
-import type { Fact } from '../incident.ts';
+import type { Fact } from '../diagnosis.ts';
 import type { FactSet } from './fact-set.ts';
 
 /** A client's last event older than this is not what somebody means who asks now. */

@@ -1,5 +1,5 @@
 /** Facts by name, so that a conclusion can name what it was drawn from: a fact that is not known has no value. Pure. */
-import type { Fact, FactValue } from '../incident.ts';
+import type { Fact, FactValue } from '../diagnosis.ts';
 
 export class FactSet {
   readonly facts: ReadonlyMap<string, Fact>;

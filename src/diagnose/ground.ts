@@ -4,7 +4,8 @@
  */
 import type { CommandResult, RunCommand } from '../command.ts';
 import type { Config } from '../config/config.ts';
-import type { Fact, FactValue, ParseChunk } from '../incident.ts';
+import type { Fact, FactValue } from '../diagnosis.ts';
+import type { ParseChunk } from '../incident.ts';
 import type { System } from './system.ts';
 
 /** A file as it was read: at most the ground's limit of it. */

@@ -19,7 +19,8 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { canonical, chainDigest, sha256 } from '../digest.ts';
-import { type AuditEntry, Retry } from '../incident.ts';
+import { Retry } from '../incident.ts';
+import type { AuditEntry } from '../plan.ts';
 import { auditFiles, entryOf, GENESIS, TORN } from './chain.ts';
 import { withoutSecrets } from './redact.ts';
 

@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { canonical, chainDigest, sha256 } from '../digest.ts';
-import type { AuditEntry } from '../incident.ts';
+import type { AuditEntry } from '../plan.ts';
 
 /** What `previous` is in the very first entry. */
 export const GENESIS = '0'.repeat(64);

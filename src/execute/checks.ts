@@ -7,10 +7,10 @@ import type { Config } from '../config/config.ts';
 import { groupBaseOf, userBaseOf } from '../config/ldap.ts';
 import { planDigest } from '../digest.ts';
 import { isBelow } from '../dn.ts';
-import type { Tier } from '../incident.ts';
 import { modifyRecord } from '../ldif.ts';
 import type { Order } from '../messages.ts';
 import { isGroupName, userNames } from '../names.ts';
+import type { Tier } from '../plan.ts';
 import type { Group, Person } from './accounts.ts';
 
 export type OrderStep = Order['steps'][number];

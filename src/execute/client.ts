@@ -5,8 +5,9 @@
 import { closeSync, constants, openSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
-import { type Outcome, Refused, Retry } from '../incident.ts';
+import { Refused, Retry } from '../incident.ts';
 import type { CanaryResult, Order } from '../messages.ts';
+import type { Outcome } from '../plan.ts';
 import { Greeting, MAX_LINE, Reply, type Request, type ShadowReply, type StatusReply } from './order.ts';
 
 export type { Request, ShadowReply };

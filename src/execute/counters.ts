@@ -3,7 +3,7 @@
  * counters do not rise together. Votes may reach the executor in another order than they were made in, so a counter is
  * compared with those of votes issued before and after it.
  */
-import type { Vote } from '../incident.ts';
+import type { Vote } from '../plan.ts';
 
 /** A use of a passkey: when its vote was issued (epoch ms), and the device's counter then. */
 export interface PasskeyUse {

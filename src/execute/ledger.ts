@@ -6,8 +6,9 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { type Outcome, Refused } from '../incident.ts';
+import { Refused } from '../incident.ts';
 import type { Order } from '../messages.ts';
+import type { Outcome } from '../plan.ts';
 import type { PasskeyUse } from './counters.ts';
 
 type OrderStep = Order['steps'][number];

@@ -3,8 +3,8 @@
  * without what may be a secret.
  */
 import { sha256, voteBytes } from '../digest.ts';
-import type { Vote } from '../incident.ts';
 import type { Order } from '../messages.ts';
+import type { Vote } from '../plan.ts';
 import type { OrderStep } from './checks.ts';
 
 /** Who the audit names when it was nobody's vote. */

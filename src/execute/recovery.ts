@@ -2,8 +2,8 @@
  * After a crash: runs whose end nobody recorded are closed by looking at the world, and votes are no longer believed when
  * the ledger that knew which were used is gone.
  */
-import type { Outcome } from '../incident.ts';
 import type { Order } from '../messages.ts';
+import type { Outcome } from '../plan.ts';
 import { isInverse } from './checks.ts';
 import type { LedgerRun, Progress } from './ledger.ts';
 import { ACTOR, brief, nameOf } from './record.ts';

@@ -2,8 +2,9 @@
  * The run of one order: checks, votes, the look at the world, the intent on disk, the act, the look back, the outcome.
  * Read `runOrder` from top to bottom: every way out before the intent leaves the world as it was.
  */
-import { type Outcome, Refused } from '../incident.ts';
+import { Refused } from '../incident.ts';
 import type { Order } from '../messages.ts';
+import type { Outcome } from '../plan.ts';
 import { AuditUnwritable } from './audit.ts';
 import { type ConfigStep, checkOrder, isInverse, type OrderStep } from './checks.ts';
 import { fits, useOf } from './counters.ts';

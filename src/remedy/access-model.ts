@@ -2,7 +2,8 @@
  * Would the scheduler let this person in? A model of what it decides by, made of facts; and the same with a plan's steps
  * applied, so that no plan is offered that would not let anybody in. Pure.
  */
-import type { Fact, Step } from '../incident.ts';
+import type { Fact } from '../diagnosis.ts';
+import type { Step } from '../plan.ts';
 import { Facts } from './facts.ts';
 
 export interface AccessState {

@@ -3,8 +3,9 @@
  * digested, approved, and run by the executor as they stand.
  */
 import type { Config } from '../config/config.ts';
-import type { FactValue, Step, Tier } from '../incident.ts';
+import type { FactValue } from '../diagnosis.ts';
 import type { Snapshot } from '../messages.ts';
+import type { Step, Tier } from '../plan.ts';
 import type { Facts } from './facts.ts';
 
 export interface ActionContext {

@@ -3,7 +3,8 @@
  * any more has drifted too: nothing is done on a guess. Pure.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { Fact, Plan } from '../incident.ts';
+import type { Fact } from '../diagnosis.ts';
+import type { Plan } from '../plan.ts';
 import { Facts } from './facts.ts';
 
 export interface Drift {

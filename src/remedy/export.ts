@@ -6,8 +6,9 @@
 import { Scalar, stringify } from 'yaml';
 import { groupBaseOf, type LdapConfig, userBaseOf } from '../config/ldap.ts';
 import { dnValue } from '../dn.ts';
-import { type DirectoryChange, type Plan, type Step, Usage } from '../incident.ts';
+import { Usage } from '../incident.ts';
 import { modifyRecord } from '../ldif.ts';
+import type { DirectoryChange, Plan, Step } from '../plan.ts';
 import { shellWord, shellWords } from '../shell-word.ts';
 
 const FORMATS = ['shell', 'ldif', 'ansible'] as const;

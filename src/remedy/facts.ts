@@ -1,5 +1,5 @@
 /** Facts by name, as plans and verdicts read them: a fact that is not known has no value. Pure. */
-import type { Fact, FactValue } from '../incident.ts';
+import type { Fact, FactValue } from '../diagnosis.ts';
 
 export class Facts {
   readonly #facts: ReadonlyMap<string, Fact>;

@@ -3,9 +3,10 @@
  * approval is for. Pure. A plan that the policy forbids, or that would not let the person in, is refused with the rule.
  */
 import type { Config } from '../config/config.ts';
+import type { ActionRequest, Diagnosis, Fact, FactValue } from '../diagnosis.ts';
 import { planDigest } from '../digest.ts';
-import type { ActionRequest, Diagnosis, Fact, FactValue, Plan, Step, Tier } from '../incident.ts';
 import type { Snapshot } from '../messages.ts';
+import type { Plan, Step, Tier } from '../plan.ts';
 import { anyMember, type Entry, judgeEntry, stateOf, withSteps } from './access-model.ts';
 import type { ActionContext, Made } from './action.ts';
 import { ACTIONS } from './actions.ts';

@@ -3,8 +3,9 @@
  * passed, and no new denial came while the scheduler was seen alive. Not an exit code, and not silence. Pure.
  */
 import type { Config } from '../config/config.ts';
-import type { Fact, Plan } from '../incident.ts';
+import type { Fact } from '../diagnosis.ts';
 import type { CanaryResult } from '../messages.ts';
+import type { Plan } from '../plan.ts';
 import { type Entry, letsIn } from './access-model.ts';
 import { Facts } from './facts.ts';
 

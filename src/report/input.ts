@@ -3,7 +3,8 @@
  * than the period needs do no harm; what lies outside it is left out here.
  */
 import type { Grant } from '../desk.ts';
-import type { Account, Decision, EventName, IncidentKind, Outcome, State, Step, Tier } from '../incident.ts';
+import type { Account, EventName, IncidentKind, State } from '../incident.ts';
+import type { Decision, Outcome, Step, Tier } from '../plan.ts';
 
 /** Observations of one hour that share user, address, event and cause. */
 export interface HourTally {

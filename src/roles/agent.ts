@@ -10,9 +10,10 @@ import { collect } from '../diagnose/collect.ts';
 import { packDirs, realGround } from '../diagnose/effects.ts';
 import { PROBES } from '../diagnose/probes.ts';
 import { snapshot } from '../diagnose/snapshot.ts';
+import type { Fact } from '../diagnosis.ts';
 import { canonical } from '../digest.ts';
 import { orderExecutor, type ShadowReply } from '../execute/client.ts';
-import { type Fact, type Outcome, Refused } from '../incident.ts';
+import { Refused } from '../incident.ts';
 import { type Logger, quietly } from '../log.ts';
 import {
   type AgentMessage,
@@ -24,6 +25,7 @@ import {
   type ToServe,
 } from '../messages.ts';
 import { userNames } from '../names.ts';
+import type { Outcome } from '../plan.ts';
 import { hostQueue, receive, SERVE_QUEUE, Sender } from '../queue/queues.ts';
 import { letsIn } from '../remedy/access-model.ts';
 import { type Drift, drift } from '../remedy/assumptions.ts';

@@ -21,8 +21,9 @@ import { distrustOldVotes, recover } from '../execute/recovery.ts';
 import type { Room } from '../execute/room.ts';
 import { runOrder } from '../execute/run.ts';
 import { openDoor } from '../execute/socket.ts';
-import { type Outcome, Refused } from '../incident.ts';
+import { Refused } from '../incident.ts';
 import type { CanaryResult, Order } from '../messages.ts';
+import type { Outcome } from '../plan.ts';
 
 const IDLE_MS = 30_000;
 /** The first file descriptor systemd hands over. */

@@ -4,19 +4,10 @@
  */
 import { loadApprovers } from '../approve/approvers.ts';
 import { type Config, originOf } from '../config/config.ts';
-import {
-  type Account,
-  type EventName,
-  type IncidentKind,
-  isEnded,
-  type Outcome,
-  type Plan,
-  type State,
-  type Tier,
-  type Vote,
-} from '../incident.ts';
+import { type Account, type EventName, type IncidentKind, isEnded, type State } from '../incident.ts';
 import type { Logger } from '../log.ts';
 import type { Rendered } from '../notify/letters/weekly.ts';
+import type { Outcome, Plan, Tier, Vote } from '../plan.ts';
 import type { GroupHistory, ReportIncident, ReportInput } from '../report/input.ts';
 import { isoWeek, nextWeek, previousWeek, weekRange } from '../report/iso-week.ts';
 import { contentIds, drawPictures } from '../report/pictures.ts';

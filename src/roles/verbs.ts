@@ -5,9 +5,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Approvers } from '../approve/approvers.ts';
 import { type Config, originOf } from '../config/config.ts';
-import { NotFound, Refused, Retry, Usage, type Vote } from '../incident.ts';
+import { NotFound, Refused, Retry, Usage } from '../incident.ts';
 import type { Logger } from '../log.ts';
 import { type AgentMessage, type ServeMessage, VoteSchema } from '../messages.ts';
+import type { Vote } from '../plan.ts';
 import {
   activeSilences,
   endMaintenance,

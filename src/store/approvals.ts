@@ -1,6 +1,6 @@
 /** Plans, votes, runs and grants in the store: what was offered, who said what, what was done. */
-import type { Outcome, Plan, Vote } from '../incident.ts';
 import type { Order } from '../messages.ts';
+import type { Outcome, Plan, Vote } from '../plan.ts';
 import type { Row, Store } from './open.ts';
 
 export function savePlan(store: Store, now: number, plan: Plan): void {

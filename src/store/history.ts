@@ -2,7 +2,7 @@
  * The history of the scheduler's config and of the groups, as the agents saw them. What diagnosis can't ask the system
  * stands here: what was authorised before, who was taken out of a group, and by whom.
  */
-import type { Fact } from '../incident.ts';
+import type { Fact } from '../diagnosis.ts';
 import type { Snapshot } from '../messages.ts';
 import type { Store } from './open.ts';
 

@@ -2,20 +2,19 @@
  * Incidents in the store, and the one door through which their state changes: `move` looks the transition up, compares
  * and sets, and writes the journal, in one transaction. Nothing else may write `state`.
  */
+import type { Diagnosis } from '../diagnosis.ts';
 import {
-  type Diagnosis,
   type EventName,
   type Incident,
   type IncidentKind,
   isEnded,
   mayMove,
   NotFound,
-  type Plan,
   Refused,
   type State,
-  type Tier,
 } from '../incident.ts';
 import type { CanaryResult } from '../messages.ts';
+import type { Plan, Tier } from '../plan.ts';
 import { record } from './journal.ts';
 import type { Row, Store } from './open.ts';
 

@@ -5,7 +5,8 @@
 import type { Hono } from 'hono';
 import { z } from 'zod';
 import type { IncidentDetail } from '../desk.ts';
-import { type Decision, isEnded, NotFound, Refused } from '../incident.ts';
+import { isEnded, NotFound, Refused } from '../incident.ts';
+import type { Decision } from '../plan.ts';
 import { type Ask, bareOf, type Env, frameOf, incidentOf, type Web } from './ask.ts';
 import { ENDS, lacksEntitlement, SILENCES } from './pages/decision.ts';
 import { incidentPage } from './pages/incident.ts';

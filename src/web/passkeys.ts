@@ -4,8 +4,9 @@
  */
 import type { Hono } from 'hono';
 import { z } from 'zod';
-import { type Decision, NotFound, Refused } from '../incident.ts';
+import { NotFound, Refused } from '../incident.ts';
 import { VoteSchema } from '../messages.ts';
+import type { Decision } from '../plan.ts';
 import { addressOf } from './api/caller.ts';
 import { Limit, RATES } from './api/limit.ts';
 import { type Ask, type Env, incidentOf, type Web } from './ask.ts';

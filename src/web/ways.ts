@@ -3,7 +3,7 @@
  * provider, a directory. `roles/` joins them with the store and the approvers file.
  */
 import type { Person } from '../desk.ts';
-import type { Assertion, Decision, Vote } from '../incident.ts';
+import type { Assertion, Decision, Vote } from '../plan.ts';
 import type { Vouched } from './session.ts';
 
 /** A passkey as its owner's page shows it; times are epoch ms. */

@@ -6,8 +6,8 @@ import { fingerprintOf, relyingParty } from '../../src/approve/assertion.ts';
 import { judge, type VotedPlan } from '../../src/approve/policy.ts';
 import { makeVote } from '../../src/approve/vote.ts';
 import { parseConfig } from '../../src/config/config.ts';
-import type { Vote } from '../../src/incident.ts';
 import { VoteSchema } from '../../src/messages.ts';
+import type { Vote } from '../../src/plan.ts';
 import { BENT, type Said, SITE, SoftPasskey } from './passkey.ts';
 
 const NOW = Date.parse('2026-11-23T08:00:00Z');

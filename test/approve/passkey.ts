@@ -3,7 +3,7 @@ import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, rando
 import type { Passkey, RelyingParty } from '../../src/approve/assertion.ts';
 import type { UnsignedVote } from '../../src/approve/vote.ts';
 import { voteChallenge } from '../../src/digest.ts';
-import type { Vote } from '../../src/incident.ts';
+import type { Vote } from '../../src/plan.ts';
 
 export const SITE: RelyingParty = { id: 'readmit.site.example', origin: 'https://readmit.site.example' };
 

@@ -8,7 +8,7 @@ import { type Approvers, loadApprovers, parseApprovers } from '../../src/approve
 import { judge, mayVote, needsFresh, type VotedPlan } from '../../src/approve/policy.ts';
 import { makeVote, publicKeyOf, signVote, verifyVote } from '../../src/approve/vote.ts';
 import { parseConfig } from '../../src/config/config.ts';
-import type { Vote } from '../../src/incident.ts';
+import type { Vote } from '../../src/plan.ts';
 
 const NOW = Date.parse('2026-11-23T08:00:00Z');
 const pem = (): string => generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;

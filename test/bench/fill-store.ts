@@ -4,8 +4,10 @@
  * `node test/bench/fill-store.ts FILE [--incidents N] [--denials N] [--users N]` makes one to look at.
  */
 import { parseArgs } from 'node:util';
+import type { Diagnosis } from '../../src/diagnosis.ts';
 import { planDigest } from '../../src/digest.ts';
-import type { Diagnosis, IncidentKind, Plan, State, Step, Tally } from '../../src/incident.ts';
+import type { IncidentKind, State, Tally } from '../../src/incident.ts';
+import type { Plan, Step } from '../../src/plan.ts';
 import { endRun, saveGrant, savePlan, saveRun, saveVote } from '../../src/store/approvals.ts';
 import { incident, move, openIncident } from '../../src/store/incidents.ts';
 import { countInto, countTally } from '../../src/store/observations.ts';

@@ -8,7 +8,7 @@ import { derive } from '../../src/diagnose/derive.ts';
 import { diagnose } from '../../src/diagnose/diagnose.ts';
 import { builtInPack } from '../../src/diagnose/effects.ts';
 import { loadSystem } from '../../src/diagnose/system.ts';
-import type { Diagnosis, Fact, FactValue } from '../../src/incident.ts';
+import type { Diagnosis, Fact, FactValue } from '../../src/diagnosis.ts';
 
 export const NOW = Date.parse('2026-11-23T10:00:00Z');
 export const iso = (ms: number): string => new Date(ms).toISOString();

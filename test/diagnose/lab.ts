@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { parseConfig } from '../../src/config/config.ts';
 import { collect } from '../../src/diagnose/collect.ts';
 import { type GroundOptions, realGround } from '../../src/diagnose/effects.ts';
-import type { Fact } from '../../src/incident.ts';
+import type { Fact } from '../../src/diagnosis.ts';
 
 export interface Lab {
   dir: string;

@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { builtInPack } from '../../src/diagnose/effects.ts';
-import type { Fact } from '../../src/incident.ts';
+import type { Fact } from '../../src/diagnosis.ts';
 import { loadPacks } from '../../src/rules/pack.ts';
 import { makeParser } from '../../src/rules/parser.ts';
 import { type Lab, startLab, tokenFile } from './lab.ts';

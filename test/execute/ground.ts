@@ -10,8 +10,8 @@ import { join } from 'node:path';
 import { makeVote, publicKeyOf, signVote } from '../../src/approve/vote.ts';
 import { type Config, loadConfig } from '../../src/config/config.ts';
 import { planDigest, sha256 } from '../../src/digest.ts';
-import type { AuditEntry, Vote } from '../../src/incident.ts';
 import type { Order } from '../../src/messages.ts';
+import type { AuditEntry, Vote } from '../../src/plan.ts';
 import { authorizeGroup } from '../../src/splice.ts';
 
 type Step = Order['steps'][number];

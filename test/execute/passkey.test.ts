@@ -2,8 +2,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { makeVote } from '../../src/approve/vote.ts';
 import { orderExecutor } from '../../src/execute/client.ts';
-import type { Vote } from '../../src/incident.ts';
 import type { Order } from '../../src/messages.ts';
+import type { Vote } from '../../src/plan.ts';
 import { BENT, type Said, SITE, SoftPasskey } from '../approve/passkey.ts';
 import { addAlice, type Ground, makeGround, members, order, removeAlice, restart } from './ground.ts';
 

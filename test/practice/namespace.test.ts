@@ -12,8 +12,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeVote, publicKeyOf, signVote } from '../../src/approve/vote.ts';
 import { planDigest } from '../../src/digest.ts';
 import { orderExecutor } from '../../src/execute/client.ts';
-import type { AuditEntry } from '../../src/incident.ts';
 import type { Order } from '../../src/messages.ts';
+import type { AuditEntry } from '../../src/plan.ts';
 import { setting } from '../deploy/installed.ts';
 
 const REPO = resolve(import.meta.dirname, '../..');

@@ -1,6 +1,6 @@
 /** Would the scheduler let them in? The model, mode by mode, and with a plan's steps applied. */
 import { describe, expect, it } from 'vitest';
-import type { Step } from '../../src/incident.ts';
+import type { Step } from '../../src/plan.ts';
 import { judgeEntry, letsIn, stateOf, withSteps } from '../../src/remedy/access-model.ts';
 import { facts, iso, NO_GROUP, NOW, type Observed, STRICT } from '../diagnose/a-host.ts';
 

@@ -1,8 +1,8 @@
 /** Did it help? A table of what is seen after the change, and what it is called. */
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/config.ts';
-import type { Plan } from '../../src/incident.ts';
 import type { CanaryResult } from '../../src/messages.ts';
+import type { Plan } from '../../src/plan.ts';
 import { judge, type VerifyInput } from '../../src/remedy/verify.ts';
 import { facts, iso, NO_GROUP, NOW, type Observed, STRICT } from '../diagnose/a-host.ts';
 

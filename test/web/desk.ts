@@ -4,7 +4,8 @@
  */
 import type { Desk, Grant, Health, IncidentDetail, IncidentRow, Person } from '../../src/desk.ts';
 import { planDigest } from '../../src/digest.ts';
-import { type Decision, isEnded, NotFound, Refused, type Step, type Vote } from '../../src/incident.ts';
+import { isEnded, NotFound, Refused } from '../../src/incident.ts';
+import type { Decision, Step, Vote } from '../../src/plan.ts';
 
 const MIN = 60_000;
 const HOUR = 60 * MIN;

@@ -2,8 +2,8 @@
  * What the scheduler's configuration file says about access, and the one-line change that would authorise the pack's
  * standard group. The file's text stays here: it may hold secrets, so only what decides about access goes on.
  */
+import type { Fact } from '../../diagnosis.ts';
 import { sha256 } from '../../digest.ts';
-import type { Fact } from '../../incident.ts';
 import { authorizeGroup } from '../../splice.ts';
 import { factMaker, type Ground, messageOf, type Probe, type TextFile } from '../ground.ts';
 import { findGroups } from '../lookup.ts';

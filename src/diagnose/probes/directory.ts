@@ -3,7 +3,7 @@
  * entitlement file names them and no local file does. When none of them can be found, "not found" means nothing.
  */
 import { parse } from 'yaml';
-import type { Fact } from '../../incident.ts';
+import type { Fact } from '../../diagnosis.ts';
 import { parseGroup } from '../accounts.ts';
 import { factMaker, failure, type Ground, messageOf, type Probe } from '../ground.ts';
 import { isUserName, localGroups, localUsers } from '../lookup.ts';

@@ -1,7 +1,7 @@
 /**
  * Does the scheduler answer: what systemd says, `health` over every address family, and what its own clock shows.
  */
-import type { Fact } from '../../incident.ts';
+import type { Fact } from '../../diagnosis.ts';
 import { type Answer, factMaker, type Ground, messageOf, NoAnswer, type Probe } from '../ground.ts';
 import { valueAt } from '../system.ts';
 

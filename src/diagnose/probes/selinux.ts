@@ -2,7 +2,7 @@
  * SELinux: its mode, how many denials it wrote of the scheduler in the last ten minutes, and whether what they complain
  * of still has the label it had then.
  */
-import type { Fact } from '../../incident.ts';
+import type { Fact } from '../../diagnosis.ts';
 import { factMaker, failure, type Ground, messageOf, type Probe } from '../ground.ts';
 
 export const selinux: Probe = {

@@ -2,7 +2,7 @@
  * What systemd says of the scheduler's unit, and whether the process that runs has loaded the configuration that is on
  * the disk: a scheduler that reads it at its start only goes on with the old one.
  */
-import type { Fact } from '../../incident.ts';
+import type { Fact } from '../../diagnosis.ts';
 import { type Answer, factMaker, failure, type Ground, messageOf, type Probe, type TextFile } from '../ground.ts';
 import { readSchedulerConfig } from '../scheduler-config.ts';
 import { valueAt } from '../system.ts';

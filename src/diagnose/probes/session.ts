@@ -2,7 +2,7 @@
  * The user's running processes and whether they carry the groups a new login would have. A session keeps the groups it
  * was started with, so somebody who was added an hour ago may still be turned away in an old shell.
  */
-import type { Fact } from '../../incident.ts';
+import type { Fact } from '../../diagnosis.ts';
 import { factMaker, type Ground, messageOf, type Probe } from '../ground.ts';
 import { accountOf } from '../lookup.ts';
 

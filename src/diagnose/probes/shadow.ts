@@ -2,7 +2,7 @@
  * What only the executor may read: is the account expired, is its password locked or too old. A locked password (`!`,
  * `*`) is normal for people who come with a key or a ticket, so it is a fact of its own and no cause.
  */
-import type { Fact } from '../../incident.ts';
+import type { Fact } from '../../diagnosis.ts';
 import { factMaker, type Ground, messageOf, type Probe } from '../ground.ts';
 import { accountOf } from '../lookup.ts';
 

@@ -1,5 +1,5 @@
 /** Tells the person that the door is open again, and what they still have to do for their session to notice. */
-import type { Step } from '../../incident.ts';
+import type { Step } from '../../plan.ts';
 import { checkedId, type MailSite, userAddress } from '../address.ts';
 import type { Block } from '../blocks.ts';
 import { compose, type Letter, type Paper } from '../letter.ts';

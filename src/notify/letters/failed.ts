@@ -1,6 +1,6 @@
 /** A change failed, or was made and did not help: what is known, and the undo that is offered. */
 import type { IncidentDetail } from '../../desk.ts';
-import type { Outcome } from '../../incident.ts';
+import type { Outcome } from '../../plan.ts';
 import { shellWords } from '../../shell-word.ts';
 import type { Block } from '../blocks.ts';
 import { compose, incidentLink, type Letter, type Paper } from '../letter.ts';

@@ -2,7 +2,7 @@
  * The letter to the person who was denied, when there is something only they can do. Plain words, the exact commands,
  * how to see that it worked; no link, because they have no business on our page.
  */
-import type { Advice } from '../../incident.ts';
+import type { Advice } from '../../diagnosis.ts';
 import { checkedId, type MailSite, userAddress } from '../address.ts';
 import type { Block } from '../blocks.ts';
 import { compose, type Letter, type Paper } from '../letter.ts';

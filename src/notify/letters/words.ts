@@ -4,7 +4,7 @@
  */
 
 import type { IncidentDetail } from '../../desk.ts';
-import type { Advice, FactValue } from '../../incident.ts';
+import type { Advice, FactValue } from '../../diagnosis.ts';
 import { shellWords } from '../../shell-word.ts';
 import type { Block } from '../blocks.ts';
 import type { Paper } from '../letter.ts';

@@ -4,8 +4,8 @@
  */
 import { groupBaseOf, type LdapConfig, userBaseOf } from '../../config/ldap.ts';
 import { isBelow } from '../../dn.ts';
-import type { Step } from '../../incident.ts';
 import { modifyRecord } from '../../ldif.ts';
+import type { Step } from '../../plan.ts';
 import type { ActionContext } from '../action.ts';
 import type { Facts } from '../facts.ts';
 

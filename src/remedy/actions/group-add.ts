@@ -1,5 +1,5 @@
 /** `group.add`: puts one person into one group that the policy allows. Taken back by taking exactly that out again. */
-import type { Step } from '../../incident.ts';
+import type { Step } from '../../plan.ts';
 import type { Action, ActionContext } from '../action.ts';
 import { mayChangeUser, mayGiveGroup } from '../policy.ts';
 import { entriesOf, inDirectory, type Target } from './directory-group.ts';

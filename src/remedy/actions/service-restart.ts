@@ -1,5 +1,5 @@
 /** `service.restart`: the scheduler reads its configuration at its start only. Shows what runs on it before. */
-import type { FactValue } from '../../incident.ts';
+import type { FactValue } from '../../diagnosis.ts';
 import type { Action } from '../action.ts';
 import { mayManage } from '../policy.ts';
 

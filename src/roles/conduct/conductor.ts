@@ -3,7 +3,8 @@
  * store, so nothing is stuck after a crash: who comes back takes up what is due.
  */
 import type { Logger } from 'pino';
-import type { Diagnosis, State } from '../../incident.ts';
+import type { Diagnosis } from '../../diagnosis.ts';
+import type { State } from '../../incident.ts';
 import type { AgentMessage, ServeMessage, Snapshot } from '../../messages.ts';
 import { lastRun } from '../../store/approvals.ts';
 import { maintenance } from '../../store/desk-rows.ts';

@@ -1,5 +1,6 @@
 /** Where a diagnosis leads: to a plan that is offered, to a word with the person, or to a human. */
-import type { Diagnosis, Fact, State } from '../../incident.ts';
+import type { Diagnosis, Fact } from '../../diagnosis.ts';
+import type { State } from '../../incident.ts';
 import type { Snapshot } from '../../messages.ts';
 import { GROUP_WAIT_MS } from '../../notify/routes.ts';
 import { letsIn } from '../../remedy/access-model.ts';

@@ -4,7 +4,7 @@ import type { Cause } from '../../diagnose/causes.ts';
 import { DERIVED, derive } from '../../diagnose/derive.ts';
 import { diagnose } from '../../diagnose/diagnose.ts';
 import type { System } from '../../diagnose/system.ts';
-import type { Diagnosis, Fact } from '../../incident.ts';
+import type { Diagnosis, Fact } from '../../diagnosis.ts';
 import { letsIn } from '../../remedy/access-model.ts';
 import { historyFacts } from '../../store/history.ts';
 import type { IncidentRecord } from '../../store/incidents.ts';

@@ -3,7 +3,7 @@
  * scheduler and the user's own client both saw it. Diagnosis gets them given; no probe could ask for them.
  */
 import type { Config } from '../../config/config.ts';
-import type { Fact } from '../../incident.ts';
+import type { Fact } from '../../diagnosis.ts';
 import { type IncidentRecord, lastIncident } from '../../store/incidents.ts';
 import { lastEvent, lastOwnSuccess, lastProof, lastSeen } from '../../store/observations.ts';
 import type { Store } from '../../store/open.ts';

@@ -1,5 +1,6 @@
 /** Did it help? What an agent saw after a change ends an incident, leaves it waiting, or opens it for what else there is. */
-import { type Fact, mayMove } from '../../incident.ts';
+import type { Fact } from '../../diagnosis.ts';
+import { mayMove } from '../../incident.ts';
 import type { CanaryResult, ServeMessage } from '../../messages.ts';
 import { letsIn } from '../../remedy/access-model.ts';
 import { judge } from '../../remedy/verify.ts';

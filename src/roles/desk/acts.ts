@@ -1,6 +1,7 @@
 /** What a desk needs besides its store: to act, and to know how the parts around it are. */
 import type { Health, Person } from '../../desk.ts';
-import { Refused, type Vote } from '../../incident.ts';
+import { Refused } from '../../incident.ts';
+import type { Vote } from '../../plan.ts';
 import type { IncidentRecord } from '../../store/incidents.ts';
 import type { Approvals } from '../conduct/approvals.ts';
 

@@ -19,7 +19,8 @@ import type {
   PersonRow,
   Timeline,
 } from '../../desk.ts';
-import { type IncidentKind, NotFound, Refused, type State, type Step, type Vote } from '../../incident.ts';
+import { type IncidentKind, NotFound, Refused, type State } from '../../incident.ts';
+import type { Step, Vote } from '../../plan.ts';
 import { deniedUntil, grantCounts, grantRows, planOf, votesOf } from '../../store/approvals.ts';
 import { saveSilence } from '../../store/desk-rows.ts';
 import { blockedPeople, type IncidentRecord, incident, incidentLines, move, update } from '../../store/incidents.ts';

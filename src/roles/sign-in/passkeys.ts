@@ -15,7 +15,8 @@ import {
 import { type Config, originOf } from '../../config/config.ts';
 import type { Person } from '../../desk.ts';
 import { voteChallenge } from '../../digest.ts';
-import { NotFound, Refused, type Vote } from '../../incident.ts';
+import { NotFound, Refused } from '../../incident.ts';
+import type { Vote } from '../../plan.ts';
 import { record } from '../../store/journal.ts';
 import type { Store } from '../../store/open.ts';
 import { deletePasskey, passkeyRow, passkeysOf, savePasskey, usePasskey } from '../../store/passkeys.ts';

@@ -4,7 +4,8 @@
  */
 import { createRoute, type OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
 import type { IncidentDetail, IncidentRow } from '../../desk.ts';
-import { type Decision, isEnded, Refused, type Vote } from '../../incident.ts';
+import { isEnded, Refused } from '../../incident.ts';
+import type { Decision, Vote } from '../../plan.ts';
 import { incidentOf, type Web } from '../ask.ts';
 import { mayAct, standing } from '../rights.ts';
 import * as ask from './asks.ts';

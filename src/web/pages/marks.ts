@@ -3,7 +3,8 @@
  * 24 hours. The words for a state stand here and nowhere else.
  */
 import type { IncidentRow } from '../../desk.ts';
-import type { FactValue, State } from '../../incident.ts';
+import type { FactValue } from '../../diagnosis.ts';
+import type { State } from '../../incident.ts';
 import { counted, type Html, html, ownMarkup } from '../html.ts';
 
 /** `act`: someone must do something; `wait`: something is under way; `good`, `over`: nobody waits. */

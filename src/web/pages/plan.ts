@@ -4,8 +4,9 @@
  */
 
 import type { IncidentDetail } from '../../desk.ts';
-import type { State, Step } from '../../incident.ts';
+import type { State } from '../../incident.ts';
 import { ANY_SITE } from '../../names.ts';
+import type { Step } from '../../plan.ts';
 import { shellWords } from '../../shell-word.ts';
 import { counted, type Html, html } from '../html.ts';
 import { lacksEntitlement } from './decision.ts';
