@@ -6,6 +6,7 @@
 import { spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { NotFound } from './incident.ts';
 
 export interface CommandResult {
@@ -101,5 +102,19 @@ export function commandRunner(path: readonly string[], defaults: CommandOptions 
         });
       });
     });
+  };
+}
+
+/**
+ * The same, with one start in each turn of the event loop. To start a program stops this one for as long as its memory
+ * is mapped anew, some milliseconds: whatever else is due gets its turn between one start and the next.
+ */
+export function inTurns(run: RunCommand): RunCommand {
+  let last: Promise<unknown> = Promise.resolve();
+  return async (argv, options) => {
+    const mine = last.then(() => nextTurn());
+    last = mine;
+    await mine;
+    return await run(argv, options);
   };
 }

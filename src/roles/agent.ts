@@ -4,10 +4,11 @@
  */
 import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { commandRunner } from '../command.ts';
+import { commandRunner, inTurns } from '../command.ts';
 import type { Config } from '../config/config.ts';
 import { collect } from '../diagnose/collect.ts';
 import { packDirs, realGround } from '../diagnose/effects.ts';
+import type { Ground } from '../diagnose/ground.ts';
 import { PROBES } from '../diagnose/probes.ts';
 import { snapshot } from '../diagnose/snapshot.ts';
 import type { Fact } from '../diagnosis.ts';
@@ -33,6 +34,7 @@ import { loadPacks } from '../rules/pack.ts';
 import { makeParser } from '../rules/parser.ts';
 import { beAlone } from './alone.ts';
 import { makeFeed } from './feed.ts';
+import { Looking } from './looking.ts';
 import { Teardown } from './teardown.ts';
 
 const HEALTH_EVERY_MS = 5000;
@@ -204,7 +206,7 @@ interface WorkParts {
   config: Config;
   log: Logger;
   now: () => number;
-  ground: ReturnType<typeof realGround>;
+  ground: Ground;
   send(message: ServeMessage): Promise<void>;
   executor: ReturnType<typeof executorLine>;
 }
@@ -215,14 +217,27 @@ type Job = Exclude<AgentMessage, { name: 'ack' | 'positions' }>;
 class Work {
   readonly #p: WorkParts;
 
+  readonly #looking: Looking;
+  /** For looks that may take their time. */
+  readonly #unhurried: Ground;
+
   constructor(parts: WorkParts) {
     this.#p = parts;
+    const { config, ground, log, now, send } = parts;
+    this.#unhurried = { ...ground, run: inTurns(ground.run) };
+    this.#looking = new Looking({
+      ground: this.#unhurried,
+      now,
+      answer: async ({ request, user }, facts, seen) =>
+        await send({ name: 'facts', data: { v: 1, host: config.host, request, user, facts, snapshot: seen } }),
+      failed: error => log.debug({ reason: error.message }, 'facts could not be sent'),
+    });
   }
 
   async take(job: Job): Promise<void> {
     switch (job.name) {
       case 'probe':
-        return await this.#probe(job.data);
+        return this.#looking.ask(job.data);
       case 'execute':
         return await this.#execute(job.data.order);
       case 'verify':
@@ -230,13 +245,6 @@ class Work {
       default:
         job satisfies never;
     }
-  }
-
-  async #probe({ request, user, until }: Extract<Job, { name: 'probe' }>['data']): Promise<void> {
-    const { config, ground, send, now } = this.#p;
-    if (now() > until) return;
-    const [facts, seen] = await Promise.all([collect(user, ground, []), snapshot(ground)]);
-    await send({ name: 'facts', data: { v: 1, host: config.host, request, user, facts, snapshot: seen } });
   }
 
   /** The facts the plan rests on are taken again; only if they hold does the order go to the executor. */
@@ -275,7 +283,8 @@ class Work {
 
   /** State and access of everybody concerned; the canary only for those whom the access model lets in. */
   async #verify({ request, incident, users, canary, since }: Extract<Job, { name: 'verify' }>['data']): Promise<void> {
-    const { config, ground, send, executor } = this.#p;
+    const { config, send, executor } = this.#p;
+    const ground = this.#unhurried;
     const facts: Record<string, Fact[]> = {};
     for (let at = 0; at < users.length; at += 8)
       await Promise.all(

@@ -1,6 +1,7 @@
 /**
  * Turns parsed lines into batches for serve: merged by key, contiguous, one under way per source. The first observation
- * goes at once, those that follow are merged until the batch under way is acknowledged. Serve takes a batch only where
+ * of somebody goes at once, those that follow are merged until the batch under way is acknowledged; what names nobody
+ * (a job that went well, a hundred times a second) can wait a moment. Serve takes a batch only where
  * its last committed one ended, so a batch that comes twice or late does no harm, and serve's word is the truth.
  */
 import type { ChunkCount, ParseChunk, ParsedLine, Tally } from '../incident.ts';
@@ -50,6 +51,8 @@ export class Outbox {
   #open: Draft | null = null;
   #index: Map<string | null, Tally[]> | null = null;
   #openedAt = 0;
+  /** Whom the open batch tells of. */
+  #names: 'nobody' | 'somebody' = 'nobody';
   #low = { committed: -1, times: 0 };
 
   constructor(source: SourceRef, committed: number, options: OutboxOptions) {
@@ -153,6 +156,7 @@ export class Outbox {
     if (this.#open) this.#ready.push(this.#open);
     this.#open = null;
     this.#index = null;
+    this.#names = 'nobody';
   }
 
   #merge(line: ParsedLine, bytes: Buffer, base: number, when: When): void {
@@ -197,6 +201,7 @@ export class Outbox {
       offset: base + line.start,
     };
     batch.tallies.push(tally);
+    if (tally.user !== null) this.#names = 'somebody';
     this.#options.spool.tallies++;
     if (list) list.push(tally);
     else this.#index.set(line.user, [tally]);
@@ -211,7 +216,7 @@ export class Outbox {
 
   /**
    * The batch to send now, or null. Asking marks it as sent; the same one is answered again when it stays unanswered.
-   * @param hurry reading waits, or the source has ended: a batch without tallies does not wait either
+   * @param hurry reading waits, or the source has ended: a batch that names nobody does not wait either
    */
   next(hurry: 'hurry' | 'easy'): Draft | null {
     const steady = this.#options.steady();
@@ -222,7 +227,7 @@ export class Outbox {
       return first;
     }
     if (!this.#open) return null;
-    const due = this.#open.batch.tallies.length > 0 || hurry === 'hurry' || steady - this.#openedAt >= LAZY_MS;
+    const due = this.#names === 'somebody' || hurry === 'hurry' || steady - this.#openedAt >= LAZY_MS;
     if (!due) return null;
     const draft = this.#open;
     this.#close();

@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { parseConfig } from '../../src/config/config.ts';
+import { type Config, parseConfig } from '../../src/config/config.ts';
 import { collect } from '../../src/diagnose/collect.ts';
 import { type GroundOptions, realGround } from '../../src/diagnose/effects.ts';
 import type { Fact } from '../../src/diagnosis.ts';
@@ -12,6 +12,7 @@ export interface Lab {
   put(path: string, text: string, mode?: number): string;
   /** A command: the body of an sh script. */
   command(name: string, body: string): void;
+  config(url?: string): Config;
   ask(
     user: string | null,
     options?: GroundOptions & { given?: Fact[]; probeMs?: number; off?: string[]; url?: string },
@@ -51,7 +52,7 @@ export function startLab(): Lab {
   mkdirSync(join(dir, 'proc'));
   mkdirSync(join(dir, 'home/alice/.claw'), { recursive: true });
   let yaml = '';
-  const config = (url: string) =>
+  const config = (url = 'http://127.0.0.1:1'): Config =>
     parseConfig(
       `paths: { passwd: ${dir}/etc/passwd, group: ${dir}/etc/group, proc: ${dir}/proc, commands: [${dir}/bin] }
 scheduler: { config: ${dir}/etc/config.yaml, url: "${url}" }
@@ -62,6 +63,7 @@ ${yaml}`,
     dir,
     put,
     command,
+    config,
     set: more => {
       yaml = more;
     },

@@ -198,4 +198,17 @@ describe('an acknowledgement', () => {
     clock.now += 1;
     expect(out.next('easy')!.batch).toMatchObject({ from: 3, to: 6 });
   });
+
+  test('what names nobody waits a second for company; a name takes it along at once', () => {
+    const { out, clock } = outbox(parseTimes);
+    feed(out, `${clock.now}\n`);
+    expect(out.next('easy')).toBeNull();
+    feed(out, `${clock.now} alice\n`);
+    expect(out.next('easy')!.batch.tallies.map(t => t.user)).toEqual([null, 'alice']);
+    out.ack(out.end);
+    feed(out, `${clock.now}\n`);
+    expect(out.next('easy')).toBeNull();
+    clock.now += 1000;
+    expect(out.next('easy')!.batch.tallies).toHaveLength(1);
+  });
 });
