@@ -6,7 +6,7 @@
 import { collect } from '../diagnose/collect.ts';
 import { type Ground, sharedGround } from '../diagnose/ground.ts';
 import { snapshot } from '../diagnose/snapshot.ts';
-import type { Fact } from '../incident.ts';
+import type { Fact } from '../diagnosis.ts';
 import type { AgentMessage, Snapshot } from '../messages.ts';
 
 export type Question = Extract<AgentMessage, { name: 'probe' }>['data'];

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { inTurns } from '../../src/command.ts';
 import { realGround } from '../../src/diagnose/effects.ts';
-import type { Fact } from '../../src/incident.ts';
+import type { Fact } from '../../src/diagnosis.ts';
 import { Looking } from '../../src/roles/looking.ts';
 import { type Lab, startLab } from './lab.ts';
 
