@@ -108,7 +108,7 @@ describe('A23: the article, verbatim', () => {
     for (const owner of [null, 'alice']) {
       const { lines, count } = parsed(Buffer.from(`${line}\n`), 'client', owner);
       expect(lines).toEqual([]);
-      expect(count).toEqual({ lines: 1, unparsed: 1, bad: 0 });
+      expect(count).toMatchObject({ lines: 1, unparsed: 1, bad: 0 });
     }
   });
 });
