@@ -77,7 +77,7 @@ function rolesCommands(add: Add, does: Does): void {
     .action(does(async (o: { dir: string; port: string }) => (await import('./roles.ts')).demo(o)));
   add('doctor', 'check config, permissions, Redis, SMTP, commands, clock')
     .option('--json', 'one JSON document on standard output')
-    .action(does(async (o: { config?: string; json?: boolean }) => (await import('./doctor.ts')).doctor(o)));
+    .action(does(async (o: { config?: string; json?: boolean }) => (await import('./doctor/doctor.ts')).doctor(o)));
   add('sign-in', 'print a one-time sign-in link for the page')
     .option('--as <name>', 'for whom (a name of the approvers file)')
     .action(does(async (o: { config?: string; as?: string }) => (await import('./inbox.ts')).signIn(o)));

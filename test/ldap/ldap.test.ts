@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { directoryFindings } from '../../src/cli/doctor-directory.ts';
+import { directoryFindings } from '../../src/cli/doctor/directory.ts';
 import { parseConfig } from '../../src/config/config.ts';
 import { dnValue, isBelow, sameDn } from '../../src/dn.ts';
 import { Usage } from '../../src/incident.ts';

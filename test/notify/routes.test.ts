@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { receiverFindings } from '../../src/cli/doctor-receivers.ts';
+import { receiverFindings } from '../../src/cli/doctor/receivers.ts';
 import { routesText, routesTold } from '../../src/cli/routes.ts';
 import { parseConfig } from '../../src/config/config.ts';
 import { mutedUntil, type Routable, routesFor } from '../../src/notify/routes.ts';

@@ -6,20 +6,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Tally } from '../../src/incident.ts';
 import { readingOnly } from '../../src/roles/desk/acts.ts';
 import { StoreDesk } from '../../src/roles/desk/desk.ts';
-import { blockedPeople, move, openIncident } from '../../src/store/incidents.ts';
+import { blockedPeople } from '../../src/store/incident-lines.ts';
+import { move, openIncident } from '../../src/store/incidents.ts';
 import { CHAIN_START, record, verifyJournal, walkChain } from '../../src/store/journal.ts';
 import { countInto, countTally } from '../../src/store/observations.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
-import {
-  addressRows,
-  denialsByHour,
-  fold,
-  personRows,
-  places,
-  placesOf,
-  seenSince,
-  sumsOf,
-} from '../../src/store/seen.ts';
+import { addressRows, personRows, placesOf, sumsOf } from '../../src/store/people.ts';
+import { denialsByHour, fold, places, seenSince } from '../../src/store/seen.ts';
 import { fillStore } from '../bench/fill-store.ts';
 
 const HOUR = 3_600_000;

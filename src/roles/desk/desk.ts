@@ -19,23 +19,21 @@ import type {
   PersonRow,
   Timeline,
 } from '../../desk.ts';
-import { type IncidentKind, NotFound, Refused, type State } from '../../incident.ts';
-import type { Step, Vote } from '../../plan.ts';
-import { deniedUntil, grantCounts, grantRows, planOf, votesOf } from '../../store/approvals.ts';
-import { saveSilence } from '../../store/desk-rows.ts';
-import { blockedPeople, type IncidentRecord, incident, incidentLines, move, update } from '../../store/incidents.ts';
-import { journal, journalOf, record, searchJournal } from '../../store/journal.ts';
-import { askedSince, knownUsersOf, pairsOf, samplesOf } from '../../store/observations.ts';
+import { type IncidentKind, NotFound } from '../../incident.ts';
+import type { Vote } from '../../plan.ts';
+import { grantCounts, grantRows } from '../../store/approvals.ts';
+import { blockedPeople, incidentLines } from '../../store/incident-lines.ts';
+import { incident } from '../../store/incidents.ts';
+import { journal, searchJournal } from '../../store/journal.ts';
 import type { Store } from '../../store/open.ts';
 import { causesSince, denialsByHour, heardSince, places, seenSince } from '../../store/seen.ts';
-import { plainReason } from '../conduct/reason.ts';
-import { toldRows } from '../tell/told.ts';
 import type { DeskActs } from './acts.ts';
 import { ChainWalk } from './chain.ts';
+import { detailOf } from './detail.ts';
 import { healthOf } from './health.ts';
+import { handOver, silence } from './marks.ts';
 import { address, addresses, type PeopleParts, people, person } from './people.ts';
 import { grantOf, rowsOf, timelineOf } from './rows.ts';
-import { type Denied, nextOf } from './words.ts';
 
 const HOUR = 3_600_000;
 /** How far the pages about people, addresses and rules look back. */
@@ -110,70 +108,7 @@ export class StoreDesk implements Desk {
   show(id: string): IncidentDetail {
     this.#acts.fold();
     const i = incident(this.#store, id);
-    const plan = i.plan ?? (i.serial > 0 ? (planOf(this.#store, id, i.serial) ?? null) : null);
-    const remedy = i.diagnosis?.remedy;
-    const advice = remedy && 'advice' in remedy ? remedy.advice : undefined;
-    return {
-      ...this.#rowOf(i.id),
-      diagnosis: i.diagnosis && {
-        user: i.diagnosis.user,
-        title: i.diagnosis.title,
-        cause: i.diagnosis.cause,
-        also: i.diagnosis.also,
-        confidence: i.diagnosis.confidence,
-        evidence: i.diagnosis.evidence,
-        ruledOut: i.diagnosis.ruledOut,
-        unknown: i.diagnosis.unknown,
-        ...(advice ? { advice } : {}),
-      },
-      plan: plan && {
-        serial: plan.serial,
-        digest: plan.digest,
-        summary: plan.summary,
-        deed: plan.deed,
-        steps: plan.steps.map(s =>
-          'diff' in s ? { action: s.action, diff: s.diff } : { action: s.action, argv: s.argv },
-        ),
-        full: plan.steps,
-        gains: plan.gains,
-        loses: plan.loses,
-        undo: plan.undo.map(stepText).join('; '),
-        undoSteps: plan.undo,
-        expires: plan.expires,
-        entitlement: plan.entitlement,
-        notes: plan.notes,
-        managedBy: plan.managedBy,
-        subject: plan.subject,
-      },
-      history: journalOf(this.#store, id).map(e => ({ at: e.time, who: e.actor, what: e.what })),
-      told: toldRows(this.#store, id),
-      pairs: pairsOf(this.#store, id).map(p => ({
-        user: (p.user as string) || null,
-        ip: (p.ip as string) || null,
-        endpoint: (p.endpoint as string) || null,
-        count: Number(p.count),
-        first: iso(Number(p.first)),
-        last: iso(Number(p.last)),
-        selfReported: p.self_reported === 1,
-      })),
-      samples: samplesOf(this.#store, id).map(s => ({
-        line: String(s.line),
-        source: String(s.source),
-        offset: Number(s.offset),
-        at: iso(Number(s.at)),
-        trust: s.trust as 'server' | 'user-written',
-      })),
-      next: nextOf(i, this.#acts.needs(i), this.#now(), this.#denied(i)),
-    };
-  }
-
-  #denied(i: IncidentRecord): Denied | undefined {
-    if (i.state !== 'denied' || !i.plan) return undefined;
-    const no = votesOf(this.#store, i.id, i.serial).find(v => v.decision === 'deny');
-    if (!no) return undefined;
-    const users = knownUsersOf(this.#store, i.id);
-    const asked = askedSince(this.#store, users, Date.parse(no.issued));
-    return { by: no.by, asked, until: deniedUntil(this.#store, i.plan.digest, this.#now()) };
+    return detailOf(this.#people, i, this.#rowOf(i.id));
   }
 
   vote(vote: Vote): IncidentRow {
@@ -203,51 +138,13 @@ export class StoreDesk implements Desk {
   }
 
   silence(person: Person, id: string, until: string, reason: string): IncidentRow {
-    const i = incident(this.#store, id);
-    const end = Date.parse(until);
-    if (!(end > this.#now())) throw new Refused('a silence ends in the future');
-    if (!plainReason(reason).trim()) throw new Refused('a silence needs a reason');
-    this.#store.tx(() => {
-      saveSilence(this.#store, this.#now(), {
-        matcher: { kind: i.kind, key: i.key, host: i.host },
-        until: end,
-        author: person.name,
-        reason,
-      });
-      record(this.#store, this.#now(), {
-        actor: person.name,
-        what: `silenced until ${iso(end)}: ${reason}`,
-        incident: id,
-      });
-    });
+    silence(this.#store, this.#now(), person, id, until, reason);
     this.changed([id]);
     return this.#rowOf(id);
   }
 
   handOver(person: Person, id: string, to: string | null, note: string): IncidentRow {
-    const store = this.#store;
-    const now = this.#now();
-    store.tx(() => {
-      const i = incident(store, id);
-      if (to === null) {
-        if (i.takenBy === null) throw new Refused('nobody has taken this over');
-        record(store, now, {
-          actor: person.name,
-          what: `gave it back to Readmit${note ? `: ${note}` : ''}`,
-          incident: id,
-        });
-        return update(store, now, id, { takenBy: null, note: '', due: now });
-      }
-      if (!to.trim()) throw new Refused('say who takes it over');
-      plainReason(note);
-      if (!HANDED_OVER.includes(i.state)) throw new Refused(`an incident that is ${i.state} can't be handed over`);
-      const what = `handed over to ${to}${note ? `: ${note}` : ''}`;
-      const change = { takenBy: to, note, plan: null, due: now + AGAIN_MS };
-      if (i.state === 'escalated') {
-        record(store, now, { actor: person.name, what, incident: id });
-        update(store, now, id, change);
-      } else move(store, now, id, i.state, 'escalated', { actor: person.name, what }, change);
-    });
+    handOver(this.#store, this.#now(), person, id, to, note);
     return this.#rowOf(id);
   }
 
@@ -370,10 +267,6 @@ export class StoreDesk implements Desk {
   }
 }
 
-/** States in which nothing is under way that a person could take over from the middle of. */
-const HANDED_OVER: readonly State[] = ['open', 'proposed', 'advised', 'not-effective', 'failed', 'stale', 'escalated'];
-const AGAIN_MS = 5000;
-
 const auditRow = (e: AuditRow): AuditRow => ({
   seq: e.seq,
   time: e.time,
@@ -382,7 +275,3 @@ const auditRow = (e: AuditRow): AuditRow => ({
   digest: e.digest,
   incident: e.incident,
 });
-
-/** A step as a person reads it. */
-const stepText = (step: Step): string =>
-  'argv' in step ? step.argv.join(' ') : `${step.action} ${step.group} in ${'file' in step ? step.file : step.dn}`;

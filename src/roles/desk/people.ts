@@ -5,21 +5,21 @@ import { NotFound } from '../../incident.ts';
 import { grantRows, grantsInForce } from '../../store/approvals.ts';
 import { toldOf } from '../../store/desk-rows.ts';
 import { membershipRows } from '../../store/history.ts';
-import { incidentLines } from '../../store/incidents.ts';
+import { incidentLines } from '../../store/incident-lines.ts';
 import { pairsOf } from '../../store/observations.ts';
 import {
   accountsOf,
   addressRow,
   addressRows,
   blockedOf,
-  denialsByHour,
   incidentsOfPerson,
   type Mark,
   personRow,
   personRows,
   placesOf,
   sumsOf,
-} from '../../store/seen.ts';
+} from '../../store/people.ts';
+import { denialsByHour } from '../../store/seen.ts';
 import { grantOf, type RowParts, rowsOf, timelineOf } from './rows.ts';
 
 /** How far the pages about people and addresses look back. */

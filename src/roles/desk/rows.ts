@@ -2,7 +2,7 @@
 import type { Grant, IncidentRow, Timeline } from '../../desk.ts';
 import { type GrantRow, votesByIncident } from '../../store/approvals.ts';
 import { activeSilences, type SilenceRow } from '../../store/desk-rows.ts';
-import type { IncidentLine } from '../../store/incidents.ts';
+import type { IncidentLine } from '../../store/incident-lines.ts';
 import type { Store } from '../../store/open.ts';
 import { hoursByIncident } from '../../store/seen.ts';
 import type { DeskActs } from './acts.ts';

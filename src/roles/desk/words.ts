@@ -1,5 +1,6 @@
 /** Sentences about an incident, for people: what is the matter, and what happens next. Pure. */
-import type { IncidentLine, IncidentRecord } from '../../store/incidents.ts';
+import type { IncidentLine } from '../../store/incident-lines.ts';
+import type { IncidentRecord } from '../../store/incidents.ts';
 
 /** `alice can't submit jobs: not in claw-users`; before a diagnosis, what was seen. */
 export function headlineOf(i: Pick<IncidentLine, 'title' | 'kind' | 'key' | 'count' | 'users'>): string {

@@ -8,7 +8,7 @@ import { ADMINISTRATORS } from '../../config/notify.ts';
 import type { Logger } from '../../log.ts';
 import { receivers, routesFor } from '../../notify/routes.ts';
 import { activeSilences } from '../../store/desk-rows.ts';
-import { type IncidentLine, incidentLines } from '../../store/incidents.ts';
+import { type IncidentLine, incidentLines } from '../../store/incident-lines.ts';
 import type { Store } from '../../store/open.ts';
 import { hurryEnded, rowsOf } from '../../store/outbox.ts';
 import { halfVoted, newlyIn, waiting, waitingSince } from '../../store/waiting.ts';

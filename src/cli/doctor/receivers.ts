@@ -2,23 +2,19 @@
  * `readmit doctor` about receivers and routes: are the secrets there, readable by nobody else and of the right shape, does
  * every route get a chance and every receiver something. Nothing is posted anywhere.
  */
+
 import { statSync } from 'node:fs';
-import type { Config } from '../config/config.ts';
-import type { Receiver } from '../config/notify.ts';
-import { checkedUrl, readSecret } from '../notify/post-json.ts';
+import type { Config } from '../../config/config.ts';
+import type { Receiver } from '../../config/notify.ts';
+import { checkedUrl, readSecret } from '../../notify/post-json.ts';
+import type { Found } from './finding.ts';
 
-export interface ReceiverFinding {
-  what: string;
-  level: 'ok' | 'note' | 'problem';
-  todo: string | null;
-}
-
-export function receiverFindings({ notify }: Pick<Config, 'notify'>): ReceiverFinding[] {
+export function receiverFindings({ notify }: Pick<Config, 'notify'>): Found[] {
   const used = new Set([notify.receiver, notify.escalateTo, ...notify.routes.map(r => r.receiver)]);
   const unused = notify.receivers
     .filter(r => !used.has(r.name))
     .map(
-      (r): ReceiverFinding => ({
+      (r): Found => ({
         what: `nothing leads to the receiver ${r.name}`,
         level: 'note',
         todo: 'name it in a route, or take it out',
@@ -59,7 +55,7 @@ function filesOf(r: Receiver): string[] {
   }
 }
 
-function secretsOf(r: Receiver): ReceiverFinding {
+function secretsOf(r: Receiver): Found {
   try {
     for (const file of filesOf(r)) {
       const text = readSecret(r.name, file);

@@ -2,26 +2,21 @@
  * `readmit doctor` about signing in and what votes are signed with: who of the approvers can't vote yet, whether browsers
  * offer passkeys for the page, what `policy.proof` means, whether the identity provider is the one that is configured.
  */
+
 import { readFileSync, statSync } from 'node:fs';
-import { type Approver, loadApprovers } from '../approve/approvers.ts';
-import { relyingParty } from '../approve/assertion.ts';
-import { type Config, originOf } from '../config/config.ts';
-import type { OidcConfig } from '../config/sign-in.ts';
-import { redirectOf } from '../roles/sign-in/ways.ts';
-import { mayAct } from '../web/rights.ts';
+import { type Approver, loadApprovers } from '../../approve/approvers.ts';
+import { relyingParty } from '../../approve/assertion.ts';
+import { type Config, originOf } from '../../config/config.ts';
+import type { OidcConfig } from '../../config/sign-in.ts';
+import { redirectOf } from '../../roles/sign-in/ways.ts';
+import { mayAct } from '../../web/rights.ts';
+import type { Found } from './finding.ts';
 
-/** What was found; `todo` is null where nothing has to be done. */
-export interface SignInFinding {
-  what: string;
-  level: 'ok' | 'note' | 'problem';
-  todo: string | null;
-}
+const ok = (what: string): Found => ({ what, level: 'ok', todo: null });
+const note = (what: string, todo: string): Found => ({ what, level: 'note', todo });
+const problem = (what: string, todo: string): Found => ({ what, level: 'problem', todo });
 
-const ok = (what: string): SignInFinding => ({ what, level: 'ok', todo: null });
-const note = (what: string, todo: string): SignInFinding => ({ what, level: 'note', todo });
-const problem = (what: string, todo: string): SignInFinding => ({ what, level: 'problem', todo });
-
-export async function signInFindings(config: Config): Promise<SignInFinding[]> {
+export async function signInFindings(config: Config): Promise<Found[]> {
   const { oidc, ldap } = config.web.signIn;
   return [
     ...proof(config),
@@ -34,7 +29,7 @@ export async function signInFindings(config: Config): Promise<SignInFinding[]> {
 }
 
 /** What votes count here, and what follows from it. */
-function proof(config: Config): SignInFinding[] {
+function proof(config: Config): Found[] {
   const { signIn } = config.web;
   switch (config.policy.proof) {
     case 'key':
@@ -69,7 +64,7 @@ function proof(config: Config): SignInFinding[] {
 }
 
 /** People whose roles vote, and who have nothing to sign with. */
-function voters(config: Config, approvers: Approver[]): SignInFinding[] {
+function voters(config: Config, approvers: Approver[]): Found[] {
   const { policy, approvers: file } = config;
   if (policy.proof === 'session') return [];
   const unable = approvers.filter(
@@ -86,8 +81,8 @@ function voters(config: Config, approvers: Approver[]): SignInFinding[] {
 }
 
 /** The secret, and whether who answers there is who we think. */
-async function provider(oidc: OidcConfig, config: Config): Promise<SignInFinding[]> {
-  const out: SignInFinding[] = [];
+async function provider(oidc: OidcConfig, config: Config): Promise<Found[]> {
+  const out: Found[] = [];
   try {
     if (statSync(oidc.clientSecretFile).mode & 0o007)
       out.push(problem(`${oidc.clientSecretFile} can be read by everybody`, `chmod 600 ${oidc.clientSecretFile}`));

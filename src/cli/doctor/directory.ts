@@ -2,27 +2,22 @@
  * `readmit doctor` about the directory: does it answer, are the groups that may be given in it, does the service account's
  * password fit. Reads only; where this user may not read the password, it says who has to ask.
  */
+
 import { accessSync, constants } from 'node:fs';
-import type { Config } from '../config/config.ts';
-import { groupBaseOf, type LdapConfig } from '../config/ldap.ts';
-import { type Credential, readCredential, withDirectory } from '../ldap.ts';
+import type { Config } from '../../config/config.ts';
+import { groupBaseOf, type LdapConfig } from '../../config/ldap.ts';
+import { type Credential, readCredential, withDirectory } from '../../ldap.ts';
+import type { Found } from './finding.ts';
 
-/** What was found; `todo` is null where all is well. */
-export interface DirectoryFinding {
-  what: string;
-  level: 'ok' | 'note' | 'problem';
-  todo: string | null;
-}
+const ok = (what: string): Found => ({ what, level: 'ok', todo: null });
 
-const ok = (what: string): DirectoryFinding => ({ what, level: 'ok', todo: null });
-
-export async function directoryFindings({ directory, policy }: Config): Promise<DirectoryFinding[]> {
+export async function directoryFindings({ directory, policy }: Config): Promise<Found[]> {
   const { ldap } = directory;
   if (ldap === null) return [];
   return [...(await reading(ldap, policy.groups)), ...(await writing(ldap))];
 }
 
-async function reading(ldap: LdapConfig, groups: string[]): Promise<DirectoryFinding[]> {
+async function reading(ldap: LdapConfig, groups: string[]): Promise<Found[]> {
   try {
     const credential = ldap.readDn && ldap.readPasswordFile ? readCredential(ldap.readDn, ldap.readPasswordFile) : null;
     const found = await withDirectory(ldap, credential, directory => directory.groupsNamed(groups));
@@ -31,14 +26,14 @@ async function reading(ldap: LdapConfig, groups: string[]): Promise<DirectoryFin
     return [
       ok(`${ldap.url} answers${credential ? '' : ' (asked anonymously)'}`),
       ...missing.map(
-        (name): DirectoryFinding => ({
+        (name): Found => ({
           what: `it has no group ${name} below ${groupBaseOf(ldap)} that we may see`,
           level: 'note',
           todo: 'fine for a local group; else set directory.ldap.groupBase, groupFilter or the reading account',
         }),
       ),
       ...twice.map(
-        (name): DirectoryFinding => ({
+        (name): Found => ({
           what: `it has more than one group ${name}`,
           level: 'problem',
           todo: 'set directory.ldap.groupBase so that one is left: nothing is changed while nobody can say which is meant',
@@ -56,7 +51,7 @@ async function reading(ldap: LdapConfig, groups: string[]): Promise<DirectoryFin
   }
 }
 
-async function writing(ldap: LdapConfig): Promise<DirectoryFinding[]> {
+async function writing(ldap: LdapConfig): Promise<Found[]> {
   const { bindDn, passwordFile } = ldap;
   if (bindDn === null || passwordFile === null)
     return [

@@ -1,0 +1,65 @@
+/**
+ * `readmit doctor`: checks everything Readmit needs on this machine and says what to do. Each check is one function that
+ * returns findings; nothing is changed.
+ */
+import { type Config, loadConfig } from '../../config/config.ts';
+import { print, printJson } from '../inbox.ts';
+import { directoryFindings } from './directory.ts';
+import { type Finding, type Found, problem } from './finding.ts';
+import { receiverFindings } from './receivers.ts';
+import { clock, mail, redis, serveAndExecutor } from './running.ts';
+import { approvers, chains, commands, configFile, policy, readable, sessionKey } from './setup.ts';
+import { signInFindings } from './sign-in.ts';
+
+type Check = (config: Config) => Promise<Finding[]> | Finding[];
+
+const CHECKS: Check[] = [
+  configFile,
+  approvers,
+  sessionKey,
+  signIn,
+  readable,
+  commands,
+  redis,
+  mail,
+  receivers,
+  directory,
+  serveAndExecutor,
+  chains,
+  policy,
+  clock,
+];
+
+export async function doctor(o: { config?: string; json?: boolean }): Promise<number> {
+  const config = loadConfig(o.config);
+  const findings: Finding[] = [];
+  for (const check of CHECKS) {
+    try {
+      findings.push(...(await check(config)));
+    } catch (error) {
+      findings.push(problem(check.name, (error as Error).message, 'mend that first'));
+    }
+  }
+  const problems = findings.filter(f => f.level === 'problem').length;
+  if (o.json) printJson({ config: config.file, problems, findings });
+  else {
+    const sign = { ok: 'ok      ', note: 'note    ', problem: 'PROBLEM ' };
+    for (const f of findings)
+      print(`${sign[f.level]} ${f.check}: ${f.what}${f.todo ? `\n           → ${f.todo}` : ''}`);
+    print(problems ? `\n${problems} problem${problems > 1 ? 's' : ''}.` : '\nEverything Readmit needs is there.');
+  }
+  return problems ? 1 : 0;
+}
+
+/** What was found about one thing, as findings of the whole. */
+const about = (check: string, found: readonly Found[]): Finding[] =>
+  found.map(({ what, level, todo }) => ({ check, level, what, ...(todo ? { todo } : {}) }));
+function receivers(config: Config): Finding[] {
+  return about('receivers', receiverFindings(config));
+}
+async function directory(config: Config): Promise<Finding[]> {
+  return about('directory', await directoryFindings(config));
+}
+async function signIn(config: Config): Promise<Finding[]> {
+  return about('sign-in', await signInFindings(config));
+}

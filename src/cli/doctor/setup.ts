@@ -1,0 +1,164 @@
+/**
+ * The checks of `readmit doctor` that look at what lies on this machine: configuration, approvers, keys, files and
+ * commands, the hash chains, and what the policy allows.
+ */
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+import { loadApprovers } from '../../approve/approvers.ts';
+import { publicKeyOf } from '../../approve/vote.ts';
+import { findCommand } from '../../command.ts';
+import { auditFile, type Config, inState } from '../../config/config.ts';
+import { auditFiles, verifyAudit } from '../../execute/audit.ts';
+import { verifyJournal } from '../../store/journal.ts';
+import { openStoreToRead } from '../../store/open.ts';
+import { type Finding, note, ok, problem } from './finding.ts';
+
+export function configFile(config: Config): Finding[] {
+  const { mode, uid } = statSync(config.file);
+  const me = process.getuid?.() ?? 0;
+  const out = [ok('config', `${config.file} is in order`)];
+  if (mode & 0o022)
+    out.push(problem('config', `${config.file} can be written by group or others`, `chmod go-w ${config.file}`));
+  if (uid !== 0 && uid !== me)
+    out.push(problem('config', `${config.file} belongs to uid ${uid}`, `chown root ${config.file}`));
+  return out;
+}
+
+export function approvers(config: Config): Finding[] {
+  const { approvers: people } = loadApprovers(config.approvers);
+  const out = [ok('approvers', `${people.length} in ${config.approvers}: ${people.map(p => p.name).join(', ')}`)];
+  for (const tier of [1, 2] as const) {
+    const { votes, roles } = config.policy.tiers[tier];
+    const able = people.filter(p => p.roles.some(r => roles.includes(r)));
+    if (able.length < votes)
+      out.push(
+        problem(
+          'approvers',
+          `tier ${tier} needs ${votes} of the roles ${roles.join(', ')}, and ${able.length} have one`,
+          `add approvers, or set policy.tiers.${tier}.votes`,
+        ),
+      );
+  }
+  return out;
+}
+
+export function sessionKey(config: Config): Finding[] {
+  if (config.policy.proof !== 'session') return [];
+  const file = inState(config, 'serve', 'session.key');
+  if (!existsSync(file))
+    return [note('session', `${file} is not there yet`, 'readmit serve makes it at its first start')];
+  const mine = publicKeyOf(readFileSync(file, 'utf8'));
+  return loadApprovers(config.approvers).session.keys.includes(mine)
+    ? [ok('session', "the page's key is in the approvers file")]
+    : [
+        problem(
+          'session',
+          "the page's key is not in the approvers file, so no vote from the page counts",
+          `add under session.keys in ${config.approvers}: ${mine}`,
+        ),
+      ];
+}
+
+export function readable(config: Config): Finding[] {
+  const out: Finding[] = [];
+  for (const [what, file] of [
+    ['scheduler log', config.watch.log],
+    ['scheduler config', config.scheduler.config],
+    ['passwd', config.paths.passwd],
+    ['group', config.paths.group],
+    ...(config.entitlement.file ? [['entitlement', config.entitlement.file]] : []),
+  ] as [string, string][]) {
+    try {
+      accessSync(file, constants.R_OK);
+      out.push(ok('files', `${what} ${file} is readable`));
+    } catch (error) {
+      const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+      out.push(
+        problem(
+          'files',
+          `${what} ${file} ${missing ? 'is missing' : "can't be read by this user"}`,
+          missing ? 'name the right file in the configuration' : `give the agent's user the right to read it`,
+        ),
+      );
+    }
+  }
+  if (!config.entitlement.file)
+    out.push(
+      note(
+        'entitlement',
+        'no source says who should have access',
+        'set entitlement.file; until then approvers must give a reason',
+      ),
+    );
+  return out;
+}
+
+export function commands(config: Config): Finding[] {
+  const needed = ['usermod', 'getent', 'id', 'systemctl', 'runuser'];
+  const missing = needed.filter(name => {
+    try {
+      findCommand(name, config.paths.commands);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+  return missing.length
+    ? [
+        problem(
+          'commands',
+          `not in ${config.paths.commands.join(':')}: ${missing.join(', ')}`,
+          'install them, or set paths.commands',
+        ),
+      ]
+    : [ok('commands', `${needed.join(', ')} found`)];
+}
+
+export function chains(config: Config): Finding[] {
+  const out: Finding[] = [];
+  const audit = verifyAudit(auditFiles(auditFile(config)));
+  out.push(
+    audit.ok
+      ? ok('audit', `the executor's chain of ${audit.entries} entries is unbroken`)
+      : problem(
+          'audit',
+          `${audit.file}:${audit.line}: ${audit.why}`,
+          'somebody changed it, or the disk did: compare with the heads in old reports',
+        ),
+  );
+  const db = inState(config, 'serve', 'readmit.db');
+  if (!existsSync(db)) return out;
+  const store = openStoreToRead(db);
+  try {
+    const journal = verifyJournal(store);
+    out.push(
+      journal.ok
+        ? ok('journal', `its chain of ${journal.entries} entries is unbroken`)
+        : problem('journal', `entry ${journal.firstBad}: ${journal.why}`, 'compare with the heads in old reports'),
+    );
+  } finally {
+    store.close();
+  }
+  return out;
+}
+
+export function policy(config: Config): Finding[] {
+  const out: Finding[] = [];
+  if (config.policy.tiers[2].votes < 2)
+    out.push(
+      note(
+        'policy',
+        'changes of tier 2 need one vote only',
+        'set policy.tiers.2.votes to 2 when there is a second administrator',
+      ),
+    );
+  const elevated = config.policy.groups.filter(g => config.scheduler.elevatedGroups.includes(g));
+  if (elevated.length)
+    out.push(
+      problem(
+        'policy',
+        `policy.groups allows the elevated group ${elevated.join(', ')}`,
+        'take it out: nobody is ever added to it',
+      ),
+    );
+  return out;
+}

@@ -1,0 +1,111 @@
+/**
+ * Incidents as lists show them, read without their long parts; and how many people wait. Reads only.
+ */
+import type { EventName, IncidentKind, State } from '../incident.ts';
+import type { Tier } from '../plan.ts';
+import { LIVE } from './incidents.ts';
+import type { Row, Store } from './open.ts';
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+/** What a list shows of an incident: all but the diagnosis and the plan, which are long. */
+export interface IncidentLine {
+  id: string;
+  kind: IncidentKind;
+  key: string;
+  host: string;
+  event: EventName;
+  state: State;
+  cause: string | null;
+  count: number;
+  users: number;
+  opened: string;
+  updated: string;
+  tier: Tier | null;
+  serial: number;
+  inhibitedBy: string | null;
+  held: boolean;
+  takenBy: string | null;
+  /** The diagnosis in a sentence, and the deed of the last plan; null where there was none. */
+  title: string | null;
+  deed: string | null;
+}
+
+const LINE =
+  'id, kind, key, host, event, state, cause, count, users, opened, updated, tier, serial, inhibited_by, held, taken_by, title, deed';
+
+/** Newest first. What is not asked for does not narrow; `before` goes on below an id. */
+export function incidentLines(
+  store: Store,
+  of: {
+    state?: string;
+    live?: true;
+    kind?: IncidentKind;
+    key?: string;
+    ids?: readonly string[];
+    before?: number;
+    limit?: number;
+  } = {},
+): IncidentLine[] {
+  const where: string[] = [];
+  const values: (string | number)[] = [];
+  const narrow = (sql: string, value: string | number | undefined): void => {
+    if (value === undefined) return;
+    where.push(sql);
+    values.push(value);
+  };
+  narrow('state = ?', of.state);
+  if (of.live) where.push(LIVE);
+  narrow('kind = ?', of.kind);
+  narrow('key = ?', of.key);
+  narrow('id IN (SELECT value FROM json_each(?))', of.ids && JSON.stringify(of.ids.map(Number)));
+  narrow('id < ?', of.before);
+  const limit = of.limit ?? -1;
+  // What is narrowed goes by its own index: by the order of ids it would read the whole table.
+  const order = of.live || of.state !== undefined || of.key !== undefined || of.ids ? '+id' : 'id';
+  return store
+    .all(
+      `SELECT ${LINE} FROM incident ${where.length ? `WHERE ${where.join(' AND ')}` : ''} ORDER BY ${order} DESC LIMIT ?`,
+      ...values,
+      limit,
+    )
+    .map(lineOf);
+}
+
+const lineOf = (row: Row): IncidentLine => ({
+  id: String(row.id),
+  kind: row.kind as IncidentKind,
+  key: String(row.key),
+  host: String(row.host),
+  event: row.event as EventName,
+  state: row.state as State,
+  cause: row.cause as string | null,
+  count: Number(row.count),
+  users: Number(row.users),
+  opened: iso(Number(row.opened)),
+  updated: iso(Number(row.updated)),
+  tier: row.tier === null ? null : (Number(row.tier) as Tier),
+  serial: Number(row.serial),
+  inhibitedBy: row.inhibited_by === null ? null : String(row.inhibited_by),
+  held: row.held === 1,
+  takenBy: row.taken_by as string | null,
+  title: row.title as string | null,
+  deed: row.deed as string | null,
+});
+
+/**
+ * People who can't work now, each counted once however many incidents they are in, and those of them whom a plan that
+ * waits for votes would help.
+ */
+export function blockedPeople(store: Store): { people: number; helped: number } {
+  const people = (more: string): number =>
+    Number(
+      store.get<{ n: number }>(
+        `SELECT count(*) AS n FROM (
+           SELECT key AS user FROM incident WHERE ${LIVE} AND kind = 'user' AND inhibited_by IS NULL ${more}
+           UNION SELECT p.user FROM incident i JOIN pair p ON p.incident = i.id
+           WHERE i.${LIVE} AND i.kind = 'service' AND i.inhibited_by IS NULL AND p.account = 'user' AND p.user <> '' ${more})`,
+      )!.n,
+    );
+  return { people: people(''), helped: people("AND state = 'proposed'") };
+}
