@@ -2,8 +2,8 @@
  * What stands before every page: where a POST comes from, its token, headers, cookies, links, and hostile text.
  */
 import { describe, expect, it } from 'vitest';
+import { HOSTILE } from './a-week/incident.ts';
 import { consoleWith, digestOf } from './console.ts';
-import { HOSTILE } from './desk.ts';
 
 const FORM = 'application/x-www-form-urlencoded';
 

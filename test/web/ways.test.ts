@@ -5,8 +5,8 @@
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { maskedToken, sameToken } from '../../src/web/security.ts';
+import { HOSTILE } from './a-week/incident.ts';
 import { consoleWith, digestOf } from './console.ts';
-import { HOSTILE } from './desk.ts';
 
 const cookieOf = (answer: Response, name: string): string | null =>
   answer.headers
