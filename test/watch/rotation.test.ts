@@ -1,0 +1,214 @@
+/**
+ * A log that is renamed, copied and truncated, packed, emptied or deleted while it is read: every line counts once. The clock
+ * is in the test's hand; `drain` lets the tailer look and serve answer until nothing moves.
+ */
+import {
+  appendFileSync,
+  copyFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { gzipSync } from 'node:zlib';
+import { afterAll, describe, expect, test } from 'vitest';
+import { localDisk } from '../../src/watch/disk.ts';
+import { Lab, removeDirs } from './lab.ts';
+
+afterAll(removeDirs);
+
+const lines = (prefix: string, n: number): string => Array.from({ length: n }, (_, i) => `${prefix}${i};\n`).join('');
+const counted = (lab: Lab): number => lab.serve.total;
+
+describe('rotation', () => {
+  test('rename and create: the old file is read to its end, then the new one', async () => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, lines('a', 2));
+    await lab.drain();
+    appendFileSync(lab.log, lines('late', 2));
+    renameSync(lab.log, `${lab.log}.1`);
+    writeFileSync(lab.log, lines('b', 2));
+    await lab.drain();
+    expect([...lab.serve.counts.keys()]).toEqual(['a0', 'a1', 'late0', 'late1', 'b0', 'b1']);
+    expect(lab.serve.twice).toEqual([]);
+  });
+
+  test('a daemon that still writes to the renamed file is heard', async () => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, lines('a', 1));
+    await lab.drain();
+    renameSync(lab.log, `${lab.log}.1`);
+    writeFileSync(lab.log, lines('b', 1));
+    await lab.drain(6000);
+    appendFileSync(`${lab.log}.1`, lines('late', 1));
+    await lab.drain(6000);
+    expect([...lab.serve.counts.keys()].sort()).toEqual(['a0', 'b0', 'late0']);
+  });
+
+  test('a rotated file that ends without a newline: its last line counts once it is final', async () => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, 'a;\nlast;');
+    await lab.drain();
+    expect(counted(lab)).toBe(1);
+    renameSync(lab.log, `${lab.log}.1`);
+    writeFileSync(lab.log, '');
+    await lab.drain(6000);
+    expect([...lab.serve.counts.keys()]).toEqual(['a', 'last']);
+    lab.crash();
+    await lab.open();
+    await lab.drain(6000);
+    expect(counted(lab)).toBe(2);
+  });
+
+  test('A02 copytruncate: nothing twice, though the copy lies beside it, also after a restart and packed', async () => {
+    const lab = await new Lab().open();
+    await lab.drain();
+    for (let round = 0; round < 4; round++) {
+      appendFileSync(lab.log, lines(`r${round}-`, 50));
+      if (round % 2) await lab.drain();
+      for (const n of [3, 2, 1]) {
+        rmSync(`${lab.log}.${n + 1}`, { force: true });
+        try {
+          renameSync(`${lab.log}.${n}`, `${lab.log}.${n + 1}`);
+        } catch {}
+      }
+      copyFileSync(lab.log, `${lab.log}.1`);
+      truncateSync(lab.log);
+      await lab.drain();
+      if (round === 1) {
+        lab.crash();
+        await lab.open();
+      }
+    }
+    writeFileSync(`${lab.log}.5.gz`, gzipSync(lines('r0-', 50)));
+    appendFileSync(lab.log, lines('end', 1));
+    await lab.drain();
+    expect(counted(lab)).toBe(201);
+    expect(lab.serve.twice).toEqual([]);
+  });
+
+  test('A02 copytruncate while lines are not acknowledged yet: the copy is read from there on', async () => {
+    const lab = await new Lab().open();
+    appendFileSync(lab.log, lines('a', 10));
+    await lab.drain();
+    appendFileSync(lab.log, lines('b', 10));
+    lab.crash();
+    copyFileSync(lab.log, `${lab.log}.1`);
+    truncateSync(lab.log);
+    appendFileSync(lab.log, lines('c', 10));
+    await lab.open();
+    await lab.drain();
+    expect(counted(lab)).toBe(30);
+    expect(lab.serve.twice).toEqual([]);
+  });
+
+  test('copytruncate with a line in its window: the shorter copy is known for what it is', async () => {
+    const lab = await new Lab().open();
+    for (let i = 0; i < 20; i++) {
+      appendFileSync(lab.log, lines(`a${i}-`, 5));
+      await lab.drain(500, 1);
+    }
+    copyFileSync(lab.log, `${lab.log}.1`);
+    lab.tick(300);
+    appendFileSync(lab.log, lines('window', 2));
+    await lab.drain();
+    truncateSync(lab.log);
+    appendFileSync(lab.log, lines('b', 1));
+    await lab.drain();
+    expect(counted(lab)).toBe(103);
+    expect(lab.serve.twice).toEqual([]);
+  });
+
+  test.each(['.1 and .2', 'packed', 'by date'])(
+    'A07 two rotations while stopped, %s: all read, oldest first',
+    async how => {
+      const lab = await new Lab().open();
+      writeFileSync(lab.log, lines('a', 5));
+      await lab.drain();
+      lab.crash();
+      appendFileSync(lab.log, lines('a-late', 5));
+      const name = { '.1 and .2': ['.2', '.1'], packed: ['.2.gz', '.1.gz'], 'by date': ['-20260101', '-20260102'] }[
+        how
+      ]!;
+      const put = (suffix: string, age: number): void => {
+        const file = lab.log + suffix;
+        renameSync(lab.log, file);
+        if (suffix.endsWith('.gz')) {
+          renameSync(file, `${file}.plain`);
+          writeFileSync(file, gzipSync(localDiskText(`${file}.plain`)));
+          unlinkSync(`${file}.plain`);
+        }
+        utimesSync(file, Date.now() / 1000 - age, Date.now() / 1000 - age);
+      };
+      put(name[0]!, 20);
+      writeFileSync(lab.log, lines('b', 5));
+      put(name[1]!, 10);
+      writeFileSync(lab.log, lines('c', 5));
+      await lab.open();
+      await lab.drain();
+      expect([...lab.serve.counts.keys()].map(k => k[0]).join('')).toBe('aaaaaaaaaabbbbbccccc');
+      expect(lab.serve.twice).toEqual([]);
+    },
+  );
+
+  test('A11 `: > log` goes on at 0 at the next look, whatever the first line says', async () => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, 'scheduler started\na;\nb;\nc;\n');
+    await lab.drain();
+    writeFileSync(lab.log, 'scheduler started\nd;\n');
+    await lab.drain();
+    expect([...lab.serve.counts.keys()]).toEqual(['a', 'b', 'c', 'd']);
+    const ids = [...lab.serve.committed.keys()];
+    expect(ids.map(id => id.split('-').at(-1))).toEqual(['0', '1']);
+  });
+
+  test('deleted and made again with the same inode and the same first line, before anybody looked', async () => {
+    const lab = await new Lab().open();
+    for (let i = 0; i < 5; i++) {
+      writeFileSync(lab.log, `scheduler started\n${lines(`${i}-`, 3 + i)}`);
+      await lab.drain();
+      unlinkSync(lab.log);
+    }
+    expect(counted(lab)).toBe(3 + 4 + 5 + 6 + 7);
+  });
+
+  test('cut short by hand, or by a crash of the machine: what stands there still is not counted again', async () => {
+    const lab = await new Lab().open();
+    const text = lines('line-', 2000);
+    for (let at = 0; at < 2000; at += 100) {
+      appendFileSync(
+        lab.log,
+        text
+          .split('\n')
+          .slice(at, at + 100)
+          .map(l => `${l}\n`)
+          .join(''),
+      );
+      await lab.drain(600, 1);
+    }
+    truncateSync(lab.log, Buffer.byteLength(lines('line-', 1900)));
+    appendFileSync(lab.log, lines('new', 1));
+    await lab.drain();
+    expect(lab.serve.counts.get('new0')).toBe(1);
+    expect(lab.serve.counts.get('line-0')).toBe(1);
+  });
+
+  test('what was deleted while it was being read is read to its end', async () => {
+    const lab = await new Lab({ chunk: 8192, maxLine: 1000 }).open();
+    writeFileSync(lab.log, lines('a', 5000));
+    await lab.poll();
+    unlinkSync(lab.log);
+    await lab.drain();
+    expect(counted(lab)).toBe(5000);
+  });
+});
+
+const localDiskText = (file: string): Buffer => {
+  const fd = localDisk.open(file, 0) as number;
+  const bytes = Buffer.alloc(1 << 16);
+  const length = localDisk.read(fd, bytes, bytes.length, 0) as number;
+  localDisk.close(fd);
+  return bytes.subarray(0, length);
+};
