@@ -203,6 +203,8 @@ async function main(): Promise<number> {
   const port = Number(values.port);
   if (!Number.isInteger(port) || port < 1 || port > 65535)
     throw new Unusable(`--port ${values.port}: a number from 1 to 65535`);
+  // Where everybody has a group of their own, files come group-writable, and Readmit trusts no such approvers file.
+  process.umask(0o022);
   const abort = new AbortController();
   const told = new Promise<'told'>(resolve => {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)

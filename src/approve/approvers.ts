@@ -3,10 +3,9 @@
  * votes, so it is refused when anyone but root (or the process's own uid) could have written it.
  * Read anew for every decision: a right that was taken away counts from then on.
  */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, type Stats } from 'node:fs';
-import { dirname } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
+import { readGuarded } from '../guarded.ts';
 import { Usage } from '../incident.ts';
 import { ANY_SITE, isGroupName } from '../names.ts';
 import { passkeyKey } from './assertion.ts';
@@ -65,39 +64,7 @@ export type Approvers = z.infer<typeof Approvers>;
  * others could have written
  */
 export function loadApprovers(file: string, uid: number = process.getuid?.() ?? 0): Approvers {
-  return parseApprovers(readGuarded(file, uid), file);
-}
-
-/** Only root and we ourselves may own it, and nobody else may write it or swap it in its directory. */
-function readGuarded(file: string, uid: number): string {
-  const guard = (what: string, stat: Stats): void => {
-    if (stat.uid !== 0 && stat.uid !== uid)
-      throw new Usage(`${what}: belongs to uid ${stat.uid}; it must belong to root`);
-    if (stat.mode & 0o022)
-      throw new Usage(
-        `${what}: group or others may write to it (mode ${(stat.mode & 0o7777).toString(8)}); chmod go-w ${what}`,
-      );
-  };
-  let fd: number;
-  try {
-    guard(dirname(file), lstatSync(dirname(file)));
-    fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (error) {
-    if (error instanceof Usage) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    throw new Usage(
-      `${file}: ${code === 'ENOENT' ? 'no such file: it names who may approve' : code === 'ELOOP' ? 'is a link' : code}`,
-    );
-  }
-  try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile()) throw new Usage(`${file}: not a regular file`);
-    guard(file, stat);
-    if (stat.size > 1 << 20) throw new Usage(`${file}: larger than 1 MiB`);
-    return readFileSync(fd, 'utf8');
-  } finally {
-    closeSync(fd);
-  }
+  return parseApprovers(readGuarded(file, 'it names who may approve', uid), file);
 }
 
 /** The same for a text in hand; `file` is only used for messages. @throws Usage */

@@ -2,11 +2,11 @@
  * Starts the executor. It is started for an order that waits, so it loads nothing that it does not use: no logger, since
  * what it says goes to standard error, and its umask stays as it is, since its tools would inherit it.
  */
-import { loadConfig } from '../config/config.ts';
+import { loadGuardedConfig } from '../config/config.ts';
 import { runExec } from '../roles/exec.ts';
 
 export async function execCommand(file?: string): Promise<number> {
-  const config = loadConfig(file);
+  const config = loadGuardedConfig(file);
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
   // What was not caught ends it, and whoever started it starts it again from what is on disk.

@@ -2,11 +2,12 @@
  * readmit.yaml → Config: the whole schema, with a file beside this one per chapter. Strict: an unknown key or a wrong value
  * is an error that names file, line, key and what would be right. The only reader of the environment.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { LineCounter, parseDocument } from 'yaml';
+import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
+import { readGuarded } from '../guarded.ts';
 import { Usage } from '../incident.ts';
 import { inAnyCase } from '../names.ts';
 import { Detect } from './detect.ts';
@@ -88,6 +89,7 @@ export type Config = z.infer<typeof Config> & {
 export const environment = (): NodeJS.ProcessEnv => process.env;
 
 const WHERE = ['/etc/readmit/readmit.yaml'];
+const MAX_ALIASES = 50;
 
 /**
  * Reads and checks the configuration.
@@ -95,17 +97,37 @@ const WHERE = ['/etc/readmit/readmit.yaml'];
  * @throws Usage with `file:line: key: what would be right`, all faults at once
  */
 export function loadConfig(path?: string, env: NodeJS.ProcessEnv = process.env): Config {
-  const file = resolve(path ?? env.READMIT_CONFIG ?? WHERE[0]!);
-  let text: string;
+  const file = whereOf(path, env);
+  return parseConfig(
+    found(file, () => readFileSync(file, 'utf8')),
+    file,
+  );
+}
+
+/**
+ * The same for whoever acts as root by it: which groups, units and files may be changed, and which programs are run.
+ * @throws Usage also when others could have written it
+ */
+export function loadGuardedConfig(path?: string, env: NodeJS.ProcessEnv = process.env): Config {
+  const file = whereOf(path, env);
+  const real = found(file, () => realpathSync(file));
+  return parseConfig(readGuarded(real, 'the configuration'), file);
+}
+
+const whereOf = (path: string | undefined, env: NodeJS.ProcessEnv): string =>
+  resolve(path ?? env.READMIT_CONFIG ?? WHERE[0]!);
+
+/** What `look` finds of the file, or what to do when it is not there. */
+function found(file: string, look: () => string): string {
   try {
-    text = readFileSync(file, 'utf8');
+    return look();
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
+    const { code } = error as NodeJS.ErrnoException;
+    const why = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'is a directory' : code;
     throw new Usage(
-      `${file}: ${code === 'ENOENT' ? 'no such file' : code}. Name the configuration with --config FILE or READMIT_CONFIG; \`readmit demo\` makes one to try.`,
+      `${file}: ${why}. Name the configuration with --config FILE or READMIT_CONFIG; \`readmit demo\` makes one to try.`,
     );
   }
-  return parseConfig(text, file);
 }
 
 /** The same for a text in hand; `file` is only used for messages. */
@@ -114,9 +136,18 @@ export function parseConfig(text: string, file: string): Config {
   const doc = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
   if (doc.errors.length)
     throw new Usage(doc.errors.map(e => `${file}:${e.linePos?.[0].line ?? 1}: ${e.message.split('\n')[0]}`).join('\n'));
-  const parsed = Config.safeParse(doc.toJS({ maxAliasCount: 50 }) ?? {});
+  const parsed = Config.safeParse(plainOf(doc, file) ?? {});
   if (!parsed.success) throw new Usage(faultsOf(parsed.error.issues, Config, doc, lines, file).join('\n'));
   return { ...parsed.data, file, home: dirname(file) };
+}
+
+function plainOf(doc: Document.Parsed, file: string): unknown {
+  try {
+    return doc.toJS({ maxAliasCount: MAX_ALIASES });
+  } catch (error) {
+    // Aliases of aliases; the library says it with an error of the language.
+    throw new Usage(`${file}: ${(error as Error).message}`);
+  }
 }
 
 /** JSON Schema of readmit.yaml, for editors and for docs/config.md. */

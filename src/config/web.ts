@@ -7,7 +7,11 @@ import { absolute, seconds } from './values.ts';
 
 export const Web = z
   .strictObject({
-    listen: z.string().default('127.0.0.1:8420').describe('address:port'),
+    listen: z
+      .string()
+      .regex(/^(?:\[[0-9A-Fa-f:.]+\]|[^:\s]+):\d{1,5}$/, 'ADDRESS:PORT, e.g. 127.0.0.1:8420')
+      .default('127.0.0.1:8420')
+      .describe('address:port'),
     origin: z
       .string()
       .nullable()

@@ -1,11 +1,14 @@
 /**
  * Setting up, starting again, ending: the directory keeps what was in it, nothing runs twice, and nothing stays behind.
  */
+import { spawn } from 'node:child_process';
 import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { createTransport } from 'nodemailer';
 import { expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
@@ -160,4 +163,19 @@ test('when Readmit ends by itself, or never starts, the demo says so and leaves 
   );
   await expect(broken).rejects.toThrow('ended before it was ready (exit 3)');
   expect(existsSync(join(dir, 'run/demo.pid'))).toBe(false);
+});
+
+test('starts where new files are writable by their group', async () => {
+  const dir = freshDir();
+  const port = await freePort();
+  const argv = `umask 002; exec ${NODE} src/main.ts demo --dir ${dir} --port ${port}`;
+  const demo = spawn('/bin/sh', ['-c', argv], { detached: true, stdio: ['ignore', 'pipe', 'inherit'] });
+  const over = once(demo, 'exit');
+  const said: string[] = [];
+  for await (const line of createInterface({ input: demo.stdout })) {
+    said.push(line);
+    if (line.startsWith('ready')) process.kill(-demo.pid!, 'SIGTERM');
+  }
+  await over;
+  expect(said.at(-1)).toBe(`ready http://127.0.0.1:${port}`);
 });
