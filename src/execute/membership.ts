@@ -32,7 +32,8 @@ export interface Ground {
 /** `usermod` waits about 14 seconds for a lock by itself; so this is long enough. */
 const ATTEMPTS = 3;
 const BACKOFF_MS = 250;
-const LOCKED = 10;
+/** `E_GRP_UPDATE`: the lock of another program, and whatever else kept the group file from being written. */
+const NOT_WRITTEN = 10;
 
 export async function lookAtMembership(
   step: GroupStep,
@@ -69,7 +70,7 @@ export async function changeMembership(step: GroupStep, ground: Ground): Promise
     }
     if (await isEffective(step, ground))
       return { result: 'done', note: result.code === 0 ? '' : `${ended(result)}, but the change is there` };
-    if (result.code === LOCKED && attempt < ATTEMPTS) {
+    if (result.code === NOT_WRITTEN && attempt < ATTEMPTS) {
       await sleep(BACKOFF_MS * 2 ** attempt);
       continue;
     }
@@ -87,8 +88,10 @@ export async function isEffective(step: GroupStep, { accounts }: Pick<Ground, 'a
 
 async function whyNot(step: GroupStep, result: CommandResult, attempt: number, { accounts }: Ground): Promise<string> {
   if (result.timedOut) return `${ended(result)}; ${step.user} was not changed`;
-  if (result.code === LOCKED)
-    return `the group file is locked by another program (tried ${attempt} times); its lock was left alone`;
+  if (result.code === NOT_WRITTEN)
+    return /cannot lock|^\s*$/.test(result.stderr)
+      ? `the group file is locked by another program (tried ${attempt} times); its lock was left alone`
+      : `${ended(result)} (tried ${attempt} times)`;
   const local = (await accounts.group(step.group))?.where === 'local';
   if (result.code === 0 && !local)
     return `not effective: the group ${step.group} isn't local; it has to be changed in the directory`;

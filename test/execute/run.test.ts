@@ -115,6 +115,17 @@ describe('an approved plan', () => {
     expect(existsSync(ground.path('etc/group.lock'))).toBe(true);
   });
 
+  test('a group file that usermod can not write is not called locked: its own words are told', async () => {
+    await ready();
+    ground.write(`${GROUP}claw-users:x:42000:bob\n`, 'etc/group');
+    const outcome = await send(order(ground, [addAlice()]));
+    expect(outcome).toMatchObject({
+      result: 'failed',
+      detail: expect.stringContaining("Multiple entries named 'claw-users'"),
+    });
+    expect(outcome.detail).not.toContain('locked');
+  });
+
   test('an exit code is not believed: success without effect fails, failure with effect is done', async () => {
     await ready();
     ground.script('usermod', 'exit 0');
