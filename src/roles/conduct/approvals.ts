@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Approvers } from '../../approve/approvers.ts';
-import { mayVote, needsFresh, type VotedPlan } from '../../approve/policy.ts';
+import { judge, mayVote, needsFresh, type VotedPlan } from '../../approve/policy.ts';
 import { makeVote, signVote, type UnsignedVote } from '../../approve/vote.ts';
 import { type Config, originOf } from '../../config/config.ts';
 import type { Person } from '../../desk.ts';
@@ -119,9 +119,13 @@ export class Approvals {
       plainReason(vote.reason);
       if (hasVote(this.#store, vote.id)) throw new Refused(`vote ${vote.id} was used already`);
       const plan = this.#votable(i, null);
-      const earlier = votesOf(this.#store, i.id, plan.serial);
+      const approvers = this.#approvers();
       const policy = { ...this.#config.policy, origin: originOf(this.#config) };
-      const verdict = mayVote(votedPlan(plan), vote, earlier, this.#approvers(), policy, now);
+      // Whoever is no approver any more must not keep the others from deciding: their vote counts for nothing.
+      const earlier = votesOf(this.#store, i.id, plan.serial).filter(
+        v => judge(votedPlan(plan), [v], approvers, policy, now).kind !== 'refused',
+      );
+      const verdict = mayVote(votedPlan(plan), vote, earlier, approvers, policy, now);
       if (verdict.kind === 'refused') throw new Refused(verdict.message);
       if (vote.decision === 'deny' && !vote.reason.trim()) throw new Refused('a denial needs a reason (--reason)');
       if (vote.decision === 'approve' && plan.subject && !plan.entitlement && !vote.reason.trim())
