@@ -46,6 +46,34 @@ describe('an address that tries one name after the other', () => {
     expect(alice.marks).not.toContain('inhibited');
     expect((await c.incidents()).find(i => i.key === 'visitor')!.marks).not.toContain('inhibited');
   });
+
+  it('what stands beneath it is told without a count of its own', async () => {
+    const names = (await c.incidents()).filter(i => i.marks.includes('inhibited') && i.count === 0);
+    expect(names.length).toBeGreaterThan(0);
+    for (const name of names) expect(name.headline).not.toContain('0 times');
+  });
+});
+
+describe('several are refused at once, each for a cause of their own', () => {
+  let c: Cluster;
+  beforeAll(async () => {
+    c = await startCluster();
+  });
+  afterAll(() => c?.end());
+  const PEOPLE = ['bob', 'carol', 'dave', 'erin', 'frank'];
+
+  it('the incident of many ends, and tells of nobody what is true of another', async () => {
+    for (const name of PEOPLE) await c.practice('break', 'missing-group', name);
+    write(c, ...PEOPLE.map(name => denial(name)));
+    const many = await c.incidentOf('they share nothing', i => i.kind === 'service' && i.state === 'expired');
+    expect(many.headline).toMatch(/^\d people were refused by claw-scheduler$/);
+    expect(many.cause).toBeNull();
+    const { diagnosis, next } = await c.show(many.id);
+    expect(diagnosis).toBeNull();
+    expect(next).toBe('Nothing: the people concerned share no cause; each has an incident of their own.');
+    for (const name of PEOPLE)
+      await c.incidentOf(`${name} is offered the group`, i => i.key === name && i.state === 'proposed');
+  });
 });
 
 describe('many are refused, and nobody can say why', () => {

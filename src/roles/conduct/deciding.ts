@@ -182,10 +182,10 @@ export class Deciding {
     const { store, now } = this.#p;
     // What they shared is gone; those who still can't work are told apart by what they have themselves.
     if (this.#diagnosing.isShared(i.cause)) return this.#tryIt(i, i.diagnosis ?? diagnosis, again);
-    if (i.attempts < knownUsersOf(store, i.id, ASKED_OF_MANY).length)
-      return update(store, now(), i.id, { diagnosis, due: now() });
+    if (i.attempts < knownUsersOf(store, i.id, ASKED_OF_MANY).length) return update(store, now(), i.id, { due: now() });
+    // What one of them lacks is told in their own incident; here it would read as the cause of all.
     const note = 'the people concerned share no cause; each has an incident of their own';
-    this.#to(i, 'expired', 'the people concerned share no cause', { diagnosis, note });
+    this.#to(i, 'expired', 'the people concerned share no cause', { diagnosis: null, note });
     release(store, now(), i);
   }
 

@@ -5,11 +5,12 @@ import type { IncidentRecord } from '../../store/incidents.ts';
 /** `alice can't submit jobs: not in claw-users`; before a diagnosis, what was seen. */
 export function headlineOf(i: Pick<IncidentLine, 'title' | 'kind' | 'key' | 'count' | 'users'>): string {
   if (i.title) return i.title;
-  const times = i.count === 1 ? 'once' : `${i.count} times`;
+  // What a greater incident explains is counted there.
+  const times = i.count === 0 ? '' : i.count === 1 ? ' once' : ` ${i.count} times`;
   if (i.kind === 'address') return `${i.key} was refused with ${i.users} different names`;
   if (i.kind === 'service')
-    return i.users > 1 ? `${i.users} people are refused by ${i.key}` : `${i.key} does not serve its users`;
-  return `${i.key} was refused ${times}`;
+    return i.users > 1 ? `${i.users} people were refused by ${i.key}` : `${i.key} does not serve its users`;
+  return `${i.key} was refused${times}`;
 }
 
 const inWords = (ms: number): string => {
