@@ -3,29 +3,32 @@
  */
 import type { EventName, IncidentKind, State } from '../incident.ts';
 import type { Tier } from '../plan.ts';
-import { LIVE } from './incidents.ts';
+import { type IncidentRecord, LIVE } from './incidents.ts';
 import type { Row, Store } from './open.ts';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** What a list shows of an incident: all but the diagnosis and the plan, which are long. */
-export interface IncidentLine {
-  id: string;
-  kind: IncidentKind;
-  key: string;
-  host: string;
-  event: EventName;
-  state: State;
-  cause: string | null;
-  count: number;
-  users: number;
-  opened: string;
-  updated: string;
-  tier: Tier | null;
-  serial: number;
-  inhibitedBy: string | null;
-  held: boolean;
-  takenBy: string | null;
+export interface IncidentLine
+  extends Pick<
+    IncidentRecord,
+    | 'id'
+    | 'kind'
+    | 'key'
+    | 'host'
+    | 'event'
+    | 'state'
+    | 'cause'
+    | 'count'
+    | 'users'
+    | 'opened'
+    | 'updated'
+    | 'tier'
+    | 'serial'
+    | 'inhibitedBy'
+    | 'held'
+    | 'takenBy'
+  > {
   /** The diagnosis in a sentence, and the deed of the last plan; null where there was none. */
   title: string | null;
   deed: string | null;

@@ -3,11 +3,12 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { type Approvers, parseApprovers } from '../../src/approve/approvers.ts';
 import { fingerprintOf, relyingParty } from '../../src/approve/assertion.ts';
-import { judge, type VotedPlan } from '../../src/approve/policy.ts';
+import { judge } from '../../src/approve/policy.ts';
 import { makeVote } from '../../src/approve/vote.ts';
 import { parseConfig } from '../../src/config/config.ts';
 import { VoteSchema } from '../../src/messages.ts';
 import type { Vote } from '../../src/plan.ts';
+import { aPlan } from './a-plan.ts';
 import { BENT, type Said, SITE, SoftPasskey } from './passkey.ts';
 
 const NOW = Date.parse('2026-11-23T08:00:00Z');
@@ -27,15 +28,7 @@ const policy = (proof = 'passkey', origin: string | undefined = SITE.origin) => 
   ...parseConfig(`policy: {proof: ${proof}}`, 'readmit.yaml').policy,
   ...(origin === undefined ? {} : { origin }),
 });
-const plan: VotedPlan = {
-  host: 'head-01',
-  incident: 'inc-7',
-  serial: 3,
-  digest: 'd'.repeat(64),
-  tier: 1,
-  subject: { user: 'alice', uid: 1001 },
-  expires: '2026-11-23T09:00:00.000Z',
-};
+const plan = aPlan();
 const unsigned = (name = 'ann', uid = 2001) =>
   makeVote({
     plan: { ...plan, expires: plan.expires! },

@@ -9,6 +9,7 @@ import { judge, mayVote, needsFresh, type VotedPlan } from '../../src/approve/po
 import { makeVote, publicKeyOf, signVote, verifyVote } from '../../src/approve/vote.ts';
 import { parseConfig } from '../../src/config/config.ts';
 import type { Vote } from '../../src/plan.ts';
+import { aPlan } from './a-plan.ts';
 
 const NOW = Date.parse('2026-11-23T08:00:00Z');
 const pem = (): string => generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
@@ -31,18 +32,8 @@ const approvers: Approvers = {
   session: { keys: [publicKeyOf(keys.session!)] },
 };
 const policyOf = (text = '{}') => parseConfig(`policy: ${text}`, 'readmit.yaml').policy;
-const plan = (over: Partial<VotedPlan> = {}): VotedPlan => ({
-  host: 'head-01',
-  incident: 'inc-7',
-  serial: 3,
-  digest: 'd'.repeat(64),
-  tier: 1,
-  subject: { user: 'alice', uid: 1001 },
-  expires: '2026-11-23T09:00:00.000Z',
-  ...over,
-});
 const uid = (name: string): number => approvers.approvers.find(a => a.name === name)?.uid ?? 1;
-const vote = (name: string, over: Partial<Vote> = {}, p = plan()): Vote =>
+const vote = (name: string, over: Partial<Vote> = {}, p = aPlan()): Vote =>
   signVote(
     {
       ...makeVote({
@@ -60,9 +51,9 @@ const vote = (name: string, over: Partial<Vote> = {}, p = plan()): Vote =>
 
 describe('enough', () => {
   test('tier 1: one vote; tier 2: two people', () => {
-    expect(judge(plan(), [vote('eve')], approvers, policyOf(), NOW)).toMatchObject({ kind: 'enough' });
-    expect(judge(plan(), [], approvers, policyOf(), NOW)).toMatchObject({ kind: 'needs', votes: 1 });
-    const two = plan({ tier: 2 });
+    expect(judge(aPlan(), [vote('eve')], approvers, policyOf(), NOW)).toMatchObject({ kind: 'enough' });
+    expect(judge(aPlan(), [], approvers, policyOf(), NOW)).toMatchObject({ kind: 'needs', votes: 1 });
+    const two = aPlan({ tier: 2 });
     expect(judge(two, [vote('ann')], approvers, policyOf(), NOW)).toMatchObject({ kind: 'needs', votes: 1 });
     expect(judge(two, [vote('ann'), vote('ben')], approvers, policyOf(), NOW)).toMatchObject({ kind: 'enough' });
     expect(judge(two, [vote('eve')], approvers, policyOf(), NOW)).toMatchObject({ kind: 'refused', rule: 'no-role' });
@@ -70,7 +61,7 @@ describe('enough', () => {
 
   test('D13 both roles must be there where the site asks for both', () => {
     const policy = policyOf('{tiers: {2: {votes: 2, roles: [administrator], eachRole: [administrator, security]}}}');
-    const two = plan({ tier: 2 });
+    const two = aPlan({ tier: 2 });
     expect(judge(two, [vote('ann'), vote('ben')], approvers, policy, NOW)).toEqual({
       kind: 'needs',
       votes: 1,
@@ -87,12 +78,12 @@ describe('refused', () => {
       'D10 by uid, whatever the name in the plan',
       [vote('ann')],
       'own-plan',
-      plan({ subject: { user: 'ann2', uid: 2001 } }),
+      aPlan({ subject: { user: 'ann2', uid: 2001 } }),
     ],
-    ['the same person twice', [vote('ann'), vote('ann')], 'voted-twice', plan({ tier: 2 })],
-    ['the same vote twice', [vote('ann', { id: 'x' }), vote('ann', { id: 'x' })], 'duplicate-vote', plan({ tier: 2 })],
-    ['D06 an expired plan', [vote('ann')], 'plan-expired', plan({ expires: '2026-11-23T07:59:59.000Z' })],
-    ['a plan without a readable end', [vote('ann')], 'plan-expired', plan({ expires: 'never' })],
+    ['the same person twice', [vote('ann'), vote('ann')], 'voted-twice', aPlan({ tier: 2 })],
+    ['the same vote twice', [vote('ann', { id: 'x' }), vote('ann', { id: 'x' })], 'duplicate-vote', aPlan({ tier: 2 })],
+    ['D06 an expired plan', [vote('ann')], 'plan-expired', aPlan({ expires: '2026-11-23T07:59:59.000Z' })],
+    ['a plan without a readable end', [vote('ann')], 'plan-expired', aPlan({ expires: 'never' })],
     ['an expired vote', [vote('ann', { expires: '2026-11-23T07:00:00.000Z' })], 'vote-expired'],
     ['a vote that outlives the plan', [vote('ann', { expires: '2026-11-23T09:00:01.000Z' })], 'lives-too-long'],
     ['a vote from the future', [vote('ann', { issued: '2026-11-23T08:30:00.000Z' })], 'not-yet-valid'],
@@ -102,11 +93,11 @@ describe('refused', () => {
     ['another host', [vote('ann', { host: 'head-02' })], 'other-host'],
     ['another uid than the file has', [vote('ann', { uid: 7 })], 'uid-mismatch'],
     ['D15 a deny is final', [vote('ann', { decision: 'deny' })], 'denied'],
-    ['D15 also after an approval', [vote('ann'), vote('ben', { decision: 'deny' })], 'denied', plan({ tier: 2 })],
-    ['a tier nobody votes on', [], 'no-tier', plan({ tier: 0 })],
+    ['D15 also after an approval', [vote('ann'), vote('ben', { decision: 'deny' })], 'denied', aPlan({ tier: 2 })],
+    ['a tier nobody votes on', [], 'no-tier', aPlan({ tier: 0 })],
   ];
   test.each(cases)('%s', (_, votes, rule, p) => {
-    expect(judge(p ?? plan(), votes, approvers, policyOf(), NOW)).toMatchObject({ kind: 'refused', rule });
+    expect(judge(p ?? aPlan(), votes, approvers, policyOf(), NOW)).toMatchObject({ kind: 'refused', rule });
   });
 
   test('every field is signed', () => {
@@ -134,7 +125,7 @@ describe('refused', () => {
     const bySession = (proof: Vote['proof']): Vote =>
       signVote(
         makeVote({
-          plan: { ...plan(), expires: plan().expires! },
+          plan: { ...aPlan(), expires: aPlan().expires! },
           by: { name: 'ann', uid: 2001 },
           decision: 'approve',
           reason: '',
@@ -157,22 +148,22 @@ describe('refused', () => {
 });
 
 test('a vote before it is stored: a deny is taken from whoever may vote, never from the person concerned', () => {
-  expect(mayVote(plan(), vote('ann'), [], approvers, policyOf(), NOW)).toMatchObject({ kind: 'enough' });
-  expect(mayVote(plan(), vote('ann', { decision: 'deny' }), [], approvers, policyOf(), NOW)).toMatchObject({
+  expect(mayVote(aPlan(), vote('ann'), [], approvers, policyOf(), NOW)).toMatchObject({ kind: 'enough' });
+  expect(mayVote(aPlan(), vote('ann', { decision: 'deny' }), [], approvers, policyOf(), NOW)).toMatchObject({
     kind: 'needs',
     votes: 0,
   });
-  expect(mayVote(plan(), vote('alice', { decision: 'deny' }), [], approvers, policyOf(), NOW)).toMatchObject({
+  expect(mayVote(aPlan(), vote('alice', { decision: 'deny' }), [], approvers, policyOf(), NOW)).toMatchObject({
     rule: 'own-plan',
   });
-  expect(mayVote(plan(), vote('ben'), [vote('ann', { decision: 'deny' })], approvers, policyOf(), NOW)).toMatchObject({
+  expect(mayVote(aPlan(), vote('ben'), [vote('ann', { decision: 'deny' })], approvers, policyOf(), NOW)).toMatchObject({
     rule: 'denied',
   });
 });
 
 test('a vote never outlives its plan, and each has an id of its own', () => {
   const input = {
-    plan: { ...plan(), expires: '2026-11-23T08:10:00.000Z' },
+    plan: { ...aPlan(), expires: '2026-11-23T08:10:00.000Z' },
     by: { name: 'ann', uid: 2001 },
     decision: 'approve',
     reason: '',

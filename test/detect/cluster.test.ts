@@ -8,25 +8,12 @@ import { Clusters, SAME_DENIAL, type Verdict } from '../../src/detect/cluster.ts
 import { Sketch } from '../../src/detect/sketch.ts';
 import type { Tally } from '../../src/incident.ts';
 import { USUAL_LIMITS } from '../../src/roles/scan/scan.ts';
+import { aDenial } from './a-tally.ts';
 
 const LIMITS: Config['detect'] = parseConfig('{}', 'test').detect;
 const NOON = Date.UTC(2024, 8, 18, 12);
 const S = 1000;
-const denied = (user: string | null, more: Partial<Tally> = {}): Tally => ({
-  event: 'denied',
-  user,
-  ip: '192.168.1.100',
-  endpoint: '/submit',
-  account: 'user',
-  count: 1,
-  first: NOON,
-  last: NOON,
-  approximate: false,
-  selfReported: false,
-  sample: '',
-  offset: 0,
-  ...more,
-});
+const denied = (user: string | null, more: Partial<Tally> = {}): Tally => aDenial(NOON, { user, ...more });
 const opened = (verdicts: Verdict[]): string[] =>
   verdicts.flatMap(v => (v.kind === 'open' ? [`${v.incident.kind} ${v.incident.key}: ${v.because}`] : []));
 const fresh = (verdicts: Verdict[]): number => verdicts.reduce((n, v) => (v.kind === 'counted' ? n + v.fresh : n), 0);

@@ -82,3 +82,7 @@ const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toSt
 /** A token as the client caches it; the signature has the length that HS256 gives. */
 export const tokenFile = (claims: unknown, signature = 'x'.repeat(43)): string =>
   `server: http://claw-head-01:8080\ntoken: "${part({ alg: 'HS256', typ: 'JWT' })}.${part(claims)}.${signature}"\n`;
+
+/** Facts by name, those that are unknown as undefined. */
+export const values = (facts: Map<string, Fact>, ...names: string[]) =>
+  Object.fromEntries(names.map(n => [n, facts.get(n)!.known ? facts.get(n)!.value : undefined]));

@@ -7,16 +7,13 @@ import { builtInPack } from '../../src/diagnose/effects.ts';
 import type { Fact } from '../../src/diagnosis.ts';
 import { loadPacks } from '../../src/rules/pack.ts';
 import { makeParser } from '../../src/rules/parser.ts';
-import { type Lab, startLab } from './lab.ts';
+import { type Lab, startLab, values } from './lab.ts';
 
 let lab: Lab;
 beforeEach(() => {
   lab = startLab();
 });
 afterEach(() => lab.end());
-
-const values = (facts: Map<string, Fact>, ...names: string[]) =>
-  Object.fromEntries(names.map(n => [n, facts.get(n)!.known ? facts.get(n)!.value : undefined]));
 
 describe('who somebody is', () => {
   it('is asked of the local file and of NSS, and the answer says where it came from', async () => {

@@ -3,17 +3,13 @@ import { execFileSync } from 'node:child_process';
 import { linkSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Fact } from '../../src/diagnosis.ts';
-import { type Lab, startLab, tokenFile } from './lab.ts';
+import { type Lab, startLab, tokenFile, values } from './lab.ts';
 
 let lab: Lab;
 beforeEach(() => {
   lab = startLab();
 });
 afterEach(() => lab.end());
-
-const values = (facts: Map<string, Fact>, ...names: string[]) =>
-  Object.fromEntries(names.map(n => [n, facts.get(n)!.known ? facts.get(n)!.value : undefined]));
 
 describe('the cached token', () => {
   const hour = 3600;

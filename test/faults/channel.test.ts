@@ -2,10 +2,10 @@
  * The ways to people: the mail server is down, the watcher dies, more alerts than an administrator can read. Nothing is
  * lost, somebody hears of it, and each thing is said once.
  */
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../e2e/cluster.ts';
 import { smtp } from '../notify/smtp.ts';
 import {
   type Cluster,
@@ -20,15 +20,6 @@ import {
   status,
   write,
 } from './lab.ts';
-
-const freePort = (): Promise<number> =>
-  new Promise(done => {
-    const server = createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => done(port));
-    });
-  });
 
 let c: Cluster;
 let pager: Receiver;

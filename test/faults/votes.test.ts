@@ -11,6 +11,7 @@ import { makeVote, signVote } from '../../src/approve/vote.ts';
 import type { IncidentDetail } from '../../src/desk.ts';
 import { isoWeek, previousWeek } from '../../src/report/iso-week.ts';
 import { askServe, controlSocket } from '../../src/roles/control.ts';
+import type { JournalEntry } from '../../src/store/journal.ts';
 import {
   type Cluster,
   configOf,
@@ -213,19 +214,11 @@ describe('with the usual settings', () => {
   }, 120_000);
 
   it('F01: every transition stands in the chain: who, what, when, of which plan, from and to', async () => {
-    interface Entry {
+    type Entry = Omit<JournalEntry, 'before' | 'after'> & {
       chain: string;
-      seq: number;
-      time: string;
-      actor: string;
-      what: string;
-      incident: string | null;
-      plan: string | null;
       before: { state?: string } | null;
       after: { state?: string } | null;
-      previous: string;
-      digest: string;
-    }
+    };
     const entries = (await c.json<Entry[]>('audit', 'show'))
       .filter(e => e.chain === 'journal')
       .sort((a, b) => a.seq - b.seq);

@@ -12,6 +12,7 @@ import { exportPlan } from '../../src/remedy/export.ts';
 import { makePlan, type PlanResult } from '../../src/remedy/plan.ts';
 import { judge } from '../../src/remedy/verify.ts';
 import { causes, facts, NO_GROUP, NOW, type Observed } from '../diagnose/a-host.ts';
+import { planIn, refusalIn } from './offered.ts';
 
 const BASE = 'dc=site,dc=example';
 const DN = `cn=claw-users,ou=groups,${BASE}`;
@@ -58,15 +59,8 @@ function offer(observed: Observed, config = site()): PlanResult {
     now: NOW,
   });
 }
-const plan = (...args: Parameters<typeof offer>): Plan => {
-  const made = offer(...args);
-  if ('refused' in made) throw new Error(made.refused);
-  return made;
-};
-const refusal = (...args: Parameters<typeof offer>): string => {
-  const made = offer(...args);
-  return 'refused' in made ? made.refused : `offered: ${made.summary}`;
-};
+const plan = (...args: Parameters<typeof offer>): Plan => planIn(offer(...args));
+const refusal = (...args: Parameters<typeof offer>): string => refusalIn(offer(...args));
 
 describe('the plan', () => {
   it('is one value of the group’s own entry, shown as LDIF, with its way back', () => {

@@ -8,6 +8,7 @@ import type { Plan } from '../../src/plan.ts';
 import { drift } from '../../src/remedy/assumptions.ts';
 import { makePlan, type PlanResult, withEnd } from '../../src/remedy/plan.ts';
 import { CONFIG, causes, config, facts, NO_GROUP, NOW, type Observed, STRICT } from '../diagnose/a-host.ts';
+import { planIn, refusalIn } from './offered.ts';
 
 const snapshot: Snapshot = {
   v: 1,
@@ -36,15 +37,8 @@ function offer(
     ...(until ? { until } : {}),
   });
 }
-const plan = (...args: Parameters<typeof offer>): Plan => {
-  const made = offer(...args);
-  if ('refused' in made) throw new Error(made.refused);
-  return made;
-};
-const refusal = (...args: Parameters<typeof offer>): string => {
-  const made = offer(...args);
-  return 'refused' in made ? made.refused : `offered: ${made.summary}`;
-};
+const plan = (...args: Parameters<typeof offer>): Plan => planIn(offer(...args));
+const refusal = (...args: Parameters<typeof offer>): string => refusalIn(offer(...args));
 const site = (yaml: string): Config => parseConfig(`host: claw-head-01\n${yaml}`, 'readmit.yaml');
 const DOWN: Observed = { 'scheduler.active': 'inactive', 'scheduler.health4': 'refused' };
 

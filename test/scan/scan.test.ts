@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { PairRow } from '../../src/roles/scan/report.ts';
+import type { PairRow, ScanResult } from '../../src/roles/scan/report.ts';
 import { type ScanOptions, scan } from '../../src/roles/scan/scan.ts';
 
 const generator = fileURLToPath(new URL('../bench/generate.mjs', import.meta.url));
@@ -19,23 +19,10 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(dir, { recursive: true }));
 
-interface Answer {
-  lines: number;
-  bytes: number;
-  unparsed: number;
-  observations: Record<string, number>;
-  users: {
-    user: string;
-    count: number;
-    addresses: number;
-    first: string | null;
-    last: string | null;
-    selfReported?: true;
-  }[];
-  addresses: { ip: string; count: number; users: number }[];
+type Answer = Omit<ScanResult, 'pairs' | 'incidents'> & {
   pairs: (Omit<PairRow, 'endpoints' | 'selfReported'> & { endpoints: Record<string, number>; selfReported?: true })[];
   incidents: { kind: string; key: string; count: number }[];
-}
+};
 
 async function run(files: string[], options: ScanOptions = {}): Promise<{ code: number; out: string; err: string }> {
   const out: string[] = [];

@@ -14,6 +14,7 @@ import { openStore, type Store } from '../../src/store/open.ts';
 import { addressRows, personRows, placesOf, sumsOf } from '../../src/store/people.ts';
 import { denialsByHour, fold, places, seenSince } from '../../src/store/seen.ts';
 import { fillStore } from '../bench/fill-store.ts';
+import { aDenial } from '../detect/a-tally.ts';
 
 const HOUR = 3_600_000;
 const NOON = Date.parse('2026-11-23T12:00:00Z');
@@ -31,21 +32,7 @@ afterEach(() => {
 
 const told = (more: Partial<Tally> & { fresh?: number }, incident: string | null = null): void => {
   const { fresh, ...rest } = more;
-  const tally: Tally = {
-    event: 'denied',
-    user: 'alice',
-    ip: '10.0.0.1',
-    endpoint: '/submit',
-    account: 'user',
-    count: 1,
-    first: NOON,
-    last: NOON,
-    approximate: false,
-    selfReported: false,
-    sample: '',
-    offset: 0,
-    ...rest,
-  };
+  const tally = aDenial(NOON, { ip: '10.0.0.1', ...rest });
   countTally(store, 'head', 'src', tally, fresh ?? tally.count, incident);
   if (incident) countInto(store, NOON, incident, '/log', tally, fresh ?? tally.count);
 };

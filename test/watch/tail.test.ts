@@ -2,7 +2,6 @@
  * The life of one log as an administrator sees it: written, missing, hostile; what serve answers, and times. The clock is in the
  * test's hand; `drain` lets the tailer look and serve answer until nothing moves.
  */
-
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, mkdirSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';

@@ -2,7 +2,6 @@
  * A whole site for the tests of the API, on a real store: two plans that wait (one of tier 1, one of tier 2), people with
  * keys of their own, tokens, and a clock that stands still.
  */
-
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

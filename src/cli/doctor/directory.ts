@@ -2,7 +2,6 @@
  * `readmit doctor` about the directory: does it answer, are the groups that may be given in it, does the service account's
  * password fit. Reads only; where this user may not read the password, it says who has to ask.
  */
-
 import { accessSync, constants } from 'node:fs';
 import type { Config } from '../../config/config.ts';
 import { groupBaseOf, type LdapConfig } from '../../config/ldap.ts';

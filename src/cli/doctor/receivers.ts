@@ -2,7 +2,6 @@
  * `readmit doctor` about receivers and routes: are the secrets there, readable by nobody else and of the right shape, does
  * every route get a chance and every receiver something. Nothing is posted anywhere.
  */
-
 import { statSync } from 'node:fs';
 import type { Config } from '../../config/config.ts';
 import type { Receiver } from '../../config/notify.ts';

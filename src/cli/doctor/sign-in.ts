@@ -2,7 +2,6 @@
  * `readmit doctor` about signing in and what votes are signed with: who of the approvers can't vote yet, whether browsers
  * offer passkeys for the page, what `policy.proof` means, whether the identity provider is the one that is configured.
  */
-
 import { readFileSync, statSync } from 'node:fs';
 import { type Approver, loadApprovers } from '../../approve/approvers.ts';
 import { relyingParty } from '../../approve/assertion.ts';
