@@ -180,6 +180,17 @@ describe('who is asked to do something', () => {
     if (remedy.kind === 'tell' || remedy.kind === 'advice') expect(remedy.advice.to).toBe(to);
   });
 
+  it('in a command a name is one word, in a sentence it is itself', () => {
+    const expired = { 'token.expires': iso(NOW - HOUR) };
+    const commandOf = (user: string): string => {
+      const { title, remedy } = why({ ...expired, 'token.user': user }, user);
+      expect(title.startsWith(user), title).toBe(true);
+      return remedy.kind === 'tell' ? remedy.advice.commands.join('\n') : '';
+    };
+    expect(commandOf('alice')).toMatch(/--username alice$/m);
+    expect(commandOf('DOM\\alice')).toMatch(/--username 'DOM\\alice'$/m);
+  });
+
   it('the service is mended alone; a person’s own lack is mended with the file', () => {
     const both = why({ ...STRICT, ...NO_GROUP });
     expect(both.remedy.kind === 'plan' && both.remedy.actions.map(a => a.action)).toEqual([

@@ -4,7 +4,7 @@ import { convert } from 'html-to-text';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/config.ts';
 import { Refused } from '../../src/incident.ts';
-import { USUAL_NAMES } from '../../src/names.ts';
+import { NAME_EXTRAS, USUAL_NAMES } from '../../src/names.ts';
 import {
   addressProblems,
   headerValue,
@@ -400,6 +400,20 @@ describe('addresses', () => {
     expect(userAddress('alice', SITE)).toBe('alice@site.example');
     for (const name of ['alice@evil.example', 'a,b', 'a b', 'ALICE', '', 'a\nb', '-x', 'a..b', 'a.', 'x'.repeat(33)])
       expect(userAddress(name, SITE)).toBeNull();
+  });
+  it('a directory’s name is written to where it can be an address of the site, and nowhere else', () => {
+    const site = { ...SITE, userNames: { capitals: true, digitFirst: true, also: NAME_EXTRAS, longest: 64 } };
+    expect(userAddress('Alice', site)).toBe('Alice@site.example');
+    expect(userAddress('alice@site.example', site)).toBe('alice@site.example');
+    for (const name of [
+      'DOM\\alice',
+      'alice@evil.example',
+      'alice@sub.site.example',
+      'alice+bob',
+      'node7$',
+      'a..b@site.example',
+    ])
+      expect(userAddress(name, site), name).toBeNull();
   });
   it('one entry is one mailbox: no lists, groups, or second headers', () => {
     expect(mailbox('HPC team <hpc@site.example>')).toEqual({ name: 'HPC team', address: 'hpc@site.example' });

@@ -62,7 +62,16 @@ describe("people with a directory's names", () => {
     await c.incidentOf('she works again', i => i.id === incident!.id && i.state === 'resolved');
     expect(members(c, 'claw-users')).toContain(NAME);
     expect((await c.submit(NAME)).out).toMatch(/^Job submitted/);
-    const page = await c.readmit('show', incident!.id);
-    expect(page.out).toContain(NAME);
+    const token = (await c.readmit('token', 'create', '--name', 'test', '--role', 'viewer')).out.trim();
+    const person = await fetch(`http://127.0.0.1:${c.port}/api/v1/people/${encodeURIComponent(NAME)}`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    expect(await person.json()).toMatchObject({
+      name: NAME,
+      account: 'user',
+      grants: [{ user: NAME, group: 'claw-users' }],
+    });
+    expect((await c.readmit('report', '--csv')).out).toContain(NAME);
+    expect(await c.readmit('audit', 'verify')).toMatchObject({ code: 0 });
   });
 });
