@@ -51,6 +51,9 @@ const HELLO_MS = 5000;
 const HOMES_MS = 2000;
 const TRIM_MS = 10_000;
 const RETRY_SEND_MS = 500;
+/** Between two writes of the position file so many times what the last one took, but never longer than this. */
+const RECORD_SHARE = 4;
+const LONGEST_PAUSE_MS = 500;
 /** Open files: a quarter of what the system allows us, since sockets and watches need theirs. */
 const SHARE_OF_LIMIT = 4;
 const MOST_OPEN = 1024;
@@ -71,7 +74,8 @@ export class Feed {
   #positions: Committed[] | null = null;
   /** Sources whose batch is on its way to the queue. */
   #sending = new Set<string>();
-  #pumping: 'no' | 'yes' | 'again' = 'no';
+  #recording: 'no' | 'yes' = 'no';
+  #recordAt = Number.NEGATIVE_INFINITY;
   #which: 'moved' | 'all' = 'moved';
   #said = new Map<string, string>();
   #problem: string | null = null;
@@ -162,10 +166,11 @@ export class Feed {
     let refused = 0;
     for (const tail of tails.values()) {
       if (tail.live) files++;
-      const source = this.#healthOf(tail);
-      if (source.state === 'refused' || source.state === 'unreadable') refused++;
-      const quiet = source.state === 'ok' || source.state === 'missing';
-      if (tail === this.#server || (!quiet && sources.length < 499)) sources.push(source);
+      const [state, why] = this.#stateOf(tail);
+      if (state === 'refused' || state === 'unreadable') refused++;
+      const quiet = state === 'ok' || state === 'missing';
+      if (tail !== this.#server && (quiet || sources.length >= 499)) continue;
+      sources.push({ path: tail.place.path, kind: tail.place.kind, state, why, lag: tail.lag });
     }
     if (this.#problem !== null) {
       const path = inState(this.#p.config, 'agent', 'positions.json');
@@ -174,13 +179,10 @@ export class Feed {
     return { sources, files, spooled, refused };
   }
 
-  #healthOf(tail: Tail): SourceHealth {
-    const { path, kind } = tail.place;
-    const lag = tail.lag;
-    if (this.#state === 'waiting')
-      return { path, kind, state: 'catching-up', why: 'waiting for the positions that serve has', lag };
-    if (tail.refusal) return { path, kind, state: tail.refusal.state, why: tail.refusal.why, lag };
-    return { path, kind, state: tail.behind === 'yes' ? 'catching-up' : 'ok', why: '', lag };
+  #stateOf(tail: Tail): [SourceHealth['state'], string] {
+    if (this.#state === 'waiting') return ['catching-up', 'waiting for the positions that serve has'];
+    if (tail.refusal) return [tail.refusal.state, tail.refusal.why];
+    return [tail.behind === 'yes' ? 'catching-up' : 'ok', ''];
   }
 
   // ------------------------------------------------------------ the parts in motion
@@ -246,27 +248,29 @@ export class Feed {
     return turn;
   }
 
-  /** Sends what is due. Runs once at a time; called meanwhile, it runs again. */
+  /** Sends what is due. */
   #pump(): void {
     if (this.#state !== 'reading') return;
-    if (this.#pumping !== 'no') {
-      this.#pumping = 'again';
-      return;
-    }
-    this.#pumping = 'yes';
-    void this.#pumpAll().finally(() => {
-      this.#pumping = 'no';
-    });
+    this.#record();
+    const which = this.#which;
+    this.#which = 'moved';
+    for (const batch of this.#tailer.outgoing(which)) if (!this.#sending.has(batch.source.id)) void this.#send(batch);
   }
 
-  async #pumpAll(): Promise<void> {
-    do {
-      this.#pumping = 'yes';
-      await this.#tailer.record();
-      const which = this.#which;
-      this.#which = 'moved';
-      for (const batch of this.#tailer.outgoing(which)) if (!this.#sending.has(batch.source.id)) void this.#send(batch);
-    } while ((this.#pumping as string) === 'again' && this.#state === 'reading');
+  /**
+   * New sources go to disk before they are spoken of, beside what is sent of others. The file is written whole: where
+   * thousands are new at once, most of the time must be left for reading them.
+   */
+  #record(): void {
+    const { steady } = this.#p;
+    const started = steady();
+    if (this.#recording !== 'no' || started < this.#recordAt || !this.#tailer.unrecorded) return;
+    this.#recording = 'yes';
+    void this.#tailer.record().finally(() => {
+      this.#recording = 'no';
+      this.#recordAt = steady() + Math.min(LONGEST_PAUSE_MS, RECORD_SHARE * (steady() - started));
+      this.#pump();
+    });
   }
 
   async #send(batch: Batch): Promise<void> {

@@ -100,8 +100,9 @@ export function networkMounts(table: string): (path: string) => boolean {
       at: part[4]!.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))),
       network: NETWORK.test(part[part.indexOf('-') + 1] ?? ''),
     }))
-    .sort((a, b) => b.at.length - a.at.length);
-  return path => mounts.find(m => m.at === '/' || path === m.at || path.startsWith(`${m.at}/`))?.network ?? false;
+    .sort((a, b) => b.at.length - a.at.length)
+    .map(({ at, network }) => ({ at, below: at === '/' ? at : `${at}/`, network }));
+  return path => mounts.find(m => path.startsWith(m.below) || path === m.at)?.network ?? false;
 }
 
 /** `networkMounts` of this process; without a mount table everything counts as local. */

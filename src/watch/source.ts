@@ -2,6 +2,7 @@
  * One life of one file: from its first byte until it was truncated, or removed, or rotated away and read to its end.
  * It knows by which bytes it is recognised, how far it was read, and holds what was read until serve has it.
  */
+import type { Stats } from 'node:fs';
 import type { SourceRef } from '../messages.ts';
 import { Outbox, type OutboxOptions, type When } from './batch.ts';
 import type { Pin } from './descriptors.ts';
@@ -24,6 +25,7 @@ export class Source {
   fp: string | null = null;
   /** `device-inode`s it was seen under, its own first. */
   keys: string[];
+  #inode = { key: '', dev: 0, ino: 0 };
   /** The base name it has now; null when it has none, or nobody knows. */
   name: string | null;
   standing: 'live' | 'rotated' = 'live';
@@ -93,6 +95,16 @@ export class Source {
     if (this.standing === 'live') return 'free';
     if (this.name === null) return 'only';
     return this.settledUp ? 'free' : 'needed';
+  }
+
+  /** Is this a look at the inode it was last seen under? */
+  isAt(look: Stats): boolean {
+    const key = this.keys.at(-1)!;
+    if (this.#inode.key !== key) {
+      const [dev, ino] = key.split('-').map(Number);
+      this.#inode = { key, dev: dev!, ino: ino! };
+    }
+    return this.#inode.ino === look.ino && this.#inode.dev === look.dev;
   }
 
   /** Nothing is held for serve. */

@@ -79,7 +79,7 @@ export class Tail {
 
   #unchanged(live: Source, hint: Stats): boolean {
     const { size, mtime } = live.looked;
-    const same = hint.size === size && hint.mtimeMs === mtime && sameInode(live, hint);
+    const same = hint.size === size && hint.mtimeMs === mtime && live.isAt(hint);
     return same && live.more === 'no' && live.pausedAt === null;
   }
 
@@ -129,7 +129,7 @@ export class Tail {
     const { live } = this;
     if (this.#astray === 'yes') return true;
     if (!live) return hint === null ? this.#missingDue : !this.#refusedBefore(hint);
-    if (!hint || !sameInode(live, hint) || hint.size < live.read) return true;
+    if (!hint || !live.isAt(hint) || hint.size < live.read) return true;
     // What had no line yet and is other now may have been filled, copied and emptied: then the copy lies beside it.
     return live.id === null && live.more === 'no' && !this.#unchanged(live, hint);
   }
@@ -298,9 +298,4 @@ export class Tail {
     this.#closed = this.polling;
     if (this.polling === 'no') for (const source of this.all) this.#shared.descriptors.release(source);
   }
-}
-
-function sameInode(source: Source, hint: Stats): boolean {
-  const [dev, ino] = source.keys.at(-1)!.split('-');
-  return Number(ino) === hint.ino && Number(dev) === hint.dev;
 }

@@ -122,12 +122,17 @@ export class Tailer {
     if (source.recorded === 'no') this.#unrecorded.add(source);
   }
 
+  /** Are there sources that `record` has not put on disk? */
+  get unrecorded(): boolean {
+    return this.#unrecorded.size > 0;
+  }
+
   /**
    * Before a source is first spoken of to serve, its name must be on disk: after a crash the same bytes must get the
    * same name, and other bytes another one. One write serves all that wait.
    */
   async record(): Promise<void> {
-    if (this.#unrecorded.size === 0) return;
+    if (!this.unrecorded) return;
     const fresh = [...this.#unrecorded];
     this.#unrecorded.clear();
     await this.shared.checkpoint.save();

@@ -225,14 +225,12 @@ export class Waker {
   }
 
   async #watchSome(): Promise<void> {
-    while (this.#toWatch.length > 0 && this.#stopped === 'no') {
-      await yieldNow();
+    const { woken } = this.#lanes.local;
+    while (this.#toWatch.length > 0) {
       // Reading comes first: what changes before it is watched is found by the sweep.
-      if (this.#lanes.local.woken.size > 0) {
-        await pause(20);
-        continue;
-      }
-      this.#watcher?.add(this.#toWatch.splice(0, 200));
+      await (woken.size > 0 ? pause(20) : yieldNow());
+      if (this.#stopped === 'yes') return;
+      if (woken.size === 0) this.#watcher?.add(this.#toWatch.splice(0, 200));
     }
   }
 
