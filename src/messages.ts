@@ -70,6 +70,8 @@ export const Batch = z.strictObject({
   /** Read while catching up: line times are not arrival times. */
   approximate: z.boolean(),
   tallies: z.array(TallySchema).max(2000),
+  /** A batch of many tallies comes in parts: each has its share of them, and the rest is said of the whole. */
+  part: z.strictObject({ n: z.number().int().positive(), of: z.number().int().positive().max(1000) }).optional(),
 });
 export type Batch = z.infer<typeof Batch>;
 

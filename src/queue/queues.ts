@@ -87,12 +87,14 @@ export class Sender<S extends Schemas> {
     return redisFaults(this.#redis, config);
   }
 
-  async send(message: MessageOf<S>): Promise<void> {
-    await this.#queue.add(message.name, message.data);
+  /** @param when `later`: everything else that waits goes first */
+  async send(message: MessageOf<S>, when: 'in turn' | 'later' = 'in turn'): Promise<void> {
+    await this.#queue.add(message.name, message.data, when === 'later' ? { priority: 1 } : {});
   }
 
   async depth(): Promise<number> {
-    return await this.#queue.getWaitingCount();
+    const { waiting = 0, prioritized = 0 } = await this.#queue.getJobCounts('waiting', 'prioritized');
+    return waiting + prioritized;
   }
 
   async close(): Promise<void> {

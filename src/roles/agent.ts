@@ -18,6 +18,7 @@ import { Refused } from '../incident.ts';
 import { type Logger, quietly } from '../log.ts';
 import {
   type AgentMessage,
+  type Batch,
   type CanaryResult,
   type Order,
   type ServeMessage,
@@ -64,7 +65,10 @@ export async function agent(config: Config, log: Logger, signal: AbortSignal): P
     const ground = realGround(config, { parse, ask: question => executor.shadow(question.user) });
 
     const hello = (): void => void send({ name: 'hello', data: { v: 1, host: config.host, boot } }).catch(() => {});
-    const feed = makeFeed({ config, parse, run, now, log, hello, send: batch => send({ name: 'batch', data: batch }) });
+    // What comes in parts is long ago: a line that is written now does not wait for it.
+    const sendBatch = (data: Batch): Promise<void> =>
+      sender.send({ name: 'batch', data }, data.part ? 'later' : 'in turn');
+    const feed = makeFeed({ config, parse, run, now, log, hello, send: sendBatch });
     teardown.add('feed', () => feed.stop());
 
     const work = new Work({ config, log, now, ground, send, executor });

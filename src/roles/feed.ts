@@ -12,6 +12,7 @@ import type { Batch, SourceHealth as SourceHealthSchema } from '../messages.ts';
 import { inAnyCase } from '../names.ts';
 import { redact } from '../rules/redact.ts';
 import { Accounts } from '../watch/accounts.ts';
+import { partsOf } from '../watch/batch.ts';
 import { descriptorLimit, localDisk, networkDisk, readMounts } from '../watch/disk.ts';
 import { Homes } from '../watch/homes.ts';
 import { PasswdFile } from '../watch/passwd.ts';
@@ -54,6 +55,8 @@ const RETRY_SEND_MS = 500;
 /** Between two writes of the position file so many times what the last one took, but never longer than this. */
 const RECORD_SHARE = 4;
 const LONGEST_PAUSE_MS = 500;
+/** Parts of a large batch that are on their way to the queue together. */
+const SENT_AT_ONCE = 8;
 /** Open files: a quarter of what the system allows us, since sockets and watches need theirs. */
 const SHARE_OF_LIMIT = 4;
 const MOST_OPEN = 1024;
@@ -281,12 +284,19 @@ export class Feed {
       for (const tally of batch.tallies) if (tally.user !== null) names.add(tally.user);
       const known = this.#accounts.of(names);
       const accounts = known instanceof Map ? known : await known;
+      const endpoints = new Map<string, string>();
       for (const tally of batch.tallies) {
         tally.account = (tally.user !== null && accounts.get(tally.user)) || 'unknown';
+        const { endpoint } = tally;
+        if (endpoint === null) continue;
         // A path can carry a token behind its question mark; it never leaves this host.
-        if (tally.endpoint !== null) tally.endpoint = redact(tally.endpoint);
+        const shown = endpoints.get(endpoint) ?? redact(endpoint);
+        endpoints.set(endpoint, shown);
+        tally.endpoint = shown;
       }
-      await this.#p.send(batch);
+      const parts = partsOf(batch);
+      for (let at = 0; at < parts.length; at += SENT_AT_ONCE)
+        await Promise.all(parts.slice(at, at + SENT_AT_ONCE).map(part => this.#p.send(part)));
     } catch (error) {
       this.#p.log.debug({ reason: (error as Error).message }, 'batch not sent');
       this.#tailer.unsent(id, RETRY_SEND_MS);

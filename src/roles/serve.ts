@@ -49,6 +49,8 @@ import { answerWhy, controlVerbs } from './verbs.ts';
 
 /** The sums that pages read are brought up to date this often; a page that is asked for does it too. */
 const FOLD_EVERY_MS = 1000;
+/** The pause after a step that left some. */
+const FOLD_ON_MS = 50;
 
 export async function serve(config: Config, log: Logger, signal: AbortSignal): Promise<void> {
   const now = Date.now;
@@ -81,12 +83,13 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
     teardown.add('mail', () => mailer?.close());
 
     const behind = quietly(log, 'sums are behind');
-    const sums = (): void => {
+    const sums = (): 'level' | 'behind' => {
       try {
-        fold(store);
+        return fold(store);
       } catch (error) {
         // A full disk: the pages show older sums meanwhile.
         behind(error as Error);
+        return 'level';
       }
     };
     const shared = new Addresses(config.detect.sharedAddresses);
@@ -105,8 +108,12 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
       },
       VERSION,
     );
-    const folding = setInterval(sums, FOLD_EVERY_MS);
-    teardown.add('sums', () => clearInterval(folding));
+    let folding: NodeJS.Timeout;
+    const foldOn = (): void => {
+      folding = setTimeout(foldOn, sums() === 'behind' ? FOLD_ON_MS : FOLD_EVERY_MS);
+    };
+    foldOn();
+    teardown.add('sums', () => clearTimeout(folding));
 
     const causes = loadCauses(packDirs(config));
     const conductor = new Conductor({
@@ -158,6 +165,8 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
       clusters: () => new Clusters(config.detect, { unit: config.scheduler.unit }),
       send,
     });
+    teardown.add('intake', () => intake.stop());
+    intake.countParts();
     let storeFault: string | null = null;
     const inbox = receive(
       config.redis,
@@ -256,6 +265,8 @@ function afterCommits(store: Store, desk: StoreDesk, work: () => void): void {
     planned = true;
     setImmediate(() => {
       planned = false;
+      // What was committed last may be what ended us.
+      if (!store.db.isOpen) return;
       work();
       const rows = store.all<{ id: number; updated: number; shown: string }>(
         `SELECT id, updated, json_array(state, cause, count, users, serial, inhibited_by, held, taken_by, title, note) AS shown
@@ -296,8 +307,10 @@ async function handle(message: ServeMessage, h: Handling): Promise<void> {
         data: { v: 1, sources: committedPositions(store, message.data.host) },
       });
       // Whoever waited for an answer of that host asks again at once.
-      for (const i of liveIncidents(store))
-        if (i.host === message.data.host && UNDER_WAY.includes(i.state)) wake(store, now(), i.id);
+      store.tx(() => {
+        for (const i of liveIncidents(store))
+          if (i.host === message.data.host && UNDER_WAY.includes(i.state)) wake(store, now(), i.id);
+      });
       h.conductor.tick();
       return;
     case 'batch':

@@ -11,14 +11,17 @@ export type BatchVerdict =
   /** Seen before, or starts elsewhere: nothing was counted; the agent goes on from `committed`. */
   | { kind: 'misplaced'; committed: number };
 
+const sourceRow = (store: Store, host: string, id: string): { committed: number } | undefined =>
+  store.get<{ committed: number }>('SELECT committed FROM source WHERE host = ? AND id = ?', host, id);
+
+/** How far this source has been counted. */
+export const committedOf = (store: Store, host: string, id: string): number =>
+  sourceRow(store, host, id)?.committed ?? 0;
+
 /** Moves the position of the batch's source. Call it inside the transaction that counts the tallies. */
 export function commitBatch(store: Store, now: number, batch: Batch): BatchVerdict {
   const { source } = batch;
-  const known = store.get<{ committed: number }>(
-    'SELECT committed FROM source WHERE host = ? AND id = ?',
-    batch.host,
-    source.id,
-  );
+  const known = sourceRow(store, batch.host, source.id);
   const committed = known?.committed ?? 0;
   if (batch.from !== committed || batch.to < batch.from) return { kind: 'misplaced', committed };
   const strange = batch.strange ? JSON.stringify(batch.strange) : null;
@@ -59,111 +62,6 @@ export const committedPositions = (store: Store, host: string): { id: string; co
   store
     .all<{ id: string; committed: number }>('SELECT id, committed FROM source WHERE host = ?', host)
     .map(r => ({ ...r }));
-
-const HOUR = 3_600_000;
-
-/**
- * Counts one tally into the event store and the hours.
- * @param fresh how many of it the other log has not told of: only these are counted by the hour
- * @param incident the one that explains it, if any
- */
-export function countTally(
-  store: Store,
-  host: string,
-  source: string,
-  t: Tally,
-  fresh: number,
-  incident: string | null,
-): void {
-  const id = incident === null ? null : Number(incident);
-  store.run(
-    'INSERT INTO observation (host, source, event, user, ip, endpoint, account, count, fresh, first, last, approximate, self_reported, sample, offset, incident) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)',
-    host,
-    source,
-    t.event,
-    t.user,
-    t.ip,
-    t.endpoint,
-    t.account,
-    t.count,
-    fresh,
-    Math.round(t.first),
-    Math.round(t.last),
-    t.approximate ? 1 : 0,
-    t.selfReported ? 1 : 0,
-    t.sample,
-    t.offset,
-    id,
-  );
-  if (fresh <= 0) return;
-  store.run(
-    `INSERT INTO hour (hour, host, event, user, ip, account, self_reported, incident, count) VALUES (?,?,?,?,?,?,?,?,?)
-     ON CONFLICT DO UPDATE SET count = count + excluded.count`,
-    Math.floor(t.last / HOUR) * HOUR,
-    host,
-    t.event,
-    t.user ?? '',
-    t.ip ?? '',
-    t.account,
-    t.selfReported ? 1 : 0,
-    id ?? 0,
-    fresh,
-  );
-}
-
-const SAMPLES_KEPT = 20;
-/** Incidents that have all the samples they may have; asked for once, not for every tally. */
-const full = new WeakMap<Store, Set<number>>();
-const FULL_KEPT = 10_000;
-
-/** May another raw line be kept for this incident? */
-function wantsSample(store: Store, id: number): boolean {
-  const known = full.get(store) ?? new Set();
-  full.set(store, known);
-  if (known.has(id)) return false;
-  const { n } = store.get<{ n: number }>('SELECT count(*) AS n FROM sample WHERE incident = ?', id)!;
-  if (n < SAMPLES_KEPT) return true;
-  if (known.size > FULL_KEPT) known.clear();
-  known.add(id);
-  return false;
-}
-
-/** Counts a denial into the incident that explains it. `fresh`: how many of it the other log has not told of. */
-export function countInto(store: Store, now: number, incident: string, path: string, t: Tally, fresh: number): void {
-  const id = Number(incident);
-  const isNew = store.get('SELECT 1 FROM pair WHERE incident = ? AND user = ? LIMIT 1', id, t.user ?? '') === undefined;
-  store.run(
-    `INSERT INTO pair (incident, user, ip, endpoint, self_reported, account, count, first, last) VALUES (?,?,?,?,?,?,?,?,?)
-     ON CONFLICT DO UPDATE SET count = count + excluded.count, last = max(last, excluded.last), first = min(first, excluded.first)`,
-    id,
-    t.user ?? '',
-    t.ip ?? '',
-    t.endpoint ?? '',
-    t.selfReported ? 1 : 0,
-    t.account,
-    t.count,
-    Math.round(t.first),
-    Math.round(t.last),
-  );
-  store.run(
-    'UPDATE incident SET count = count + ?, users = users + ?, last = max(last, ?), updated = ? WHERE id = ?',
-    fresh,
-    isNew && t.user ? 1 : 0,
-    Math.round(t.last),
-    now,
-    id,
-  );
-  if (wantsSample(store, id))
-    store.run(
-      'INSERT INTO sample (incident, line, source, offset, at, trust) VALUES (?,?,?,?,?,?)',
-      id,
-      t.sample,
-      path,
-      t.offset,
-      Math.round(t.last),
-      t.selfReported ? 'user-written' : 'server',
-    );
-}
 
 /** The greater incident `into` counts what `from` had counted so far. */
 export function adopt(store: Store, now: number, from: string, into: string): void {
@@ -298,7 +196,9 @@ export const lastSeen = (
 /** What an incident's log lines told of last. */
 export const lastEvent = (store: Store, incident: string): string | null =>
   store.get<{ event: string }>(
-    'SELECT event FROM observation WHERE incident = ? ORDER BY last DESC, id DESC LIMIT 1',
+    `SELECT event FROM observation o JOIN
+       (SELECT nullif(user, '') AS user, last FROM pair WHERE incident = ? ORDER BY last DESC LIMIT 1) p
+     ON o.user IS p.user AND o.last = p.last ORDER BY o.id DESC LIMIT 1`,
     Number(incident),
   )?.event ?? null;
 

@@ -7,15 +7,27 @@
 import type { ChunkCount, ParseChunk, ParsedLine, Tally } from '../incident.ts';
 import type { Batch, SourceRef, StrangeLine } from '../messages.ts';
 
-/** What one batch may hold. */
-const MOST_TALLIES = 2000;
-const MOST_BYTES = 8 << 20;
-/** A piece so small can't bring more tallies than fit (no pattern takes a line under 17 bytes). */
+/**
+ * What one batch may hold. It grows while the one before it is under way: at rest it is a line, and where much is to be
+ * caught up on, the same people from the same places are counted together for a hundred megabytes.
+ */
+const MOST_TALLIES = 40_000;
+const MOST_BYTES = 128 << 20;
+/** Tallies that serve counts in one go, a few milliseconds: nobody waits longer for that. */
+const PART = 500;
+/** No pattern takes a line under so many bytes: a piece can't bring more tallies than fit. */
+const SHORTEST_LINE = 17;
 const PIECE = 32 << 10;
+/** With so little room left a batch is full: pieces would become tiny. */
+const FULL = MOST_TALLIES - 100;
 const LAZY_MS = 1000;
 const RESEND_MS = 5000;
+/** A batch in parts takes serve longer. */
+const RESEND_PARTS_MS = 60_000;
 const SAMPLE = 500;
 const SAMPLE_BYTES = 64;
+/** From so many addresses lines of one person are sent as they stand: an incident shows no more. */
+const SAMPLES_OF_ONE = 20;
 /** Own times of lines are believed from the year 2000 up to a minute ahead of our clock. */
 const EARLIEST = 946_684_800_000;
 const AHEAD_MS = 60_000;
@@ -49,7 +61,8 @@ export class Outbox {
   #options: OutboxOptions;
   #ready: Draft[] = [];
   #open: Draft | null = null;
-  #index: Map<string | null, Tally[]> | null = null;
+  /** Tallies of the open batch by user and address. */
+  #index: Map<string | null, Map<string | null, Tally[]>> | null = null;
   #openedAt = 0;
   /** Whom the open batch tells of. */
   #names: 'nobody' | 'somebody' = 'nobody';
@@ -76,12 +89,14 @@ export class Outbox {
   /** Parses the complete lines in `bytes[from, to)`; byte 0 of `bytes` is byte `base` of the source. */
   take(bytes: Buffer, from: number, to: number, base: number, when: When): void {
     for (let at = from; at < to; ) {
+      if ((this.#open?.batch.tallies.length ?? 0) > FULL) this.#close();
+      const room = (MOST_TALLIES - (this.#open?.batch.tallies.length ?? 0)) * SHORTEST_LINE;
+      const most = Math.min(PIECE, room);
       let end = to;
-      if (to - at > PIECE) {
-        const newline = bytes.lastIndexOf(10, at + PIECE - 1);
-        end = newline >= at ? newline + 1 : bytes.indexOf(10, at + PIECE) + 1;
+      if (to - at > most) {
+        const newline = bytes.lastIndexOf(10, at + most - 1);
+        end = newline >= at ? newline + 1 : bytes.indexOf(10, at + most) + 1;
       }
-      if ((this.#open?.batch.tallies.length ?? 0) > MOST_TALLIES / 4) this.#close();
       this.#piece(bytes, at, end, base, when);
       at = end;
     }
@@ -162,15 +177,9 @@ export class Outbox {
   #merge(line: ParsedLine, bytes: Buffer, base: number, when: When): void {
     let { batch } = this.#for(when);
     const [first, last, own] = this.#times(line.time, when);
-    this.#index ??= new Map();
-    let list = this.#index.get(line.user);
-    const same = list?.find(
-      t =>
-        t.event === line.event &&
-        t.ip === line.ip &&
-        t.endpoint === line.endpoint &&
-        t.selfReported === line.selfReported,
-    );
+    let { ofUser, list } = this.#known(line);
+    const { event, endpoint, selfReported } = line;
+    const same = list.find(t => t.endpoint === endpoint && t.event === event && t.selfReported === selfReported);
     if (same) {
       same.count++;
       if (first < same.first) same.first = first;
@@ -182,10 +191,9 @@ export class Outbox {
       this.#open!.batch.to = base + line.start;
       this.#close();
       batch = this.#for(when).batch;
-      this.#index = new Map();
-      list = undefined;
+      ({ ofUser, list } = this.#known(line));
     }
-    const text = bytes.toString('utf8', line.start, Math.min(line.end, line.start + 4 * SAMPLE));
+    const sample = ofUser.size <= SAMPLES_OF_ONE ? this.#sample(bytes, line) : '';
     const tally: Tally = {
       event: line.event,
       user: line.user,
@@ -197,14 +205,34 @@ export class Outbox {
       last,
       approximate: !own && batch.approximate,
       selfReported: line.selfReported,
-      sample: this.#options.redact(text).slice(0, SAMPLE).toWellFormed(),
+      sample,
       offset: base + line.start,
     };
     batch.tallies.push(tally);
     if (tally.user !== null) this.#names = 'somebody';
     this.#options.spool.tallies++;
-    if (list) list.push(tally);
-    else this.#index.set(line.user, [tally]);
+    list.push(tally);
+  }
+
+  /** What the open batch has of this user, and of this user from this address. */
+  #known({ user, ip }: ParsedLine): { ofUser: Map<string | null, Tally[]>; list: Tally[] } {
+    this.#index ??= new Map();
+    let ofUser = this.#index.get(user);
+    if (!ofUser) {
+      ofUser = new Map();
+      this.#index.set(user, ofUser);
+    }
+    let list = ofUser.get(ip);
+    if (!list) {
+      list = [];
+      ofUser.set(ip, list);
+    }
+    return { ofUser, list };
+  }
+
+  #sample(bytes: Buffer, { start, end }: ParsedLine): string {
+    const text = bytes.toString('utf8', start, Math.min(end, start + 4 * SAMPLE));
+    return this.#options.redact(text).slice(0, SAMPLE).toWellFormed();
   }
 
   /** First and last time a line may be of, and whether that is its own word. */
@@ -222,7 +250,7 @@ export class Outbox {
     const steady = this.#options.steady();
     const first = this.#ready[0];
     if (first) {
-      if (steady - first.sentAt < RESEND_MS) return null;
+      if (steady - first.sentAt < resendMs(first)) return null;
       first.sentAt = steady;
       return first;
     }
@@ -238,7 +266,7 @@ export class Outbox {
   /** It could not be sent: the next `next` that comes `after` milliseconds later answers it again. */
   unsent(after: number): void {
     const first = this.#ready[0];
-    if (first) first.sentAt = this.#options.steady() - RESEND_MS + after;
+    if (first) first.sentAt = this.#options.steady() - resendMs(first) + after;
   }
 
   ack(committed: number): AckVerdict {
@@ -288,4 +316,27 @@ export class Outbox {
     this.#low.times = 0;
     return span;
   }
+}
+
+const resendMs = ({ batch }: Draft): number => (batch.tallies.length > PART ? RESEND_PARTS_MS : RESEND_MS);
+
+/**
+ * A batch as it is sent: whole, or in parts that serve can take one by one. In parts, everything of one person stands
+ * together, since it lies together in the store too.
+ */
+export function partsOf(batch: Batch): Batch[] {
+  if (batch.tallies.length <= PART) return [batch];
+  const byUser = new Map<string | null, Tally[]>();
+  for (const tally of batch.tallies) {
+    const list = byUser.get(tally.user);
+    if (list) list.push(tally);
+    else byUser.set(tally.user, [tally]);
+  }
+  const tallies = [...byUser.values()].flat();
+  const of = Math.ceil(tallies.length / PART);
+  return Array.from({ length: of }, (_, n) => ({
+    ...batch,
+    tallies: tallies.slice(n * PART, (n + 1) * PART),
+    part: { n: n + 1, of },
+  }));
 }

@@ -33,7 +33,7 @@ export interface Committed {
 
 /** Beyond these bounds reading pauses: of one source, and of all tallies in memory. */
 const BATCHES_OF_ONE = 16;
-const TALLIES = 50_000;
+const TALLIES = 80_000;
 
 export class Tailer {
   readonly tails = new Map<string, Tail>();

@@ -49,7 +49,7 @@ export async function catchUpFigures(dir: string, lines: number): Promise<CatchU
   try {
     const denials = host.lay(lines);
     await host.start();
-    await host.until(() => host.counted(host.log) === statSync(host.log).size);
+    await host.until(() => host.counted(host.log) === statSync(host.log).size && host.undecided() === 0);
     await pause(2000);
     const before = await host.live(() => false, 150);
     await host.stop('agent');
@@ -57,7 +57,8 @@ export async function catchUpFigures(dir: string, lines: number): Promise<CatchU
     const size = statSync(host.log).size;
     const cpu = host.cpu('serve');
     const begin = performance.now();
-    host.run('agent');
+    // Until it is ready nothing of a line can be seen; its start is part of the time.
+    await host.run('agent');
     let seconds = 0;
     let most = { agent: 0, serve: 0 };
     const done = (): boolean => {
@@ -65,7 +66,7 @@ export async function catchUpFigures(dir: string, lines: number): Promise<CatchU
         agent: Math.max(most.agent, host.resident('agent')),
         serve: Math.max(most.serve, host.resident('serve')),
       };
-      if (host.counted(host.log) < size) return false;
+      if (host.counted(host.log) < size || host.kept() > 0) return false;
       seconds = (performance.now() - begin) / 1000;
       return true;
     };
@@ -123,10 +124,11 @@ class Host {
     writeFileSync(join(this.dir, 'passwd'), `root:x:0:0::/root:/bin/sh\n${passwd.join('')}`);
     writeFileSync(join(this.dir, 'group'), 'root:x:0:\n');
     writeFileSync(join(this.dir, 'approvers.yaml'), 'approvers: []\n', { mode: 0o644 });
-    writeFileSync(
-      this.log,
-      '[INFO] Job first-1 submitted by user alice to queue batch, priority 1, slots 1, memory 1 GiB\n',
+    // Everybody has been refused before: what an incident costs when it opens is another matter than counting.
+    const refused = people.map(
+      name => `[WARNING] Unauthorized access attempt from 10.0.0.1: user ${name}, endpoint /submit\n`,
     );
+    writeFileSync(this.log, refused.join(''));
     writeFileSync(this.#own, '');
     const config = {
       host: 'claw-head-01',
@@ -135,9 +137,12 @@ class Host {
       approvers: join(this.dir, 'approvers.yaml'),
       executor: { enabled: false },
       redis: { socket: join(this.dir, 'redis.sock') },
-      paths: { passwd: join(this.dir, 'passwd'), group: join(this.dir, 'group'), commands: ['/usr/bin', '/bin'] },
+      paths: { passwd: join(this.dir, 'passwd'), group: join(this.dir, 'group'), commands: [join(this.dir, 'bin')] },
       watch: { log: this.log },
+      // No commands: diagnosis has nothing to ask here, and takes no time from counting.
       web: { listen: '127.0.0.1:0' },
+      // An hour of denials is no storm; written here within seconds, it would be taken for one.
+      detect: { serviceUsers: 1_000_000 },
     };
     writeFileSync(join(this.dir, 'readmit.yaml'), JSON.stringify(config));
     return (JSON.parse(readFileSync(join(this.dir, 'hour.meta.json'), 'utf8')) as { denials: number }).denials;
@@ -169,14 +174,19 @@ class Host {
   }
 
   async until(holds: () => boolean): Promise<void> {
-    for (const end = performance.now() + 30_000; !holds(); await pause(5))
+    for (const end = performance.now() + 120_000; !holds(); await pause(20))
       if (performance.now() > end) throw new Error('nothing is counted');
   }
 
   /** Bytes of this file that are committed. */
   counted = (path: string): number =>
     Number((this.#committed!.get(path) as { committed: number | null }).committed ?? 0);
-  tallies = (): number => Number((this.#db!.prepare('SELECT count(*) AS n FROM observation').get() as { n: number }).n);
+  /** Incidents whose diagnosis is under way. */
+  undecided = (): number => this.#number("SELECT count(*) AS n FROM incident WHERE state = 'open' AND due IS NOT NULL");
+  /** Parts of batches that are on disk and not counted. */
+  kept = (): number => this.#number('SELECT count(*) AS n FROM received');
+  tallies = (): number => this.#number('SELECT count(*) AS n FROM observation');
+  #number = (sql: string): number => Number((this.#db!.prepare(sql).get() as { n: number }).n);
   cpu = (part: string): number => cpuOf(this.#parts.get(part)!.pid!);
   resident = (part: string): number => residentOf(this.#parts.get(part)!.pid!);
 

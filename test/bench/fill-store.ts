@@ -9,8 +9,8 @@ import { planDigest } from '../../src/digest.ts';
 import type { IncidentKind, State, Tally } from '../../src/incident.ts';
 import type { Plan, Step } from '../../src/plan.ts';
 import { endRun, saveGrant, savePlan, saveRun, saveVote } from '../../src/store/approvals.ts';
+import { Counting } from '../../src/store/counting.ts';
 import { incident, move, openIncident } from '../../src/store/incidents.ts';
-import { countInto, countTally } from '../../src/store/observations.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
 import { fold } from '../../src/store/seen.ts';
 
@@ -256,12 +256,14 @@ export function fillStore(store: Store, size: Size, now: number): void {
     });
   for (let n = 0; n < size.denials; )
     store.tx(() => {
-      for (const end = n + 20_000; n < size.denials && n < end; n++) deny(store, n, open, size, now, roll);
+      const counting = new Counting(store, now, HOST, { id: 'filled', path: '/var/log/claw-scheduler.log' });
+      for (const end = n + 20_000; n < size.denials && n < end; n++) deny(counting, n, open, size, now, roll);
+      counting.settle();
     });
   while (fold(store) === 'behind');
 }
 
-function deny(store: Store, n: number, open: Open[], size: Size, now: number, roll: () => number): void {
+function deny(counting: Counting, n: number, open: Open[], size: Size, now: number, roll: () => number): void {
   // Everybody is refused once; the rest belongs to incidents, or to names nobody has.
   const into = n >= size.users && n % 10 < 7 ? open[Math.floor(roll() * open.length)]! : null;
   const person =
@@ -285,8 +287,7 @@ function deny(store: Store, n: number, open: Open[], size: Size, now: number, ro
     sample: `[WARNING] Unauthorized access attempt from ${address(person * 3)}: user ${name(person)}, endpoint /submit`,
     offset: n * 90,
   };
-  countTally(store, HOST, 'filled', tally, 1, into?.id ?? null);
-  if (into) countInto(store, now, into.id, '/var/log/claw-scheduler.log', tally, 1);
+  counting.take(tally, 1, into?.id ?? null);
 }
 
 if (process.argv[1] === import.meta.filename) {

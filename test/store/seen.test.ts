@@ -6,10 +6,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Tally } from '../../src/incident.ts';
 import { readingOnly } from '../../src/roles/desk/acts.ts';
 import { StoreDesk } from '../../src/roles/desk/desk.ts';
+import { Counting } from '../../src/store/counting.ts';
 import { blockedPeople } from '../../src/store/incident-lines.ts';
 import { move, openIncident } from '../../src/store/incidents.ts';
 import { CHAIN_START, record, verifyJournal, walkChain } from '../../src/store/journal.ts';
-import { countInto, countTally } from '../../src/store/observations.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
 import { addressRows, personRows, placesOf, sumsOf } from '../../src/store/people.ts';
 import { denialsByHour, fold, places, seenSince } from '../../src/store/seen.ts';
@@ -33,8 +33,9 @@ afterEach(() => {
 const told = (more: Partial<Tally> & { fresh?: number }, incident: string | null = null): void => {
   const { fresh, ...rest } = more;
   const tally = aDenial(NOON, { ip: '10.0.0.1', ...rest });
-  countTally(store, 'head', 'src', tally, fresh ?? tally.count, incident);
-  if (incident) countInto(store, NOON, incident, '/log', tally, fresh ?? tally.count);
+  const counting = new Counting(store, NOON, 'head', { id: 'src', path: '/log' });
+  counting.take(tally, fresh ?? tally.count, incident);
+  counting.settle();
 };
 const folded = (): void => {
   while (fold(store) === 'behind');

@@ -1,7 +1,7 @@
 /** Batches: merged by key, bounded, contiguous, with one redacted sample each. */
 import { describe, expect, test } from 'vitest';
 import type { ParseChunk } from '../../src/incident.ts';
-import { Outbox, type When } from '../../src/watch/batch.ts';
+import { Outbox, partsOf, type When } from '../../src/watch/batch.ts';
 import { parseNames } from './lab.ts';
 
 const LIVE: When = { live: 'live' };
@@ -127,7 +127,7 @@ describe('a batch', () => {
     expect(out.next('easy')!.batch).toMatchObject({ approximate: false, from: 3, to: 6 });
   });
 
-  test('100,000 different names: no batch holds more than 2,000, none is lost, the lines are right', () => {
+  test('100,000 different names: no batch holds more than 40,000, none is lost, the lines are right', () => {
     const { out, spool } = outbox();
     feed(out, Array.from({ length: 100_000 }, (_, i) => `name${i};\n`).join(''));
     expect(spool.tallies).toBe(100_000);
@@ -137,7 +137,7 @@ describe('a batch', () => {
     for (let draft = out.next('hurry'); draft; draft = out.next('hurry')) {
       const { batch } = draft;
       expect(batch.from).toBe(at);
-      expect(batch.tallies.length).toBeLessThanOrEqual(2000);
+      expect(batch.tallies.length).toBeLessThanOrEqual(40_000);
       names += batch.tallies.length;
       lines += batch.lines;
       at = batch.to;
@@ -147,12 +147,58 @@ describe('a batch', () => {
     expect(spool).toEqual({ batches: 0, tallies: 0 });
   });
 
-  test('a batch spans at most 8 MiB and a chunk of the file', () => {
-    const { out } = outbox();
+  test('a batch spans at most 128 MiB and a chunk of the file', () => {
+    const { out } = outbox((_bytes, from, to) => ({ lines: (to - from) / 1001, unparsed: 0, bad: 0 }));
     const chunk = `${'x'.repeat(1000)}\n`.repeat(1000);
-    for (let i = 0; i < 20; i++) feed(out, chunk);
+    for (let i = 0; i < 160; i++) feed(out, chunk);
     const { batch } = out.next('hurry')!;
-    expect(batch.to - batch.from).toBeLessThanOrEqual((8 << 20) + (64 << 10));
+    expect(batch.to - batch.from).toBeGreaterThan(100 << 20);
+    expect(batch.to - batch.from).toBeLessThanOrEqual((128 << 20) + (64 << 10));
+  });
+
+  test('of one person from everywhere only the first lines are sent as they stand', () => {
+    const { out } = outbox((bytes, from, to, _s, sink) => {
+      const ip = bytes.toString('latin1', from, to - 1);
+      sink({
+        event: 'denied',
+        user: 'a',
+        ip,
+        endpoint: null,
+        time: null,
+        selfReported: false,
+        start: from,
+        end: to - 1,
+      });
+      return { lines: 1, unparsed: 0, bad: 0 };
+    });
+    for (let i = 0; i < 100; i++) feed(out, `10.0.0.${i}\n`);
+    const samples = out.next('easy')!.batch.tallies.map(t => t.sample);
+    expect(samples.slice(0, 20).every(s => s !== '')).toBe(true);
+    expect(samples.slice(20).every(s => s === '')).toBe(true);
+  });
+
+  test('a large one is sent in parts of at most 500, each person in as few of them as can be, none lost', () => {
+    const { out } = outbox((bytes, from, to, _s, sink) => {
+      const [user, ip] = bytes.toString('latin1', from, to - 1).split(' ') as [string, string];
+      sink({ event: 'denied', user, ip, endpoint: null, time: null, selfReported: false, start: from, end: to - 1 });
+      return { lines: 1, unparsed: 0, bad: 0 };
+    });
+    for (let i = 0; i < 1800; i++) feed(out, `user${i % 6} 10.0.${i >> 8}.${i & 255}\n`);
+    const { batch } = out.next('easy')!;
+    const parts = partsOf(batch);
+    expect(parts.map(p => [p.tallies.length, p.part])).toEqual(
+      [500, 500, 500, 300].map((n, i) => [n, { n: i + 1, of: 4 }]),
+    );
+    expect(parts.every(p => p.from === batch.from && p.to === batch.to && p.lines === 1800)).toBe(true);
+    expect(new Set(parts.flatMap(p => p.tallies))).toEqual(new Set(batch.tallies));
+    expect(parts.map(p => new Set(p.tallies.map(t => t.user)).size)).toEqual([2, 3, 2, 1]);
+  });
+
+  test('a small one is sent as it is', () => {
+    const { out } = outbox();
+    feed(out, 'a;\n');
+    const { batch } = out.next('easy')!;
+    expect(partsOf(batch)).toEqual([batch]);
   });
 });
 

@@ -79,8 +79,8 @@ export class Farm {
     const send = async (batch: Batch): Promise<void> => {
       if (this.link === 'no') throw new Error('Redis is away');
       setTimeout(() => {
-        const { source, committed } = this.serve.take(batch);
-        feed.onAck(source, committed);
+        const answer = this.serve.takeSent(batch);
+        if (answer) feed.onAck(answer.source, answer.committed);
       }, options.answerMs ?? 1);
     };
     const run = options.run ?? commandRunner(config.paths.commands);
@@ -110,7 +110,8 @@ export class Farm {
     child.on('error', () => {});
     const say = (message: object): void => void (child.connected && child.send(message, () => {}));
     child.on('message', (message: { batch?: Batch; hello?: true }) => {
-      if (message.batch) say({ ack: this.serve.take(message.batch) });
+      const answer = message.batch && this.serve.takeSent(message.batch);
+      if (answer) say({ ack: answer });
       if (message.hello) say({ positions: this.serve.positions });
     });
     return child;

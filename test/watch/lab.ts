@@ -52,6 +52,19 @@ export class FakeServe {
   cut = 0;
   bad = 0;
 
+  #parts = new Map<string, Map<number, Batch>>();
+
+  /** A batch as it is sent, whole or a part of one; null while others of its parts are missing. */
+  takeSent(batch: Batch): { source: string; committed: number } | null {
+    if (!batch.part) return this.take(batch);
+    const name = `${batch.source.id} ${batch.from} ${batch.to}`;
+    const parts = this.#parts.get(name) ?? new Map<number, Batch>();
+    this.#parts.set(name, parts.set(batch.part.n, batch));
+    if (parts.size < batch.part.of) return null;
+    this.#parts.delete(name);
+    return this.take({ ...batch, tallies: [...parts.values()].flatMap(part => part.tallies) });
+  }
+
   take(batch: Batch): { source: string; committed: number } {
     const at = this.committed.get(batch.source.id) ?? 0;
     if (batch.from !== at) return { source: batch.source.id, committed: at };

@@ -21,6 +21,12 @@ type Explained = Pick<IncidentRecord, 'id' | 'kind' | 'key' | 'host' | 'state' |
 /** People are asked about one after the other, so many milliseconds apart. */
 const APART_MS = 50;
 
+/** Can the greater incident explain the smaller one, as far as this can be said without asking the store? */
+export const mayExplain = (greater: Explained, smaller: Explained, latest?: Pick<Tally, 'account'>): boolean =>
+  smaller.inhibitedBy === null &&
+  UNDECIDED.includes(smaller.state) &&
+  (greater.kind === 'service' || latest?.account !== 'user');
+
 /**
  * The greater incident takes over what the smaller one counted; the smaller one waits for it.
  * @param latest what was seen just now and is not counted yet
@@ -32,7 +38,7 @@ export function explain(
   smaller: Explained,
   latest?: Pick<Tally, 'account' | 'ip'>,
 ): boolean {
-  if (smaller.inhibitedBy !== null) return false;
+  if (!mayExplain(greater, smaller, latest)) return false;
   const known = whence(store, smaller.id);
   const account = latest?.account ?? known.account;
   const addresses = latest?.ip ? [...known.addresses, latest.ip] : known.addresses;

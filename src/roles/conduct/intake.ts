@@ -1,12 +1,15 @@
 /**
  * Takes in what the agents read: commits each batch with its position and its counts in one transaction, lets the
- * detector say what it means, and acknowledges. A batch that comes twice is recognised and counted once.
+ * detector say what it means, and acknowledges. A batch that comes twice is recognised and counted once; one that is too
+ * large for a transaction comes in parts, which are kept first and then counted one by one.
  */
+import { setTimeout as pause, setImmediate as yieldNow } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config } from '../../config/config.ts';
 import type { Clusters, OpenReason, Verdict } from '../../detect/cluster.ts';
 import { type IncidentKind, isEnded, type State, type Tally } from '../../incident.ts';
 import type { AgentMessage, Batch } from '../../messages.ts';
+import { Counting } from '../../store/counting.ts';
 import { maintenance } from '../../store/desk-rows.ts';
 import {
   type IncidentRecord,
@@ -16,9 +19,10 @@ import {
   openIncident,
   wake,
 } from '../../store/incidents.ts';
-import { commitBatch, countInto, countTally, talliesSince } from '../../store/observations.ts';
+import { commitBatch, committedOf, talliesSince } from '../../store/observations.ts';
 import type { Store } from '../../store/open.ts';
-import { explain, explainsNobody } from './gathering.ts';
+import { dropPart, keepPart, nextPart, type Part } from '../../store/received.ts';
+import { explain, explainsNobody, mayExplain } from './gathering.ts';
 
 export interface IntakeParts {
   store: Store;
@@ -30,11 +34,20 @@ export interface IntakeParts {
   send(host: string, message: AgentMessage): Promise<void>;
 }
 
+const RETRY_MS = 1000;
+/** Somebody's lines come in live when a whole batch did within this time; then so long a pause is between two parts. */
+const LIVE_MS = 1000;
+const PAUSE_MS = 2;
+
 export class Intake {
   readonly #p: IntakeParts;
   #clusters: Clusters;
   /** Incidents asked for while one batch is counted; nobody else writes meanwhile. */
   readonly #newest = new Map<string, IncidentRef | undefined>();
+  /** What the batch adds up to so far. */
+  #counting: Counting | null = null;
+  #wholeAt = Number.NEGATIVE_INFINITY;
+  #parts: 'at rest' | 'counting' | 'stopped' = 'at rest';
 
   constructor(parts: IntakeParts) {
     this.#p = parts;
@@ -50,25 +63,100 @@ export class Intake {
 
   async take(batch: Batch): Promise<void> {
     const { store, now, log } = this.#p;
-    let committed: number;
+    const verdict = this.#written(batch.part ? 'unsynced' : 'synced', () => {
+      if (batch.part) return keepPart(store, now(), batch);
+      const place = commitBatch(store, now(), batch);
+      if (place.kind === 'committed') this.#countAll(batch);
+      return place;
+    });
+    if (verdict.kind === 'kept') return;
+    const { committed } = verdict;
+    if (!batch.part) this.#wholeAt = now();
+    // A batch in parts is acknowledged when it has been counted: its agent sends no more of it than that.
+    if (verdict.kind === 'committed' && batch.part) return this.countParts();
+    if (verdict.kind === 'misplaced')
+      log.debug({ source: batch.source.id, from: batch.from, committed }, 'batch seen before or out of place');
+    await this.#acknowledge(batch, committed);
+  }
+
+  #acknowledge({ host, source }: Batch, committed: number): Promise<void> {
+    return this.#p.send(host, { name: 'ack', data: { v: 1, source: source.id, committed } });
+  }
+
+  /** One transaction that counts. */
+  #written<T>(disk: 'synced' | 'unsynced', count: () => T): T {
+    const { store } = this.#p;
+    const body = (): T => {
+      this.#newest.clear();
+      return count();
+    };
     try {
-      committed = store.tx(() => {
-        this.#newest.clear();
-        const verdict = commitBatch(store, now(), batch);
-        if (verdict.kind === 'committed') for (const tally of batch.tallies) this.#count(batch, tally);
-        else
-          log.debug(
-            { source: batch.source.id, from: batch.from, committed: verdict.committed },
-            'batch seen before or out of place',
-          );
-        return verdict.committed;
-      });
+      return disk === 'synced' ? store.tx(body) : store.txUnsynced(body);
     } catch (error) {
       // The clusters may have counted what the store has not.
       this.#clusters = this.#restored();
       throw error;
     }
-    await this.#p.send(batch.host, { name: 'ack', data: { v: 1, source: batch.source.id, committed } });
+  }
+
+  #countAll({ host, source, tallies }: Batch): void {
+    const { store, now } = this.#p;
+    this.#counting = new Counting(store, now(), host, source);
+    for (const tally of tallies) this.#count(host, tally);
+    this.#counting.settle();
+  }
+
+  // ------------------------------------------------------------ batches in parts
+
+  /** Counts the parts that are kept, each in a transaction of its own; between two of them others have their turn. */
+  countParts(): void {
+    if (this.#parts !== 'at rest') return;
+    this.#parts = 'counting';
+    void this.#countKept().catch(error => {
+      // A full disk, most likely: what is kept is not lost.
+      this.#p.log.warn({ reason: (error as Error).message }, 'parts of a batch are not counted yet');
+      setTimeout(() => this.#again(), RETRY_MS).unref();
+    });
+  }
+
+  #again(): void {
+    if (this.#parts === 'stopped') return;
+    this.#parts = 'at rest';
+    this.countParts();
+  }
+
+  async #countKept(): Promise<void> {
+    const { store, log } = this.#p;
+    await yieldNow();
+    for (let part = this.#nextPart(); part; part = this.#nextPart()) {
+      const { batch, last } = part;
+      this.#written(last ? 'synced' : 'unsynced', () => {
+        this.#countAll(batch);
+        dropPart(store, part!);
+      });
+      if (last)
+        await this.#acknowledge(batch, committedOf(store, batch.host, batch.source.id)).catch(error =>
+          // The agent asks again.
+          log.debug({ reason: (error as Error).message }, 'not acknowledged'),
+        );
+      await this.#giveWay();
+    }
+    if (this.#parts === 'counting') this.#parts = 'at rest';
+  }
+
+  /** Where lines come in as they are written, there is time between two parts to fetch the next and to answer. */
+  async #giveWay(): Promise<void> {
+    if (this.#p.now() - this.#wholeAt < LIVE_MS) await pause(PAUSE_MS);
+    else await yieldNow();
+  }
+
+  #nextPart(): Part | null {
+    return this.#parts === 'counting' ? nextPart(this.#p.store) : null;
+  }
+
+  /** What is kept is counted after the next start. */
+  stop(): void {
+    this.#parts = 'stopped';
   }
 
   /** The newest incident of this key, ended or not. */
@@ -85,20 +173,19 @@ export class Intake {
 
   /** The greater one counts what the smaller one did; what was known of both is asked anew. */
   #explain(greater: IncidentRecord | IncidentRef, smaller: IncidentRecord | IncidentRef, latest?: Tally): void {
+    if (!mayExplain(greater, smaller, latest)) return;
+    this.#counting?.settle();
     if (explain(this.#p.store, this.#p.now(), greater, smaller, latest)) this.#newest.clear();
   }
 
-  #count(batch: Batch, tally: Tally): void {
-    const { store, now } = this.#p;
-    const verdicts = this.#clusters.observe(tally, now());
-    const incident = this.#incidentFor(batch.host, tally, verdicts);
+  #count(host: string, tally: Tally): void {
+    const verdicts = this.#clusters.observe(tally, this.#p.now());
+    const incident = this.#incidentFor(host, tally, verdicts);
     // What both logs told of is one denial.
     const fresh = verdicts.find(v => v.kind === 'counted')?.fresh ?? tally.count;
-    countTally(store, batch.host, batch.source.id, tally, fresh, incident?.id ?? null);
-    if (tally.event === 'succeeded') this.#workedAgain(batch.host, tally);
-    if (!incident) return;
-    countInto(store, now(), incident.id, batch.source.path, tally, fresh);
-    this.#askedAgain(incident);
+    this.#counting!.take(tally, fresh, incident?.id ?? null);
+    if (tally.event === 'succeeded') this.#workedAgain(host, tally);
+    if (incident) this.#askedAgain(incident);
   }
 
   /** The incident that explains this observation: a greater one before a smaller one; opened when the detector says so. */
