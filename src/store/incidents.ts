@@ -148,7 +148,7 @@ export const liveIncidents = (store: Store): IncidentRecord[] =>
   store.all(`SELECT * FROM incident WHERE ${LIVE} ORDER BY id`).map(recordOf);
 
 export const dueIncidents = (store: Store, now: number): IncidentRecord[] =>
-  store.all('SELECT * FROM incident WHERE due IS NOT NULL AND due <= ? ORDER BY due LIMIT 200', now).map(recordOf);
+  store.all('SELECT * FROM incident WHERE due IS NOT NULL AND due <= ? ORDER BY due LIMIT 20', now).map(recordOf);
 
 export const nextDue = (store: Store): number | null =>
   (store.get<{ due: number | null }>('SELECT min(due) AS due FROM incident WHERE due IS NOT NULL')?.due ?? null) as

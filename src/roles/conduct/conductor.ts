@@ -33,6 +33,9 @@ const WAITING: readonly State[] = ['proposed', 'advised', 'escalated', 'failed',
 const PROBE_ANSWER_MS = 6000;
 const VERIFY_ANSWER_MS = 60_000;
 const PUT_OFF_MS = 5000;
+/** Each incident taken up waits for the disk; after so long others have their turn. */
+const TURN_MS = 10;
+
 export class Conductor {
   readonly #p: ConductorParts;
   readonly #diagnosing: Diagnosing;
@@ -55,7 +58,10 @@ export class Conductor {
     if (this.#stopped) return;
     if (this.#timer) clearTimeout(this.#timer);
     const { store, now, log } = this.#p;
+    const until = now() + TURN_MS;
     for (const i of dueIncidents(store, now())) {
+      // The rest is due still, and taken up a moment later: lines that are written meanwhile come in between.
+      if (now() > until) break;
       try {
         store.tx(() => this.#take(i));
       } catch (error) {
