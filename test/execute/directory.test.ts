@@ -3,7 +3,6 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { auditFiles, verifyAudit } from '../../src/execute/audit.ts';
-import { orderExecutor } from '../../src/execute/client.ts';
 import { helperOf } from '../../src/execute/directory.ts';
 import type { OneValue } from '../../src/ldif.ts';
 import { modifyRecord } from '../../src/ldif.ts';
@@ -67,8 +66,7 @@ async function ready(ldap: Record<string, unknown> = {}, policy: object = {}): P
   execs = [await ground.start()];
 }
 
-const send = (o: Order, onStarted?: (at: string) => void) =>
-  orderExecutor(ground.config.executor.socket, o, { timeoutMs: 60_000, ...(onStarted ? { onStarted } : {}) });
+const send: Ground['send'] = (...order) => ground.send(...order);
 
 /** The step as a plan writes it; its LDIF follows what is changed here, unless it is given. */
 function add(over: Partial<Directory> = {}): Directory {

@@ -10,8 +10,9 @@ import { join } from 'node:path';
 import { makeVote, publicKeyOf, signVote } from '../../src/approve/vote.ts';
 import { type Config, loadConfig } from '../../src/config/config.ts';
 import { planDigest, sha256 } from '../../src/digest.ts';
+import { orderExecutor } from '../../src/execute/client.ts';
 import type { Order } from '../../src/messages.ts';
-import type { AuditEntry, Vote } from '../../src/plan.ts';
+import type { AuditEntry, Outcome, Vote } from '../../src/plan.ts';
 import { authorizeGroup } from '../../src/splice.ts';
 
 type Step = Order['steps'][number];
@@ -62,6 +63,8 @@ export interface Ground {
   audit: () => AuditEntry[];
   /** What systemctl was asked, one line each. */
   asked: () => string[];
+  /** An order over the executor's real socket. */
+  send: (order: Order, onStarted?: (at: string) => void) => Promise<Outcome>;
   start: (prefix?: string[]) => Promise<Exec>;
   stop: () => Promise<void>;
 }
@@ -135,6 +138,8 @@ export function makeGround(extra: Record<string, unknown> = {}): Ground {
   const started: Exec[] = [];
 
   return {
+    send: (o, onStarted) =>
+      orderExecutor(config.executor.socket, o, { timeoutMs: 60_000, ...(onStarted ? { onStarted } : {}) }),
     dir,
     config,
     keys,

@@ -1,7 +1,6 @@
 /** The real executor and votes signed by passkeys: what it runs, what it refuses, and what it remembers of them. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { makeVote } from '../../src/approve/vote.ts';
-import { orderExecutor } from '../../src/execute/client.ts';
 import type { Order } from '../../src/messages.ts';
 import type { Vote } from '../../src/plan.ts';
 import { BENT, type Said, SITE, SoftPasskey } from '../approve/passkey.ts';
@@ -32,7 +31,7 @@ const by =
   (said: Said = {}, over: Partial<Making> = {}) =>
   (making: Making): Vote =>
     (making.by.name === 'root-ben' ? ben : ann).vote(makeVote({ ...making, proof: 'passkey', ...over }), SITE, said);
-const send = (o: Order) => orderExecutor(ground.config.executor.socket, o, { timeoutMs: 60_000 });
+const send: Ground['send'] = (...order) => ground.send(...order);
 const add = (said?: Said, over?: Partial<Making>): Order => order(ground, [addAlice()], { vote: by(said, over) });
 const takeOut = (said?: Said, over?: Partial<Making>): Order =>
   order(ground, [removeAlice()], { vote: by(said, over) });

@@ -3,7 +3,6 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { sha256 } from '../../src/digest.ts';
 import { auditFiles, verifyAudit } from '../../src/execute/audit.ts';
-import { orderExecutor } from '../../src/execute/client.ts';
 import type { Order } from '../../src/messages.ts';
 import {
   addAlice,
@@ -31,8 +30,7 @@ const shareOne = (): void => {
   afterAll(() => shared?.stop());
 };
 
-const send = (o: Order, onStarted?: (at: string) => void) =>
-  orderExecutor(ground.config.executor.socket, o, { timeoutMs: 60_000, ...(onStarted ? { onStarted } : {}) });
+const send: Ground['send'] = (...order) => ground.send(...order);
 const ready = async (extra = {}): Promise<void> => {
   ground = makeGround(extra);
   await ground.start();

@@ -3,7 +3,6 @@
  * where this host's own configuration says that people are called so, refused where it does not, whatever the order says.
  */
 import { afterEach, describe, expect, test } from 'vitest';
-import { orderExecutor } from '../../src/execute/client.ts';
 import type { Order } from '../../src/messages.ts';
 import { addAlice, GROUP, type Ground, makeGround, members, order, PASSWD } from './ground.ts';
 
@@ -28,7 +27,7 @@ const give = (name: string): Order => {
   const step = addAlice({ user: name, argv: ['usermod', '-aG', 'claw-users', name] });
   return order(ground, [step], { over: { subject: { user: name, uid: 41001 } } });
 };
-const send = (o: Order) => orderExecutor(ground.config.executor.socket, o, { timeoutMs: 60_000 });
+const send: Ground['send'] = (...order) => ground.send(...order);
 
 describe('an approved plan for somebody of a directory', () => {
   test.each(['DOM\\alice', 'alice@dom.example', 'NODE7$', 'Alice'])('%s is put into the group', async name => {

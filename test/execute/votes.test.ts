@@ -1,7 +1,6 @@
 /** Votes as the executor looks at them: each the person's own, for this plan, by different people who still have the right. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { makeVote, signVote } from '../../src/approve/vote.ts';
-import { orderExecutor } from '../../src/execute/client.ts';
 import type { Order } from '../../src/messages.ts';
 import { addAlice, type Ground, makeGround, members, order, restart } from './ground.ts';
 
@@ -15,8 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => shared?.stop());
 
-const send = (o: Order, onStarted?: (at: string) => void) =>
-  orderExecutor(ground.config.executor.socket, o, { timeoutMs: 60_000, ...(onStarted ? { onStarted } : {}) });
+const send: Ground['send'] = (...order) => ground.send(...order);
 const ready = async (extra = {}): Promise<void> => {
   ground = makeGround(extra);
   await ground.start();
