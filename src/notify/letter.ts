@@ -5,6 +5,7 @@
 import type { Config } from '../config/config.ts';
 import { checkedId, domainOf, headerValue, mailbox, messageId, subjectLine, threadRoot } from './address.ts';
 import { type Block, blocksToHtml, blocksToText } from './blocks.ts';
+import { withTimesTold } from './letters/words.ts';
 
 export interface Attachment {
   filename: string;
@@ -72,19 +73,49 @@ export function compose(paper: Paper, draft: Draft): Letter {
     if (draft.place === 'reply') headers['In-Reply-To'] = headers.References = root;
   }
   for (const [name, value] of Object.entries(headers)) headerValue(name, value);
+  const told = (text: string): string => withTimesTold(text, paper.timezone);
+  const subject = told(draft.subject);
+  const blocks = draft.blocks.map(block => inPlainTimes(block, told));
   return {
     to: paper.to.map(to => {
       const { name, address } = mailbox(to);
       return name ? `${name} <${address}>` : address;
     }),
-    subject: subjectLine(draft.subject, draft.otherwise),
-    text: draft.ready?.text ?? blocksToText(draft.blocks, draft.footer),
-    html: draft.ready?.html ?? blocksToHtml(draft.subject, draft.blocks, draft.footer),
+    subject: subjectLine(subject, draft.otherwise),
+    text: draft.ready?.text ?? blocksToText(blocks, draft.footer),
+    html: draft.ready?.html ?? blocksToHtml(subject, blocks, draft.footer),
     headers,
     attachments: draft.attachments ?? [],
-    blocks: draft.blocks,
+    blocks,
     incident: draft.incident,
   };
+}
+
+/** Commands and lines of a log are shown as they are; everything else is read by people, in their own zone. */
+function inPlainTimes(block: Block, told: (text: string) => string): Block {
+  switch (block.kind) {
+    case 'headline':
+    case 'heading':
+    case 'sentence':
+      return { ...block, text: told(block.text) };
+    case 'list':
+      return { ...block, items: block.items.map(told) };
+    case 'facts':
+      return {
+        ...block,
+        rows: block.rows.map(row => ({
+          label: told(row.label),
+          value: told(row.value),
+          ...(row.source === undefined ? {} : { source: told(row.source) }),
+        })),
+      };
+    case 'code':
+    case 'raw':
+    case 'link':
+      return block;
+    default:
+      return block satisfies never;
+  }
 }
 
 /** The one link of a letter to administrators. It leads to the plan and changes nothing. */

@@ -45,7 +45,7 @@ describe('an incident that is handed over', () => {
           tier: '1',
         },
         annotations: {
-          summary: 'alice was refused 0 times',
+          summary: 'alice was refused',
           description: 'proposed; 0 denials, 0 users; needs 1 vote',
           deed: 'Add alice to claw-users',
           link: `https://readmit.site.example/incidents/${id}`,

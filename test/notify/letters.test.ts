@@ -252,6 +252,28 @@ describe('the other letters', () => {
     expect(letter.html).not.toContain('href=');
     expect(userTell(told, PAPER, { ...SITE, mail: { userDomain: null } })).toBeNull();
   });
+  it('times are those of the site, in a cause and in what happens next too; commands and lines of a log stay', () => {
+    const expired = '2026-11-23T06:39:51.000Z';
+    const there = { ...PAPER, timezone: 'Europe/Berlin' };
+    const title = `alice's token expired at ${expired}`;
+    const advice = {
+      to: 'user' as const,
+      text: `It ended at ${expired}.`,
+      commands: [`date -d ${expired}`],
+      check: '',
+    };
+    const told = { user: 'alice', host: 'claw-head-01', incident: '7', title, advice, at: ALICE.opened };
+    const letter = userTell(told, there, SITE)!;
+    expect(letter.text.replace(/\s+/g, ' ')).toContain("alice's token expired at 2026-11-23 07:39 CET.");
+    expect(letter.text).toContain('It ended at 2026-11-23 07:39 CET.');
+    expect(letter.text).toContain(`    date -d ${expired}`);
+    const samples = [{ ...ALICE.samples[0]!, line: `[ERROR] ${expired}: denied` }];
+    const mail = alert({ ...ALICE, headline: title, next: `Good until ${expired}.`, samples }, there);
+    expect(mail.subject).toContain('expired at 2026-11-23 07:39 CET');
+    expect(mail.text).toContain('What happens next: Good until 2026-11-23 07:39 CET.');
+    expect(mail.text).toContain(`[ERROR] ${expired}: denied`);
+    expect(mail.html.match(new RegExp(expired, 'g'))).toHaveLength(1);
+  });
   it('the user hears that the door is open, what their session still needs, and until when', () => {
     const steps = [
       {

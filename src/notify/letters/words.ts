@@ -36,6 +36,10 @@ export function when(iso: string, timezone: string): string {
   return `${of('year')}-${of('month')}-${of('day')} ${of('hour')}:${of('minute')} ${of('timeZoneName')}`;
 }
 
+/** A text for people, with the times that stand in it as programs write them told so. */
+export const withTimesTold = (text: string, timezone: string): string =>
+  text.replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, iso => when(iso, timezone));
+
 /** A text that may or may not end as a sentence does, as one. */
 export const whole = (text: string): string => `${text.replace(/\.+$/, '')}.`;
 
