@@ -8,7 +8,7 @@ import { type Account, type EventName, type IncidentKind, isEnded, type State } 
 import type { Outcome, Plan, Tier, Vote } from '../plan.ts';
 import type { GroupHistory, ReportIncident, ReportInput } from '../report/input.ts';
 import { grantRows } from '../store/approvals.ts';
-import { blindRows } from '../store/desk-rows.ts';
+import { blindRows, installedAt } from '../store/desk-rows.ts';
 import { membershipRows } from '../store/history.ts';
 import { journal } from '../store/journal.ts';
 import type { Row, Store } from '../store/open.ts';
@@ -62,13 +62,16 @@ export function reportInput(
         executor: `executor on ${g.host}`,
       })),
     groups: groupHistories(store, from, to),
-    blind: blindRows(store, from, to).map(b => ({
-      host: String(b.host),
-      source: String(b.path),
-      from: iso(Number(b.since)),
-      to: b.until === null ? null : iso(Number(b.until)),
-      why: String(b.why),
-    })),
+    blind: [
+      ...beforeUs(installedAt(store), from),
+      ...blindRows(store, from, to).map(b => ({
+        host: String(b.host),
+        source: String(b.path),
+        from: iso(Number(b.since)),
+        to: b.until === null ? null : iso(Number(b.until)),
+        why: String(b.why),
+      })),
+    ],
     audit: journal(store, -1, 1).map(e => ({ seq: e.seq, digest: e.digest }))[0] ?? null,
     policyNotes: policyNotes(config),
     exceptions: store
@@ -81,6 +84,20 @@ export function reportInput(
     previous: null,
   };
 }
+
+/** Nobody read anything before we were there: silence of that time means nothing. */
+const beforeUs = (installed: number, from: number): ReportInput['blind'] =>
+  installed <= from
+    ? []
+    : [
+        {
+          host: 'every host',
+          source: 'every log',
+          from: iso(from),
+          to: iso(installed),
+          why: 'Readmit was not installed yet; of that time it knows what the logs still held',
+        },
+      ];
 
 function hours(store: Store, from: number, to: number): ReportInput['tallies'] {
   const causes = new Map(

@@ -1,7 +1,14 @@
 /** The numbers of a week are those of the raw rows (H02), and an empty week is a report too (H03). */
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { parseConfig } from '../../src/config/config.ts';
 import type { HourTally, ReportInput } from '../../src/report/input.ts';
+import { renderText } from '../../src/report/text.ts';
 import { headline, median, p90, weekNumbers, weekReport } from '../../src/report/week.ts';
+import { weekReportOf } from '../../src/roles/reporting.ts';
+import { openStore } from '../../src/store/open.ts';
 import { BUSY, EMPTY, grant, incident, move, tally } from './a-week.ts';
 
 const HOUR = 3_600_000;
@@ -247,4 +254,29 @@ it('H03: an empty week is a report that says so', () => {
   expect(weekNumbers(EMPTY)).toEqual(report.numbers);
   expect(weekReport(BUSY).empty).toBe(false);
   expect(headline(weekReport(BUSY))).toBe('3 people refused, 2 cases solved, 1 still waits');
+});
+
+describe('a time before Readmit was there', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'readmit-week-'));
+  const store = openStore(join(dir, 'readmit.db'));
+  const config = parseConfig(`state: ${dir}\napprovers: ${dir}/none.yaml\n`, 'readmit.yaml');
+  store.run("UPDATE meta SET value = ? WHERE key = 'installed'", Date.parse('2026-11-18T00:00:00Z'));
+  afterAll(() => {
+    store.close();
+    rmSync(dir, { recursive: true, force: true });
+  });
+  const told = (week: string) => weekReportOf(store, config, Date.parse('2026-12-01T00:00:00Z'), week);
+
+  it('is no time in which every log was read', () => {
+    const report = told('2026-W40');
+    expect(report.numbers.blindMs).toBe(168 * HOUR);
+    expect(renderText(report)).toContain('Logs could not be read for 7 d in all');
+    expect(renderText(report)).not.toContain('without a gap');
+    expect(renderText(report)).not.toContain('Every source could be read all the time.');
+  });
+
+  it('counts in the week of its first day up to then, and not after', () => {
+    expect(told('2026-W47').numbers.blindMs).toBe(48 * HOUR);
+    expect(told('2026-W48').numbers.blindMs).toBe(0);
+  });
 });

@@ -154,6 +154,6 @@ describe('the wire', () => {
     await expect(start('listen: "127.0.0.1:0", origin: "https://r.example", behindProxy: ["proxy"]')).rejects.toThrow(
       /proxy is no address/,
     );
-    await expect(start('listen: "8420"')).rejects.toThrow(/ADDRESS:PORT/);
+    expect(() => start('listen: "8420"')).toThrow(/ADDRESS:PORT/);
   });
 });
