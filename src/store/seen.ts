@@ -66,6 +66,36 @@ export function fold(store: Store): 'level' | 'behind' {
   return to < newest ? 'behind' : 'level';
 }
 
+/**
+ * What was folded of this person for `from` belongs to `into`, whose cause explains it. Call it in the transaction that
+ * hands over the observations, before it does: those that are not folded yet go where they are then.
+ */
+export function handOverSums(store: Store, from: string, into: string, user: string): void {
+  const folded = store.all<{ hour: number; event: string; count: number }>(
+    `SELECT last / ${HOUR} * ${HOUR} AS hour, event, sum(fresh) AS count FROM observation
+     WHERE incident = ? AND user = ? AND fresh > 0 AND id <= (SELECT value FROM meta WHERE key = 'folded') GROUP BY 1, 2`,
+    Number(from),
+    user,
+  );
+  for (const { hour, event, count } of folded) {
+    store.run(
+      'UPDATE incident_hour SET count = max(0, count - ?) WHERE hour = ? AND incident = ? AND event = ?',
+      count,
+      hour,
+      Number(from),
+      event,
+    );
+    store.run(
+      'INSERT INTO incident_hour (hour, incident, event, count) VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET count = count + excluded.count',
+      hour,
+      Number(into),
+      event,
+      count,
+    );
+  }
+  store.run('DELETE FROM incident_hour WHERE incident = ? AND count = 0', Number(from));
+}
+
 /** The cause of an incident, or of the greater one that explains it. */
 const CAUSE = 'ifnull(i.cause, (SELECT g.cause FROM incident g WHERE g.id = i.inhibited_by))';
 

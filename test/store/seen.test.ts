@@ -4,15 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Tally } from '../../src/incident.ts';
+import { release } from '../../src/roles/conduct/gathering.ts';
 import { readingOnly } from '../../src/roles/desk/acts.ts';
 import { StoreDesk } from '../../src/roles/desk/desk.ts';
 import { Counting } from '../../src/store/counting.ts';
 import { blockedPeople } from '../../src/store/incident-lines.ts';
-import { move, openIncident } from '../../src/store/incidents.ts';
+import { incident, liveIncidents, move, openIncident } from '../../src/store/incidents.ts';
 import { CHAIN_START, record, verifyJournal, walkChain } from '../../src/store/journal.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
 import { addressRows, personRows, placesOf, sumsOf } from '../../src/store/people.ts';
-import { denialsByHour, fold, places, seenSince } from '../../src/store/seen.ts';
+import { denialsByHour, fold, hoursByIncident, places, seenSince } from '../../src/store/seen.ts';
 import { fillStore } from '../bench/fill-store.ts';
 import { aDenial } from '../detect/a-tally.ts';
 
@@ -97,6 +98,28 @@ describe('the sums', () => {
     expect(count('SELECT sum(count) AS n FROM incident_hour')).toBe(4000);
     expect(count('SELECT sum(count) AS n FROM line_hour')).toBe(4000);
     expect(verifyJournal(store)).toMatchObject({ ok: true });
+  });
+});
+
+describe('an incident of many that turns out to be one of each', () => {
+  const open = (kind: 'service' | 'user', key: string) =>
+    openIncident(store, NOON, { kind, key, host: 'head', event: 'denied', because: 'test', held: false });
+
+  it('hands each their denials, by the hour too, whether they were summed before or not', () => {
+    const many = open('service', 'claw-scheduler');
+    told({ user: 'alice', count: 2 }, many.id);
+    told({ user: 'bob', count: 3 }, many.id);
+    folded();
+    told({ user: 'alice', count: 4 }, many.id);
+    store.tx(() => release(store, NOON, incident(store, many.id)));
+    folded();
+    const counts = new Map(hoursByIncident(store, NOON - HOUR).map(h => [h.incident, h.count]));
+    const own = liveIncidents(store).filter(i => i.kind === 'user');
+    expect(Object.fromEntries(own.map(i => [i.key, [i.count, counts.get(i.id)]]))).toEqual({
+      alice: [6, 6],
+      bob: [3, 3],
+    });
+    expect(counts.has(many.id)).toBe(false);
   });
 });
 

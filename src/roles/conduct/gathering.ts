@@ -15,6 +15,7 @@ import {
 import { record } from '../../store/journal.ts';
 import { adopt, handOver, knownUsersOf, whence } from '../../store/observations.ts';
 import type { Store } from '../../store/open.ts';
+import { handOverSums } from '../../store/seen.ts';
 
 type Explained = Pick<IncidentRecord, 'id' | 'kind' | 'key' | 'host' | 'state' | 'inhibitedBy'>;
 
@@ -92,6 +93,7 @@ function openEachOf(store: Store, now: number, i: IncidentRecord, because: strin
   return knownUsersOf(store, i.id).flatMap(key => {
     if (liveIncident(store, 'user', key, i.host)) return [];
     const own = openIncident(store, now, { kind: 'user', key, host: i.host, event: i.event, because, held: i.held });
+    handOverSums(store, i.id, own.id, key);
     handOver(store, now, i.id, own.id, key);
     return [own];
   });
