@@ -78,6 +78,10 @@ export class Outbox {
   get batches(): number {
     return this.#ready.length + (this.#open ? 1 : 0);
   }
+  /** Tallies held. */
+  get tallies(): number {
+    return this.#ready.reduce((sum, { batch }) => sum + batch.tallies.length, this.#open?.batch.tallies.length ?? 0);
+  }
   /** Everything up to here is acknowledged or held here. */
   get end(): number {
     return (this.#open ?? this.#ready.at(-1))?.batch.to ?? this.committed;

@@ -34,6 +34,9 @@ export interface Committed {
 /** Beyond these bounds reading pauses: of one source, and of all tallies in memory. */
 const BATCHES_OF_ONE = 16;
 const TALLIES = 80_000;
+/** Room that is kept for logs that hold little: one that has much to be caught up on stops no other. */
+const RESERVED = 20_000;
+const LITTLE = 500;
 
 export class Tailer {
   readonly tails = new Map<string, Tail>();
@@ -221,7 +224,8 @@ export class Tailer {
   #mayRead(source: Source, most: number): 'yes' | 'no' {
     const { batches, tallies } = this.spool;
     const own = source.outbox?.batches ?? 0;
-    return batches < most && tallies < TALLIES && own < BATCHES_OF_ONE ? 'yes' : 'no';
+    const room = TALLIES + ((source.outbox?.tallies ?? 0) < LITTLE ? RESERVED : 0);
+    return batches < most && tallies < room && own < BATCHES_OF_ONE ? 'yes' : 'no';
   }
 
   #named = (source: Source, tail: Tail): void => {

@@ -6,10 +6,11 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, mkdirSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { localDisk } from '../../src/watch/disk.ts';
 import { serverPlace } from '../../src/watch/place.ts';
-import { Lab, removeDirs } from './lab.ts';
+import { freshDir, Lab, removeDirs } from './lab.ts';
 
 afterAll(removeDirs);
 
@@ -279,6 +280,25 @@ describe('what serve answers', () => {
     expect(counted(lab)).toBe(200_000);
     expect(lab.serve.twice).toEqual([]);
     expect(lab.serve.batches.every(b => b.tallies.length <= 40_000)).toBe(true);
+  });
+
+  test('a log with much to be caught up on, which serve does not answer, stops no other', async () => {
+    const own = join(freshDir(), 'own.log');
+    const lab = new Lab();
+    await lab.open(serverPlace(lab.log, localDisk), serverPlace(own, localDisk));
+    writeFileSync(lab.log, Array.from({ length: 200_000 }, (_, i) => `u${i};\n`).join(''));
+    for (let i = 0; i < 20; i++) {
+      await lab.poll();
+      await lab.tailer.record();
+      lab.tailer.outgoing();
+    }
+    expect(lab.tailer.spool.tallies).toBeGreaterThan(80_000);
+    expect(lab.tailer.spool.tallies).toBeLessThan(200_000);
+    writeFileSync(own, 'alice;\n');
+    lab.tick(5000);
+    await lab.poll();
+    await lab.tailer.record();
+    expect(lab.tailer.outgoing().map(b => b.source.path)).toContain(own);
   });
 
   test('batches follow each other without a gap', async () => {
