@@ -20,6 +20,7 @@ import { Paths } from './paths.ts';
 import { Policy } from './policy.ts';
 import { Redis } from './redis.ts';
 import { Report } from './report.ts';
+import { Retention } from './retention.ts';
 import { Scheduler } from './scheduler.ts';
 import { UserNames } from './user-names.ts';
 import { absolute, name } from './values.ts';
@@ -68,6 +69,7 @@ const Config = z
     webhook: Webhook,
     notify: Notify,
     report: Report,
+    retention: Retention,
   })
   .superRefine(({ userNames: settings, verify, directory }, context) => {
     const names = inAnyCase(settings);

@@ -38,6 +38,7 @@ import { StoreDesk } from './desk/desk.ts';
 import { Doorbell } from './doorbell.ts';
 import { ReportPages } from './report-page.ts';
 import { askForReport, renderedWeek, startReports } from './reporting.ts';
+import { startRetention } from './retention.ts';
 import { loadedRules } from './rules.ts';
 import { signingIn } from './sign-in/ways.ts';
 import { Teardown } from './teardown.ts';
@@ -217,6 +218,9 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
 
     const endings = startEndings({ store, config, now, log });
     teardown.add('endings', () => endings.stop());
+
+    const retention = startRetention({ store, config, now, log });
+    teardown.add('retention', () => retention.stop());
 
     const reports = startReports(store, config, now, log);
     teardown.add('reports', () => reports.stop());
