@@ -235,6 +235,8 @@ export interface Desk {
     kind?: IncidentKind;
     key?: string;
     limit?: number;
+    /** Goes on below this id. */
+    before?: number;
   }): IncidentRow[];
   show(id: string): IncidentDetail;
   /** Records a vote. @throws Refused naming the rule; NotFound */

@@ -113,6 +113,7 @@ const LISTS = [
   '/health',
   '/incidents/20',
   '/api/v1/incidents',
+  '/api/v1/incidents?limit=100',
   '/api/v1/incidents?state=proposed',
 ];
 

@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { controlSocket, serveControl } from '../../src/roles/control.ts';
+import { openIncident } from '../../src/store/incidents.ts';
 import { aSite, NOON, type Site } from './a-site.ts';
 import { API, expectProblem } from './problem.ts';
 
@@ -214,6 +215,33 @@ describe('who gets in', () => {
       { lifetime: 1e15 },
     ])
       expect(() => site.token('viewer', undefined, body)).toThrow(/--name|--expires/);
+  });
+});
+
+describe('a list in pages', () => {
+  it('gives each incident once, in the order of the whole list, and refuses a page that is none', async () => {
+    const token = site.token('viewer');
+    for (const key of ['u1', 'u2', 'u3', 'u4', 'u5'])
+      openIncident(site.store, NOON, {
+        kind: 'user',
+        key,
+        host: 'head',
+        event: 'denied',
+        because: 'refused',
+        held: false,
+      });
+    const idsOf = async (query: string): Promise<string[]> =>
+      (await site.ask(`${API}/incidents${query}`, { token })).json.map((row: { id: string }) => row.id);
+    const whole = await idsOf('');
+    const paged: string[] = [];
+    for (let page = await idsOf('?limit=2'); page.length > 0; page = await idsOf(`?limit=2&before=${page.at(-1)}`)) {
+      expect(page.length).toBeLessThanOrEqual(2);
+      paged.push(...page);
+    }
+    expect(whole.length).toBeGreaterThan(5);
+    expect(paged).toEqual(whole);
+    for (const limit of ['0', '1001', 'x'])
+      expectProblem(await site.ask(`${API}/incidents?limit=${limit}`, { token }), 422, /limit/);
   });
 });
 

@@ -81,9 +81,9 @@ export class StoreDesk implements Desk {
   }
 
   incidents(
-    filter: { state?: string; all?: boolean; kind?: IncidentKind; key?: string; limit?: number } = {},
+    filter: { state?: string; all?: boolean; kind?: IncidentKind; key?: string; limit?: number; before?: number } = {},
   ): IncidentRow[] {
-    const { state, all, kind, key, limit } = filter;
+    const { state, all, kind, key, limit, before } = filter;
     const rows = this.#once(`incidents ${JSON.stringify(filter)}`, () =>
       rowsOf(
         this.#people,
@@ -93,6 +93,7 @@ export class StoreDesk implements Desk {
           ...(kind ? { kind } : {}),
           ...(key === undefined ? {} : { key }),
           ...(limit === undefined ? {} : { limit }),
+          ...(before === undefined ? {} : { before }),
         }),
       ),
     );

@@ -17,6 +17,9 @@ export interface RowParts {
   needs: DeskActs['needs'];
 }
 
+/** The bar of an incident without denials in these hours. */
+const QUIET = new Array<number>(24).fill(0);
+
 interface Around {
   /** Denials per hour of the last 24, by incident. */
   sparks: Map<string, number[]>;
@@ -62,7 +65,7 @@ function rowOf(i: IncidentLine, around: Around, needs: RowParts['needs']): Incid
       ...(silencedBy(around.silences, i) !== null ? ['silenced' as const] : []),
       ...(i.held ? ['held' as const] : []),
     ],
-    spark: around.sparks.get(i.id) ?? new Array<number>(24).fill(0),
+    spark: around.sparks.get(i.id) ?? QUIET,
     event: i.event,
     deed: i.deed,
     takenBy: i.takenBy,

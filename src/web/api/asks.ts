@@ -16,19 +16,25 @@ export const IncidentId = z.object({
 });
 
 const flag = z.enum(['true', 'false', '1', '0']).transform(text => text === 'true' || text === '1');
-export const IncidentQuery = z.object({
-  state: z.enum(STATES).optional(),
-  all: flag.optional().describe('false: only those where somebody still waits'),
-  kind: z.enum(['user', 'address', 'service']).optional(),
-  key: z.string().max(200).optional().describe('exactly this user, address or service'),
-});
-
 const whole = (text: string) =>
   z
     .string()
     .regex(/^-?\d{1,12}$/, 'a whole number')
     .transform(Number)
     .describe(text);
+export const IncidentQuery = z.object({
+  state: z.enum(STATES).optional(),
+  all: flag.optional().describe('false: only those where somebody still waits'),
+  kind: z.enum(['user', 'address', 'service']).optional(),
+  key: z.string().max(200).optional().describe('exactly this user, address or service'),
+  limit: whole('how many, at most 1000; left out: all of them')
+    .refine(n => n >= 1 && n <= 1000, 'from 1 to 1000')
+    .optional(),
+  before: whole(
+    'only those with a smaller id than this: the next page begins below the last id of the one before',
+  ).optional(),
+});
+
 export const AuditQuery = z.object({
   from: whole('the first entry; left out: the newest ones, newest first').optional(),
   limit: whole('how many, at most 1000')
