@@ -36,6 +36,7 @@ import { makeParser } from '../rules/parser.ts';
 import { beAlone } from './alone.ts';
 import { makeFeed } from './feed.ts';
 import { Looking } from './looking.ts';
+import { settle } from './settled.ts';
 import { Teardown } from './teardown.ts';
 
 const HEALTH_EVERY_MS = 5000;
@@ -124,6 +125,8 @@ export async function agent(config: Config, log: Logger, signal: AbortSignal): P
     void health();
     void watchGround().catch(() => {});
 
+    const settled = settle();
+    teardown.add('settled', () => settled.stop());
     process.stdout.write('ready\n');
     await new Promise<void>(done =>
       signal.aborted ? done() : signal.addEventListener('abort', () => done(), { once: true }),

@@ -40,6 +40,7 @@ import { ReportPages } from './report-page.ts';
 import { askForReport, renderedWeek, startReports } from './reporting.ts';
 import { startRetention } from './retention.ts';
 import { loadedRules } from './rules.ts';
+import { settle } from './settled.ts';
 import { signingIn } from './sign-in/ways.ts';
 import { Teardown } from './teardown.ts';
 import { carriersOf, type PostParts } from './tell/post.ts';
@@ -250,6 +251,8 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
     log.info({ address: web.address, version: VERSION }, 'serving');
     doorbell.ring();
     conductor.tick();
+    const settled = settle();
+    teardown.add('settled', () => settled.stop());
     process.stdout.write('ready\n');
     await new Promise<void>(done =>
       signal.aborted ? done() : signal.addEventListener('abort', () => done(), { once: true }),

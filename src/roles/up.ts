@@ -19,9 +19,10 @@ import { askServe, controlSocket } from './control.ts';
 const MAIN = resolve(import.meta.dirname, '../main.ts');
 /**
  * Left alone, V8 lets garbage pile up to several hundred MB while a flood of lines goes by. With a small young generation
- * and a bound it keeps what is alive, about 40 MB. `deploy/readmit` starts the installed units with the same.
+ * and a bound it keeps what is alive, about 40 MB, and what starting leaves behind is given back (`settled.ts`).
+ * `deploy/readmit` starts the installed units with the same.
  */
-const SMALL = ['--max-semi-space-size=4', '--max-old-space-size=512'];
+const SMALL = ['--max-semi-space-size=4', '--max-old-space-size=512', '--expose-gc'];
 const ROLES = ['exec', 'serve', 'agent'] as const;
 type Role = (typeof ROLES)[number];
 
