@@ -1,11 +1,12 @@
 /**
- * Decides when each log is looked at. chokidar only wakes: it holds events back and loses some, and on network file
- * systems none comes. A log that grew is read again every few milliseconds until it was quiet for a second, and a sweep
+ * Decides when each log is looked at. Events only wake: chokidar holds them back and loses some, and on network file
+ * systems none comes. The scheduler's log, which grows all day, has a watch of its own: chokidar would look at it at each
+ * write, for more than reading it costs. A log that grew is read again every few milliseconds until it was quiet for a second, and a sweep
  * finds what no event announced. Logs on network file systems have a lane of their own, so that a dead server stops
  * nobody else. The timers of the tailer are all here.
  */
-import type { Stats } from 'node:fs';
-import { dirname } from 'node:path';
+import { type Stats, type FSWatcher as Watch, watch as watchDirectory } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { setTimeout as pause, setImmediate as yieldNow } from 'node:timers/promises';
 import { type FSWatcher, watch } from 'chokidar';
 import type { Tail, Turn } from './tail.ts';
@@ -59,6 +60,8 @@ export class Waker {
   #followed = new Map<string, Followed>();
   #lanes = { local: new Lane(), network: new Lane() };
   #watcher: FSWatcher | null = null;
+  /** Of the scheduler's log: of its directory, which sees it come back after a rotation. */
+  #server: Watch | null = null;
   #inotify: 'room' | 'full' = 'room';
   #toWatch: string[] = [];
   #sweep: NodeJS.Timeout | null = null;
@@ -76,7 +79,7 @@ export class Waker {
       depth: 0,
       ignoreInitial: true,
       atomic: false,
-      ignored: path => this.#ignored(path),
+      ignored: path => !this.#followed.has(path),
     });
     this.#watcher.on('all', (_event, path) => this.wakePath(path));
     this.#watcher.on('error', error => this.#failed(error as NodeJS.ErrnoException));
@@ -88,6 +91,7 @@ export class Waker {
     this.#stopped = 'yes';
     if (this.#sweep) clearInterval(this.#sweep);
     for (const lane of Object.values(this.#lanes)) lane.ring();
+    this.#server?.close();
     await this.#watcher?.close();
     // A lane that hangs in a dead file system is not waited for.
     await Promise.race([Promise.all(this.#running), pause(1000, undefined, { ref: false })]);
@@ -215,13 +219,30 @@ export class Waker {
     if (wanted === (followed.events === 'watched')) return;
     const { path } = tail.place;
     followed.events = wanted ? 'watched' : 'none';
-    if (!wanted) {
-      if (tail.place.kind === 'client') this.#watcher?.unwatch(path);
+    if (tail.place.kind === 'server') {
+      if (wanted) this.#watchServer(path);
       return;
     }
-    // The scheduler's log is watched through its directory, which sees it come back after a rotation.
-    this.#toWatch.push(tail.place.kind === 'server' ? dirname(path) : path);
+    if (!wanted) {
+      this.#watcher?.unwatch(path);
+      return;
+    }
+    this.#toWatch.push(path);
     if (this.#toWatch.length === 1) void this.#watchSome();
+  }
+
+  /** Anew whenever the log is there again: its directory may be another one. */
+  #watchServer(path: string): void {
+    this.#server?.close();
+    try {
+      const name = basename(path);
+      this.#server = watchDirectory(dirname(path), (_event, changed) => {
+        if (changed === null || changed === name) this.wakePath(path);
+      });
+      this.#server.on('error', error => this.#failed(error));
+    } catch (error) {
+      this.#failed(error as NodeJS.ErrnoException);
+    }
   }
 
   async #watchSome(): Promise<void> {
@@ -232,17 +253,6 @@ export class Waker {
       if (this.#stopped === 'yes') return;
       if (woken.size === 0) this.#watcher?.add(this.#toWatch.splice(0, 200));
     }
-  }
-
-  /** Of a directory only the log in it is watched. */
-  #ignored(path: string): boolean {
-    if (this.#followed.has(path)) return false;
-    for (const { tail } of this.#servers()) if (dirname(tail.place.path) === path) return false;
-    return true;
-  }
-  #servers(): Followed[] {
-    const first = this.#followed.values().next().value;
-    return first?.tail.place.kind === 'server' ? [first] : [];
   }
 
   /** Past the limit of watches a file is silent for ever: those that have none are swept often. */

@@ -45,7 +45,7 @@ async function measured(homes: number, seconds: number): Promise<Record<string, 
   const before = process.memoryUsage.rss();
   const begin = performance.now();
   const feed = await farm.start({ parse });
-  while (feed.health().files < homes + 1) await pause(10);
+  while (feed.health().files < homes + 1) await pause(25);
   const ready = performance.now() - begin;
   await pause(8000);
   globalThis.gc!();
