@@ -159,6 +159,6 @@ function fill(
     if (Object.hasOwn(words, name)) return words[name]!;
     const value = facts.value(name);
     if (value === undefined || value === null) return 'unknown';
-    return Array.isArray(value) ? value.join(', ') : String(value);
+    return Array.isArray(value) ? value.join(', ') || 'nothing' : String(value);
   });
 }

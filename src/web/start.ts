@@ -57,9 +57,10 @@ export async function startWeb(parts: WebParts, limits: Partial<Limits> = {}): P
   server.timeout = idle;
   onlyProxies(server, config);
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    const refused = (error: Error): void => reject(cannotListen(error, config));
+    server.once('error', refused);
     server.listen(port, host, () => {
-      server.off('error', reject);
+      server.off('error', refused);
       resolve();
     });
   });
@@ -67,6 +68,18 @@ export async function startWeb(parts: WebParts, limits: Partial<Limits> = {}): P
   const taken = server.address();
   const address = `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${typeof taken === 'object' && taken ? taken.port : port}`;
   return { address, stop: () => stop(server) };
+}
+
+/** What somebody can mend by the configuration or by ending another program is said so. */
+function cannotListen(error: NodeJS.ErrnoException, config: Config): Error {
+  const why: Record<string, string> = {
+    EADDRINUSE: 'another program listens there already',
+    EADDRNOTAVAIL: 'this machine has no such address',
+    EACCES: 'this user may not listen there',
+    ENOTFOUND: 'this name has no address',
+  };
+  const known = why[error.code ?? ''];
+  return known ? new Usage(`${config.file}: web.listen: ${config.web.listen}: ${known}`) : error;
 }
 
 /** `127.0.0.1:8420`, `[::1]:8420` */

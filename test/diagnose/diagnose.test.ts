@@ -55,6 +55,11 @@ describe('each cause is found', () => {
       expect([source, at]).toEqual([expect.stringMatching(/./), iso(NOW)]);
   });
 
+  it('and an empty list is said in words, not left as a hole', () => {
+    const { title } = why({ ...STRICT, 'access.authorized-groups': [] });
+    expect(title).toMatch(/authorises only nothing$/);
+  });
+
   it('and where all is well, none is', () => {
     const diagnosis = why();
     expect([diagnosis.cause, diagnosis.also, diagnosis.remedy.kind]).toEqual([null, [], 'none']);

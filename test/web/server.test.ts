@@ -149,6 +149,18 @@ describe('the wire', () => {
       await expect(start(`listen: "${listen}"`), listen).rejects.toThrow(/unencrypted; set web.tls/);
   });
 
+  it('an address that is taken, or not ours, is told with its key', async () => {
+    const web = await start('listen: "127.0.0.1:0"');
+    running.push(web);
+    const taken = new URL(web.address).host;
+    await expect(start(`listen: "${taken}"`)).rejects.toThrow(
+      `/etc/readmit/readmit.yaml: web.listen: ${taken}: another program listens there already`,
+    );
+    await expect(
+      start('listen: "192.0.2.1:0", tls: null, behindProxy: ["10.0.0.2"], origin: "https://r.example"'),
+    ).rejects.toThrow('web.listen: 192.0.2.1:0: this machine has no such address');
+  });
+
   it('behind a proxy it must be known what people type, and addresses must be addresses', async () => {
     await expect(start('listen: "127.0.0.1:0", behindProxy: ["10.0.0.2"]')).rejects.toThrow(/web.origin/);
     await expect(start('listen: "127.0.0.1:0", origin: "https://r.example", behindProxy: ["proxy"]')).rejects.toThrow(
