@@ -120,7 +120,7 @@ export async function undo(id: string, o: Options): Promise<void> {
   const config = loadConfig(o.config);
   const row = await askServe<IncidentRow>(controlSocket(config), 'undo', { id, ...operator(config, o) });
   if (o.json) printJson(row);
-  else print(`Undo of incident ${row.id} ordered; it is ${row.state} now.`);
+  else print(`Undo of incident ${row.id} ordered; \`readmit show ${row.id}\` tells what came of it.`);
 }
 
 export async function retry(id: string, o: Options): Promise<void> {

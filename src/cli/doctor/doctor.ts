@@ -13,31 +13,34 @@ import { signInFindings } from './sign-in.ts';
 
 type Check = (config: Config) => Promise<Finding[]> | Finding[];
 
-const CHECKS: Check[] = [
-  configFile,
-  approvers,
-  sessionKey,
-  signIn,
-  readable,
-  commands,
-  redis,
-  mail,
-  receivers,
-  directory,
-  serveAndExecutor,
-  chains,
-  policy,
-  clock,
+/** Each under the name that its findings have: what keeps it from looking is told under it too. */
+const CHECKS: [name: string, check: Check][] = [
+  ['config', configFile],
+  ['approvers', approvers],
+  ['session', sessionKey],
+  ['sign-in', signIn],
+  ['files', readable],
+  ['commands', commands],
+  ['redis', redis],
+  ['mail', mail],
+  ['receivers', receivers],
+  ['directory', directory],
+  ['serve', serveAndExecutor],
+  ['audit', chains],
+  ['policy', policy],
+  ['clock', clock],
 ];
 
 export async function doctor(o: { config?: string; json?: boolean }): Promise<number> {
   const config = loadConfig(o.config);
   const findings: Finding[] = [];
-  for (const check of CHECKS) {
+  for (const [name, check] of CHECKS) {
     try {
       findings.push(...(await check(config)));
     } catch (error) {
-      findings.push(problem(check.name, (error as Error).message, 'mend that first'));
+      // What several checks rest on is one thing to mend.
+      const { message } = error as Error;
+      if (!findings.some(f => f.what === message)) findings.push(problem(name, message, 'mend that first'));
     }
   }
   const problems = findings.filter(f => f.level === 'problem').length;
