@@ -10,6 +10,7 @@ import {
   fstatSync,
   fsyncSync,
   ftruncateSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -74,6 +75,7 @@ export class Audit {
   /** Writes one entry and returns it once it is on the disk. @throws AuditUnwritable */
   append(note: AuditNote): AuditEntry {
     this.open();
+    this.#checkPlace();
     if (this.#size > this.#rotateBytes) this.#rotate();
     return this.#write(note);
   }
@@ -99,6 +101,19 @@ export class Audit {
   close(): void {
     if (this.#fd !== null) closeSync(this.#fd);
     this.#fd = null;
+  }
+
+  /**
+   * An entry in a file that was moved, removed or cut is no entry: nobody would find it. The file stays open, so that
+   * the same one, put back, goes on, and no new chain is begun in silence. @throws AuditUnwritable
+   */
+  #checkPlace(): void {
+    const there = lstatSync(this.file, { throwIfNoEntry: false });
+    const ours = fstatSync(this.#fd!);
+    if (there?.ino === ours.ino && there.dev === ours.dev && ours.size === this.#size) return;
+    throw new AuditUnwritable(
+      `the audit file ${this.file} was moved, removed or changed by somebody else: put it back, or find out who did it and start the executor again; without it nothing is done`,
+    );
   }
 
   #write(note: AuditNote): AuditEntry {

@@ -1,6 +1,15 @@
 /** What a crash, a full disk or a second executor can't do: lose an effect, repeat it, or act without a record. */
 import { execFileSync, spawn } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -160,6 +169,37 @@ test('E19 a second executor refuses to start, and the first goes on', async () =
 });
 
 describe('F05 without an audit file nothing is done', () => {
+  test.each([
+    [
+      'moved away',
+      (file: string) => renameSync(file, `${file}.aside`),
+      (file: string) => renameSync(`${file}.aside`, file),
+    ],
+    [
+      'replaced by another',
+      (file: string) => {
+        renameSync(file, `${file}.aside`);
+        writeFileSync(file, '');
+      },
+      (file: string) => renameSync(`${file}.aside`, file),
+    ],
+  ])('a file that was %s while the executor runs, and put back', async (_, take, putBack) => {
+    ground = makeGround();
+    const exec = await ground.start();
+    expect((await send(order(ground, [addAlice({ gid: 1 })]))).result).toBe('stale');
+    const file = ground.path('state/exec/audit.jsonl');
+    take(file);
+    expect(await send(order(ground, [addAlice()]))).toMatchObject({
+      result: 'refused',
+      detail: expect.stringMatching(/no-audit.*moved, removed or changed.*put it back/),
+    });
+    expect(members(ground, 'claw-users')).toEqual(['bob']);
+    expect(exec.stderr()).toContain('moved, removed or changed');
+    putBack(file);
+    expect((await send(order(ground, [addAlice()]))).result).toBe('done');
+    expect(verifyAudit([file])).toMatchObject({ ok: true });
+  });
+
   test('a full disk, and then room again', async () => {
     ground = makeGround();
     const disk = ground.path('small');
