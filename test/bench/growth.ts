@@ -1,5 +1,5 @@
 /**
- * `node test/bench/growth.ts [lines|users|addresses|homes|incidents …]`: doubles one thing at a time, notes time and
+ * `node test/bench/growth.ts [lines|users|addresses|homes|incidents|agents …]`: doubles one thing at a time, notes time and
  * memory, and draws a picture of each into docs/growth/. The table it prints is for docs/growth.md.
  */
 import { execFileSync } from 'node:child_process';
@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path';
 import { homesFigures } from './homes.ts';
 import { compiled, load, middle, run, three } from './measure.ts';
 import { growthPlot, type Point } from './plot.ts';
-import { pagesFigures } from './store.ts';
+import { counted, pagesFigures } from './store.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const OUT = join(ROOT, 'docs/growth');
@@ -69,6 +69,18 @@ const KINDS: Record<string, { title: string; what: string; points: () => Promise
           ['/'],
         );
         points.push({ size: incidents, seconds: milliseconds['/']!.most / 1000, megabytes });
+      }
+      return points;
+    },
+  },
+  agents: {
+    title: 'Intake: agents that send to one serve (processor time)',
+    what: 'agents, 200,000 lines each',
+    points: async () => {
+      const points: Point[] = [];
+      for (const agents of doubling(1, 5)) {
+        const { microseconds, megabytes } = await counted(join(dir, `agents-${agents}`), agents, 200_000);
+        points.push({ size: agents, seconds: microseconds / 1e6, megabytes });
       }
       return points;
     },

@@ -14,7 +14,7 @@ import { loadPacks } from '../../src/rules/pack.ts';
 import { makeParser } from '../../src/rules/parser.ts';
 import { redact } from '../../src/rules/redact.ts';
 import { openStore } from '../../src/store/open.ts';
-import { Outbox } from '../../src/watch/batch.ts';
+import { Outbox, partsOf } from '../../src/watch/batch.ts';
 import { aSite, NOON } from '../web/a-site.ts';
 import { fillStore, LARGE, type Size } from './fill-store.ts';
 import { median, two } from './measure.ts';
@@ -30,29 +30,10 @@ export async function storeFigures(dir: string, large: boolean): Promise<Record<
 
 /** What an agent sends of a log that grows faster than it is counted: 500 people from 200 addresses, 10 % denials. */
 export async function batches(dir: string): Promise<Record<string, unknown>> {
-  mkdirSync(dir, { recursive: true });
-  const config = parseConfig(`state: ${dir}\nhost: ${HOST}\n`, join(dir, 'readmit.yaml'));
-  const all = sentBatches(dir, 2_000_000);
-  const store = openStore(join(dir, 'readmit.db'));
-  let acknowledged = 0;
-  const intake = new Intake({
-    store,
-    config,
-    now: Date.now,
-    log: { debug: () => {} } as never,
-    clusters: () => new Clusters(config.detect, { unit: config.scheduler.unit }),
-    send: async () => void acknowledged++,
-  });
-  const begin = performance.now();
-  const cpu = process.cpuUsage();
-  for (const batch of all) await intake.take(batch);
-  const seconds = (performance.now() - begin) / 1000;
-  const { user, system } = process.cpuUsage(cpu);
+  const { all, seconds, microseconds, megabytes } = await counted(dir, 1, 3_600_000);
   const sum = (of: (batch: Batch) => number): number => all.reduce((total, batch) => total + of(batch), 0);
   const tallies = sum(batch => batch.tallies.length);
   const denials = sum(batch => batch.tallies.reduce((n, t) => n + (t.event === 'denied' ? t.count : 0), 0));
-  store.close();
-  if (acknowledged !== all.length) throw new Error('a batch was not acknowledged');
   return {
     batches: all.length,
     talliesInABatch: Math.round(tallies / all.length),
@@ -61,9 +42,46 @@ export async function batches(dir: string): Promise<Record<string, unknown>> {
     talliesPerSecond: Math.round(tallies / seconds),
     linesPerSecond: Math.round(sum(batch => batch.lines) / seconds),
     // Without the waiting for the disk, and for others on this machine.
-    cpuMicrosecondsPerTally: two((user + system) / tallies),
-    bytesOnDiskPerTally: Math.round(statSync(join(dir, 'readmit.db')).size / tallies),
+    denialsPerCpuSecond: Math.round((denials / microseconds) * 1e6),
+    cpuMicrosecondsPerTally: two(microseconds / tallies),
+    bytesOnDiskPerTally: Math.round((megabytes * (1 << 20)) / tallies),
   };
+}
+
+/** So many agents, each with so many lines, send to one intake; each sends its next batch when the last is answered. */
+export async function counted(
+  dir: string,
+  agents: number,
+  lines: number,
+): Promise<{ all: Batch[]; seconds: number; microseconds: number; megabytes: number }> {
+  mkdirSync(dir, { recursive: true });
+  const config = parseConfig(`state: ${dir}\nhost: ${HOST}\n`, join(dir, 'readmit.yaml'));
+  const all = sentBatches(dir, lines);
+  const store = openStore(join(dir, 'readmit.db'));
+  const answered = new Map<string, () => void>();
+  const intake = new Intake({
+    store,
+    config,
+    now: Date.now,
+    log: { debug: () => {}, warn: () => {} } as never,
+    clusters: () => new Clusters(config.detect, { unit: config.scheduler.unit }),
+    send: async host => answered.get(host)?.(),
+  });
+  const agent = async (host: string): Promise<void> => {
+    for (const batch of all) {
+      const answer = new Promise<void>(done => answered.set(host, done));
+      for (const part of partsOf({ ...batch, host })) await intake.take(part);
+      await answer;
+    }
+  };
+  const begin = performance.now();
+  const cpu = process.cpuUsage();
+  await Promise.all(Array.from({ length: agents }, (_, n) => agent(`host-${n}`)));
+  const seconds = (performance.now() - begin) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  store.close();
+  const megabytes = statSync(join(dir, 'readmit.db')).size / (1 << 20);
+  return { all, seconds, microseconds: user + system, megabytes };
 }
 
 /** The batches that the agent's own code makes of a generated log; everybody in it has an account. */
