@@ -58,7 +58,7 @@ function incidentFacts(store: Store, now: number, i: IncidentRecord, config: Con
       .filter(Boolean),
   );
   // Where somebody came from yesterday does not explain why they are refused now.
-  const newest = Math.max(0, ...pairs.filter(p => p.ip).map(p => Number(p.last)));
+  const newest = pairs.reduce((last, p) => (p.ip ? Math.max(last, Number(p.last)) : last), 0);
   const recent = pairs.filter(p => p.ip && newest - Number(p.last) <= SAME_TIME_MS).map(p => p.ip);
   return [
     fact('denial.kind', i.kind, `incident ${i.id}`),
