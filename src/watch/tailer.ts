@@ -34,8 +34,8 @@ export interface Committed {
 /** Beyond these bounds reading pauses: of one source, and of all tallies in memory. */
 const BATCHES_OF_ONE = 16;
 const TALLIES = 80_000;
-/** Room that is kept for logs that hold little: one that has much to be caught up on stops no other. */
-const RESERVED = 20_000;
+/** Room that is kept for logs that hold little, beyond what one more chunk can bring: one that has much stops no other. */
+const RESERVED = 80_000;
 const LITTLE = 500;
 
 export class Tailer {

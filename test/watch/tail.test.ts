@@ -284,7 +284,7 @@ describe('what serve answers', () => {
 
   test('a log with much to be caught up on, which serve does not answer, stops no other', async () => {
     const own = join(freshDir(), 'own.log');
-    const lab = new Lab();
+    const lab = new Lab({ chunk: 1 << 18, maxLine: 1000 });
     await lab.open(serverPlace(lab.log, localDisk), serverPlace(own, localDisk));
     writeFileSync(lab.log, Array.from({ length: 200_000 }, (_, i) => `u${i};\n`).join(''));
     for (let i = 0; i < 20; i++) {
