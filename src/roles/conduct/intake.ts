@@ -198,6 +198,9 @@ export class Intake {
     live.sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
     const [explains, ...others] = live;
     if (!explains) return null;
+    // Whose own cause was found is counted there, while nobody knows what the greater one is.
+    const own = others.find(i => i.kind === 'user' && i.inhibitedBy === null && i.cause !== null);
+    if (own && explainsNobody(explains)) return own;
     for (const other of others) this.#explain(explains, other, tally);
     return explains;
   }
