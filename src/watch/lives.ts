@@ -264,7 +264,7 @@ export class Lives {
       return;
     }
     const source = this.#begin(file, first === 'yes' ? 'old' : 'new');
-    if (!proven || source.id === null) return;
+    if (!proven || !(await this.identify(source, 'growing'))) return;
     // What stands before the mark has been counted: the new life goes on behind it.
     source.outbox?.advance(mark.at, { cut: 0, bad: 0 }, { live: 'live' });
     source.read = mark.at;
@@ -284,7 +284,6 @@ export class Lives {
     this.sources.push(source);
     if (this.seen === 0) this.seen = file.mtime;
     this.#take(source, file);
-    if (file.sibling === null && file.fp !== null) this.#name(source, file.fp);
     return source;
   }
 
@@ -296,16 +295,13 @@ export class Lives {
     const length = await source.bytes(this.#place.disk, head, HEAD, 0);
     const fp = fingerprint(head.subarray(0, length), how);
     source.more = fp ? 'yes' : 'no';
-    if (fp) this.#name(source, fp);
-    return fp !== null;
-  }
-
-  #name(source: Source, fp: string): void {
+    if (!fp) return false;
     const key = source.keys[0]!;
     source.become(sourceId(key, fp, this.#shared.generation(key, fp)), 0, this.#ref, this.#shared);
     source.recorded = 'no';
     this.#named(source);
     this.changed();
+    return true;
   }
 
   /** There is nothing left to read of it; what is held is still delivered. */

@@ -1,9 +1,9 @@
 /**
  * Decides when each log is looked at. Events only wake: chokidar holds them back and loses some, and on network file
- * systems none comes. The scheduler's log, which grows all day, has a watch of its own: chokidar would look at it at each
- * write, for more than reading it costs. A log that grew is read again every few milliseconds until it was quiet for a second, and a sweep
- * finds what no event announced. Logs on network file systems have a lane of their own, so that a dead server stops
- * nobody else. The timers of the tailer are all here.
+ * systems none comes. The scheduler's log, which grows all day, has a watch of its own that tells of every write: chokidar
+ * would look at it at each, for more than reading it costs. Any other log that grew is read again every few milliseconds
+ * until it was quiet for a second, and a sweep finds what no event announced. Logs on network file systems have a lane
+ * of their own, so that a dead server stops nobody else. The timers of the tailer are all here.
  */
 import { type Stats, type FSWatcher as Watch, watch as watchDirectory } from 'node:fs';
 import { basename, dirname } from 'node:path';
@@ -42,6 +42,10 @@ interface Followed {
   busy: 'yes' | 'no';
   /** What a first look finds was there before: it does not mean that somebody writes now. */
   first: 'yes' | 'no';
+  /** The next look was asked for by a watch that tells of every write: there is no need to look again unasked. */
+  told: 'yes' | 'no';
+  /** Steady time. */
+  lookedAt: number;
 }
 
 /** Logs to look at now, logs that grew within the last second, and who sleeps until there is one of them. */
@@ -101,7 +105,16 @@ export class Waker {
   add(tail: Tail): void {
     const { path } = tail.place;
     const disk = this.#o.isNetwork(path) ? 'network' : 'local';
-    const followed: Followed = { tail, disk, events: 'none', hotUntil: 0, busy: 'no', first: 'yes' };
+    const followed: Followed = {
+      tail,
+      disk,
+      events: 'none',
+      hotUntil: 0,
+      busy: 'no',
+      first: 'yes',
+      told: 'no',
+      lookedAt: 0,
+    };
     this.#followed.set(path, followed);
     this.#once(followed);
   }
@@ -130,6 +143,15 @@ export class Waker {
     followed.hotUntil = this.#o.steady() + HOT_MS;
     this.#lanes[followed.disk].hot.add(followed);
     this.#once(followed);
+  }
+
+  /** Looked at once, with a rest in between: a writer may write a hundred thousand times a second. */
+  #soon(followed: Followed): void {
+    if (followed.told === 'yes') return;
+    followed.told = 'yes';
+    const rest = followed.lookedAt + SHORTEST_MS - this.#o.steady();
+    if (rest > 0) setTimeout(() => this.#once(followed), rest);
+    else this.#once(followed);
   }
 
   /** Looked at once; it becomes hot if there is something. */
@@ -184,6 +206,8 @@ export class Waker {
       if (followed.busy === 'yes' || this.#stopped === 'yes') continue;
       followed.busy = 'yes';
       let turn: Turn = 'idle';
+      const { told } = followed;
+      followed.told = 'no';
       try {
         turn = await this.#o.poll(followed.tail);
       } catch (error) {
@@ -192,8 +216,9 @@ export class Waker {
         followed.busy = 'no';
       }
       const now = this.#o.steady();
+      followed.lookedAt = now;
       if (turn === 'more') again = 'more';
-      if (turn === 'more' || (turn === 'grew' && followed.first === 'no')) {
+      if (turn === 'more' || (turn === 'grew' && followed.first === 'no' && told === 'no')) {
         followed.hotUntil = now + HOT_MS;
         hot.add(followed);
       }
@@ -220,7 +245,7 @@ export class Waker {
     const { path } = tail.place;
     followed.events = wanted ? 'watched' : 'none';
     if (tail.place.kind === 'server') {
-      if (wanted) this.#watchServer(path);
+      if (wanted) this.#watchServer(followed);
       return;
     }
     if (!wanted) {
@@ -232,12 +257,14 @@ export class Waker {
   }
 
   /** Anew whenever the log is there again: its directory may be another one. */
-  #watchServer(path: string): void {
+  #watchServer(followed: Followed): void {
     this.#server?.close();
     try {
+      const { path } = followed.tail.place;
       const name = basename(path);
       this.#server = watchDirectory(dirname(path), (_event, changed) => {
-        if (changed === null || changed === name) this.wakePath(path);
+        if (changed !== null && changed !== name) return;
+        this.#soon(followed);
       });
       this.#server.on('error', error => this.#failed(error));
     } catch (error) {
