@@ -4,6 +4,7 @@
  * Everything here is pure.
  */
 import { hash } from 'node:crypto';
+import type { Stats } from 'node:fs';
 
 /** So much of the first line counts. */
 export const HEAD = 1024;
@@ -71,4 +72,10 @@ export function parseId(id: string): { key: string; fp: string; generation: numb
   const part = ID.exec(id);
   return part ? { key: part[1]!, fp: part[2]!, generation: Number(part[3]) } : null;
 }
+/** Is it the file of this key? A look tells the numbers less widely than a key does. */
+export function isKeyOf(key: string, look: Stats): boolean {
+  const [dev, ino] = key.split('-').map(Number);
+  return ino === look.ino && dev === look.dev;
+}
+
 export const inodeOf = (key: string): string => key.slice(key.indexOf('-') + 1);

@@ -33,6 +33,8 @@ export interface Shared extends OutboxOptions {
 const OLD_MS = 10_000;
 const MOST_PAST = 16;
 const MOST_RETIRED = 256;
+/** While files are renamed one look after the other is taken: a rotation takes milliseconds. */
+const MOST_LOOKS = 10;
 /** A file that was cut short is only believed to be the same one on so many unchanged bytes. */
 const ENOUGH = 4096;
 
@@ -115,31 +117,43 @@ export class Lives {
 
   /** Looks at all files of this log and says of each what it is. @returns why the live path is not read, or null */
   async settle(hint: Stats | null): Promise<Refusal | null> {
-    const opened = await this.#place.open(this.#place.base, hint);
-    // It may well be there and be the same: nothing is concluded from not being let in.
-    if (isRefusal(opened) && opened.state === 'unreadable') return opened;
-    const first = this.first;
-    this.first = 'no';
-    this.settledAt = this.#shared.steady();
-    const files: Surveyed[] = [];
-    try {
-      if (!isRefusal(opened)) files.push(await surveyed(this.#place.disk, opened, this.#place.base, null));
-      await this.#settle(files, first);
-    } finally {
-      for (const file of files) if (file.taken === 'no') closeSurveyed(this.#place.disk, file);
+    for (let looks = 1; ; looks++) {
+      const opened = await this.#place.open(this.#place.base, looks === 1 ? hint : null);
+      // It may well be there and be the same: nothing is concluded from not being let in.
+      if (isRefusal(opened) && opened.state === 'unreadable') return opened;
+      const files: Surveyed[] = [];
+      try {
+        if (!isRefusal(opened)) files.push(await surveyed(this.#place.disk, opened, this.#place.base, null));
+        const rotations = await this.#wantsRotations(files[0]);
+        if (rotations && (await surveyRotations(this.#place, files)) === 'moved' && looks < MOST_LOOKS) continue;
+        await this.#settle(files);
+      } finally {
+        for (const file of files) if (file.taken === 'no') closeSurveyed(this.#place.disk, file);
+      }
+      this.changed();
+      return isRefusal(opened) ? opened : null;
     }
-    this.changed();
-    return isRefusal(opened) ? opened : null;
   }
 
-  async #settle(files: Surveyed[], first: 'yes' | 'no'): Promise<void> {
-    const { disk, path, kind } = this.#place;
+  /** What serve knows and no record of ours does counts for the files there are when we come: later ones wear used inodes. */
+  get #asking(): boolean {
+    return this.first === 'yes' && this.#shared.strangers.any();
+  }
+  get #unknown(): boolean {
+    return this.#place.kind === 'server' && this.seen === 0;
+  }
+
+  async #wantsRotations(file: Surveyed | undefined): Promise<boolean> {
+    const known = this.past.length + this.sources.length > 0 || this.seen > 0 || this.#asking;
+    return this.#unknown || (known && !(await this.#onlyLive(file)));
+  }
+
+  async #settle(files: Surveyed[]): Promise<void> {
+    const { disk, path } = this.#place;
     const { strangers } = this.#shared;
-    // What serve knows and no record of ours does counts for the files there are when we come: later ones wear used inodes.
-    const asking = first === 'yes' && strangers.any();
-    const known = this.past.length + this.sources.length > 0 || this.seen > 0 || asking;
-    const unknown = kind === 'server' && this.seen === 0;
-    if (unknown || (known && !(await this.#onlyLive(files[0])))) files.push(...(await surveyRotations(this.#place)));
+    const [first, asking, unknown] = [this.first, this.#asking, this.#unknown];
+    this.first = 'no';
+    this.settledAt = this.#shared.steady();
     const adopted = asking ? strangers.of(files, path, this.#recorded).map(stranger => this.#adopt(stranger)) : [];
     const before = files.filter(f => f.sibling).map(f => f.mtime);
     await this.#letGoOfEmptied();

@@ -36,6 +36,8 @@ export interface Place {
   hint(): Promise<Stats | null> | Stats | null;
   /** Opens a file of the live file's directory by its base name. `hint`: what a look at it has just shown. */
   open(name: string, hint?: Stats | null): Promise<Opened | Refusal>;
+  /** A cheap look at a file of the same directory by its base name. `null`: nothing there. */
+  look(name: string): Promise<Stats | null>;
   /** The names beside the live file. */
   names(): Promise<string[]>;
 }
@@ -147,6 +149,7 @@ export function serverPlace(path: string, disk: Disk): Place {
     disk,
     hint: () => disk.look(path, 'follow'),
     open: (name, hint) => openChecked(disk, join(dir, name), READ_FOLLOWING, null, hint).catch(refusal),
+    look: async name => await disk.look(join(dir, name), 'follow'),
     names: async () => await disk.list(dir),
   };
 }
@@ -182,6 +185,7 @@ export function homePlace(home: string, clientLog: string, owner: string, disk: 
     hint: () => disk.look(path, 'stay'),
     open: (name, hint) =>
       inside((dir, homeOwner) => openChecked(disk, `${dir}/${name}`, READ_SAFELY, homeOwner, hint)).catch(refusal),
+    look: name => inside(async dir => await disk.look(`${dir}/${name}`, 'stay')),
     names: () => inside(async dir => await disk.list(dir)),
   };
 }

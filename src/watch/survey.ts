@@ -3,7 +3,7 @@
  * Whoever asks for a survey owns its open files and closes those it does not keep.
  */
 import type { Disk } from './disk.ts';
-import { agrees, fingerprint, HEAD, type Mark, repeats } from './identity.ts';
+import { agrees, fingerprint, HEAD, isKeyOf, type Mark, repeats } from './identity.ts';
 import type { Candidate, Comparison, Found } from './match.ts';
 import { Packed } from './packed.ts';
 import { isRefusal, type Opened, type Place } from './place.ts';
@@ -34,21 +34,34 @@ async function unpackedSize(disk: Disk, opened: Opened): Promise<number> {
   return trailer.readUInt32LE(0);
 }
 
-/** Opens the rotations of a place. What can't be opened is left out: it is looked for again at the next rotation. */
-export async function surveyRotations(place: Place): Promise<Surveyed[]> {
-  const names = await place.names().catch(() => []);
-  const found: Surveyed[] = [];
-  for (const sibling of siblingsOf(place.base, names)) {
+/**
+ * Opens the rotations of a place into `files`, where the live one is. What can't be opened is left out.
+ * @returns `moved` when files got other names meanwhile: then one of them may have been missed between two names
+ */
+export async function surveyRotations(place: Place, files: Surveyed[]): Promise<'still' | 'moved'> {
+  const siblings = await rotationsOf(place);
+  for (const sibling of siblings) {
     const opened = await place.open(sibling.name);
     if (isRefusal(opened)) continue;
     try {
-      found.push(await surveyed(place.disk, opened, sibling.name, sibling));
+      files.push(await surveyed(place.disk, opened, sibling.name, sibling));
     } catch {
       place.disk.close(opened.fd);
     }
   }
-  return found;
+  const after = await rotationsOf(place);
+  if (after.map(s => s.name).join('\0') !== siblings.map(s => s.name).join('\0')) return 'moved';
+  for (const name of [place.base, ...after.map(s => s.name)]) {
+    const stat = await place.look(name).catch(() => null);
+    const file = files.find(f => f.name === name);
+    if (file && (stat === null || !isKeyOf(file.key, stat))) return 'moved';
+    if (!file && stat !== null && files.some(f => isKeyOf(f.key, stat))) return 'moved';
+  }
+  return 'still';
 }
+
+const rotationsOf = async (place: Place): Promise<Sibling[]> =>
+  siblingsOf(place.base, await place.names().catch(() => []));
 
 export function closeSurveyed(disk: Disk, file: Surveyed): void {
   file.packed?.close();

@@ -5,6 +5,7 @@
 import {
   appendFileSync,
   copyFileSync,
+  readdirSync,
   renameSync,
   rmSync,
   truncateSync,
@@ -14,7 +15,8 @@ import {
 } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
-import { localDisk } from '../../src/watch/disk.ts';
+import { type Disk, localDisk } from '../../src/watch/disk.ts';
+import { serverPlace } from '../../src/watch/place.ts';
 import { Lab, removeDirs } from './lab.ts';
 
 afterAll(removeDirs);
@@ -34,6 +36,46 @@ describe('rotation', () => {
     expect([...lab.serve.counts.keys()]).toEqual(['a0', 'a1', 'late0', 'late1', 'b0', 'b1']);
     expect(lab.serve.twice).toEqual([]);
   });
+
+  test.each(['.1', '.2'])(
+    'A05 one that begins while the files are looked at: none is missed between two names (%s moves)',
+    async mid => {
+      const lab = await new Lab().open();
+      const move = (from: string, to: string): void => renameSync(lab.log + from, lab.log + to);
+      writeFileSync(lab.log, 'a;\n');
+      await lab.drain();
+      lab.crash();
+      move('', '.1');
+      writeFileSync(lab.log, 'b;\n');
+      move('.1', '.2');
+      move('', '.1');
+      writeFileSync(lab.log, 'c;\n');
+      let step: 'before' | 'begun' | 'under way' = 'before';
+      const disk: Disk = {
+        ...localDisk,
+        list: dir => {
+          if (step === 'before') move('.2', '.3');
+          const names = readdirSync(dir);
+          if (step === 'before' && mid === '.1') move('.1', '.2');
+          step = step === 'before' ? 'begun' : step;
+          return names;
+        },
+        open: (path, flags) => {
+          // It was opened under its old name, and the one before it has that name now.
+          if (step === 'begun' && mid === '.2' && path.endsWith('log.1')) move('.1', '.2');
+          if (step === 'begun') step = 'under way';
+          return localDisk.open(path, flags);
+        },
+      };
+      await lab.open(serverPlace(lab.log, disk));
+      await lab.drain();
+      move('', '.1');
+      writeFileSync(lab.log, 'd;\n');
+      await lab.drain();
+      expect([...lab.serve.counts.keys()].toSorted()).toEqual(['a', 'b', 'c', 'd']);
+      expect(lab.serve.twice).toEqual([]);
+    },
+  );
 
   test('a daemon that still writes to the renamed file is heard', async () => {
     const lab = await new Lab().open();
