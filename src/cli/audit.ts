@@ -1,12 +1,13 @@
 /** `readmit audit verify|show`: the journal in the database and the executor's own file, each a hash chain. */
 import { readFileSync } from 'node:fs';
 import { auditFile, inState, loadConfig } from '../config/config.ts';
-import { auditFiles, entryOf, verifyAudit } from '../execute/audit.ts';
+import { auditFiles, entryOf } from '../execute/audit.ts';
 import { Usage } from '../incident.ts';
 import type { AuditEntry } from '../plan.ts';
 import { journal, verifyJournal } from '../store/journal.ts';
 import { openStoreToRead } from '../store/open.ts';
 import { visible } from '../visible.ts';
+import { executorChain } from './executor-chain.ts';
 import { print, printJson } from './inbox.ts';
 
 export async function audit(what: string, o: { config?: string; json?: boolean; from?: string }): Promise<number> {
@@ -15,7 +16,8 @@ export async function audit(what: string, o: { config?: string; json?: boolean; 
   const file = auditFile(config);
   try {
     if (what === 'verify') {
-      const chains = { journal: verifyJournal(store), executor: verifyAudit(auditFiles(file)) };
+      const { verdict, ledgerHeld } = executorChain(config, store);
+      const chains = { journal: verifyJournal(store), executor: verdict };
       if (o.json) printJson(chains);
       else
         for (const [name, c] of Object.entries(chains))
@@ -24,6 +26,8 @@ export async function audit(what: string, o: { config?: string; json?: boolean; 
               ? `${name}: ${c.entries} entries, unbroken; head ${c.head ?? 'none'}`
               : `${name}: BROKEN at entry ${'seq' in c ? `${c.seq} (${c.file}:${c.line})` : c.firstBad}: ${c.why}`,
           );
+      if (!o.json && ledgerHeld)
+        print("(the executor runs and holds its ledger: its chain was compared with serve's database only)");
       return Object.values(chains).every(c => c.ok) ? 0 : 1;
     }
     if (what !== 'show') throw new Usage(`audit ${what}: verify or show`);

@@ -22,7 +22,7 @@ import { dirname } from 'node:path';
 import { canonical, chainDigest, sha256 } from '../digest.ts';
 import { Retry } from '../incident.ts';
 import type { AuditEntry } from '../plan.ts';
-import { auditFiles, entryOf, GENESIS, TORN } from './chain.ts';
+import { auditFiles, entryOf, GENESIS, type Head, type Known, lacking, newestWith, TORN } from './chain.ts';
 import { withoutSecrets } from './redact.ts';
 
 export { auditFiles, entryOf, verifyAudit } from './chain.ts';
@@ -37,29 +37,66 @@ export class AuditUnwritable extends Retry {
 
 export type AuditNote = Pick<AuditEntry, 'actor' | 'plan' | 'what' | 'before' | 'after'>;
 
+/** Who remembers beside the file how far it went, so that a file that was taken away or cut is noticed after a restart. */
+export interface AuditMemory {
+  known: () => Known;
+  /** Called once an entry is on the disk. What it throws is not heard: an older head is still a true one. */
+  wrote: (head: Head) => void;
+}
+
+const NO_MEMORY: AuditMemory = { known: () => ({ head: null, run: null }), wrote: () => {} };
+
 export class Audit {
   readonly file: string;
   readonly #now: () => number;
   readonly #rotateBytes: number;
+  readonly #memory: AuditMemory;
+  #accepted = false;
   #fd: number | null = null;
   #size = 0;
-  #head: { seq: number; digest: string } = { seq: 0, digest: GENESIS };
+  #head: Head = { seq: 0, digest: GENESIS };
 
-  constructor(file: string, options: { now?: () => number; rotateBytes?: number } = {}) {
+  constructor(file: string, options: { now?: () => number; rotateBytes?: number; memory?: AuditMemory } = {}) {
     this.file = file;
     this.#now = options.now ?? Date.now;
     this.#rotateBytes = options.rotateBytes ?? ROTATE_BYTES;
+    this.#memory = options.memory ?? NO_MEMORY;
   }
 
   /** The end of the chain: what goes out with every report. */
-  get head(): { seq: number; digest: string } {
+  get head(): Head {
     return this.#head;
   }
 
-  /** Opens the file and finds the end of the chain. @throws AuditUnwritable */
+  /** What of its past is missing, in words; null when nothing is known to be. */
+  missing(): string | null {
+    if (this.#accepted) return null;
+    const why = lacking(auditFiles(this.file), this.#memory.known());
+    return why && !existsSync(this.file) ? `it is missing: ${why}` : why;
+  }
+
+  /** Goes on from what is there, though something is missing, and says so in the next entry. @throws AuditUnwritable */
+  accept(note: AuditNote): void {
+    this.#accepted = true;
+    try {
+      this.append(note);
+    } finally {
+      this.#accepted = false;
+    }
+  }
+
+  /**
+   * Opens the file and finds the end of the chain. A file that doesn't go as far as was seen is not written on.
+   * @throws AuditUnwritable
+   */
   open(): void {
     if (this.#fd !== null) return;
     this.#guard(() => {
+      const missing = this.missing();
+      if (missing)
+        throw new AuditUnwritable(
+          `the audit file ${this.file} is not whole: ${missing}. Put it back; if it is lost, see deploy/README.md. Until then nothing is done`,
+        );
       mkdirSync(dirname(this.file), { recursive: true, mode: 0o700 });
       const isNew = !existsSync(this.file);
       const flags =
@@ -72,10 +109,15 @@ export class Audit {
     });
   }
 
-  /** Writes one entry and returns it once it is on the disk. @throws AuditUnwritable */
-  append(note: AuditNote): AuditEntry {
+  /** Whether an entry could be written now, as far as can be told without writing one. @throws AuditUnwritable */
+  ready(): void {
     this.open();
     this.#checkPlace();
+  }
+
+  /** Writes one entry and returns it once it is on the disk. @throws AuditUnwritable */
+  append(note: AuditNote): AuditEntry {
+    this.ready();
     if (this.#size > this.#rotateBytes) this.#rotate();
     return this.#write(note);
   }
@@ -83,19 +125,8 @@ export class Audit {
   /** The newest entry of that kind in the current file and the one before it, or null. @throws AuditUnwritable */
   newest(what: string): AuditEntry | null {
     this.open();
-    for (const file of auditFiles(this.file).slice(-2).reverse()) {
-      const bytes = readFileSync(file);
-      // Canonical entries: `what` is the last key.
-      for (
-        let at = bytes.lastIndexOf(`"what":"${what}"}`);
-        at >= 0;
-        at = at > 0 ? bytes.lastIndexOf(`"what":"${what}"}`, at - 1) : -1
-      ) {
-        const entry = entryOf(bytes.toString('utf8', bytes.lastIndexOf(10, at) + 1, bytes.indexOf(10, at)));
-        if (entry?.what === what) return entry;
-      }
-    }
-    return null;
+    // Canonical entries: `what` is the last key.
+    return newestWith(auditFiles(this.file).slice(-2), `"what":"${what}"}`, entry => entry.what === what);
   }
 
   close(): void {
@@ -130,6 +161,9 @@ export class Audit {
     });
     this.#size += line.length;
     this.#head = { seq: entry.seq, digest: entry.digest };
+    try {
+      this.#memory.wrote(this.#head);
+    } catch {}
     return entry;
   }
 
@@ -186,7 +220,7 @@ export class Audit {
     });
   }
 
-  #endOfOlderFile(): { seq: number; digest: string } | null {
+  #endOfOlderFile(): Head | null {
     const older = auditFiles(this.file).filter(f => f !== this.file);
     for (const file of older.reverse()) {
       const head = lastHead(readFileSync(file, 'utf8').split('\n').slice(0, -1));
@@ -209,7 +243,7 @@ export class Audit {
   }
 }
 
-function lastHead(lines: string[]): { seq: number; digest: string } | null {
+function lastHead(lines: string[]): Head | null {
   for (const line of lines.slice(-2).reverse()) {
     const entry = entryOf(line);
     if (entry) return { seq: entry.seq, digest: entry.digest };

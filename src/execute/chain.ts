@@ -12,12 +12,57 @@ export const GENESIS = '0'.repeat(64);
 /** The entry that accounts for a line a crash tore. */
 export const TORN = 'audit.torn-line';
 
+/** The entry of an administrator's decision to go on without what was lost. */
+export const ACCEPTED = 'audit.accepted';
+
 /** The audit file and those put aside, oldest first. */
 export function auditFiles(file: string): string[] {
   const name = basename(file);
   const aside = existsSync(dirname(file)) ? readdirSync(dirname(file)) : [];
   const old = aside.filter(f => f.startsWith(`${name}.`) && /^\d{12}$/.test(f.slice(name.length + 1))).sort();
   return [...old.map(f => join(dirname(file), f)), ...(existsSync(file) ? [file] : [])];
+}
+
+/** The end of a chain: the number and the digest of its newest entry. */
+export interface Head {
+  seq: number;
+  digest: string;
+}
+
+/** What somebody beside the audit file knows of it. */
+export interface Known {
+  /** An entry that was on the disk. */
+  head: Head | null;
+  /** A run that ended, and so has entries; asked where no head is known. */
+  run: string | null;
+}
+
+/** What the files lack of what is known of them, in words; null when nothing. */
+export function lacking(files: readonly string[], { head, run }: Known): string | null {
+  if (head) {
+    const entry = newestWith(files, `"digest":"${head.digest}"`, e => e.digest === head.digest && e.seq === head.seq);
+    return entry ? null : `it lacks entry ${head.seq}, which was on the disk`;
+  }
+  if (run === null) return null;
+  const entry = newestWith(files, JSON.stringify(run), e => (e.after ?? e.before) !== null);
+  return entry ? null : `it says nothing of run ${run}, which was done`;
+}
+
+/** The newest entry whose line holds this text and that is meant; null when there is none. */
+export function newestWith(
+  files: readonly string[],
+  text: string,
+  meant: (entry: AuditEntry) => boolean,
+): AuditEntry | null {
+  for (const file of [...files].reverse()) {
+    const bytes = readFileSync(file);
+    for (let at = bytes.lastIndexOf(text); at >= 0; at = at > 0 ? bytes.lastIndexOf(text, at - 1) : -1) {
+      const end = bytes.indexOf(10, at);
+      const entry = entryOf(bytes.toString('utf8', bytes.lastIndexOf(10, at) + 1, end < 0 ? bytes.length : end));
+      if (entry && meant(entry)) return entry;
+    }
+  }
+  return null;
 }
 
 export type AuditVerdict =
@@ -60,6 +105,28 @@ export function verifyAudit(files: readonly string[]): AuditVerdict {
   }
   if (torn) return bad(torn.file, torn.line, 'the last line is not an entry');
   return { ok: true, entries, head: head.digest, seq: head.seq };
+}
+
+/** The newest decision of an administrator to go on without what was lost; null when there is none. */
+export const acceptedIn = (files: readonly string[]): AuditEntry | null =>
+  newestWith(files, `"what":"${ACCEPTED}"}`, entry => entry.what === ACCEPTED);
+
+/** Walks the chain of this audit file, and then asks whether it goes as far as others have seen it go. */
+export function verifyAgainst(file: string, known: readonly Known[]): AuditVerdict {
+  const files = auditFiles(file);
+  const verdict = verifyAudit(files);
+  if (!verdict.ok) return verdict;
+  const why = known.map(k => lacking(files, k)).find(w => w !== null);
+  if (why === undefined) return verdict;
+  const there = existsSync(file);
+  return {
+    ok: false,
+    firstBad: verdict.entries,
+    seq: verdict.seq + 1,
+    file,
+    line: there ? splitLines(readFileSync(file)).length + 1 : 1,
+    why: there ? why : `the file is missing: ${why}`,
+  };
 }
 
 const accountsFor = (entry: AuditEntry, torn: Buffer): boolean =>

@@ -9,7 +9,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { Refused } from '../incident.ts';
 import type { Order } from '../messages.ts';
 import type { Outcome } from '../plan.ts';
+import type { Head, Known } from './chain.ts';
 import type { PasskeyUse } from './counters.ts';
+import { AUDIT_HEAD, knownIn } from './witness.ts';
 
 type OrderStep = Order['steps'][number];
 export type What = Order['what'];
@@ -59,6 +61,9 @@ const SCHEMA = `
 /** Attempts count, not successes: what was begun may have happened. */
 const BEGUN = `progress NOT IN ('waiting', 'already', 'not-done')`;
 
+/** Somebody who only looks may hold the file for a moment. */
+const PATIENCE_MS = 1000;
+
 export class Ledger {
   readonly #db: DatabaseSync;
 
@@ -67,7 +72,7 @@ export class Ledger {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     const umask = process.umask(0o077);
     try {
-      this.#db = new DatabaseSync(file);
+      this.#db = new DatabaseSync(file, { timeout: PATIENCE_MS });
       this.#db.exec(
         'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON',
       );
@@ -207,6 +212,15 @@ export class Ledger {
         .prepare('INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value')
         .run(key, value);
     return (this.#db.prepare('SELECT value FROM meta WHERE key = ?').get(key)?.value as string | undefined) ?? null;
+  }
+
+  /** How far the audit file went, as this ledger has seen it. */
+  auditKnown(): Known {
+    return knownIn(this.#db);
+  }
+
+  auditWrote(head: Head): void {
+    this.note(AUDIT_HEAD, JSON.stringify(head));
   }
 
   #inTransaction(action: () => void): void {

@@ -2,8 +2,10 @@
  * After a crash: runs whose end nobody recorded are closed by looking at the world, and votes are no longer believed when
  * the ledger that knew which were used is gone.
  */
+import { lstatSync, readFileSync, rmSync } from 'node:fs';
 import type { Order } from '../messages.ts';
 import type { Outcome } from '../plan.ts';
+import { ACCEPTED } from './chain.ts';
 import { isInverse } from './checks.ts';
 import type { LedgerRun, Progress } from './ledger.ts';
 import { ACTOR, brief, nameOf } from './record.ts';
@@ -86,6 +88,32 @@ export function distrustOldVotes({ audit, ledger, now }: Pick<Room, 'audit' | 'l
   });
   ledger.note(VOTES_AFTER, after);
   ledger.note('distrusted', intent!.digest);
+}
+
+/** An administrator's answer is as long as a reason may be. */
+const MAX_REASON = 2000;
+
+/**
+ * An administrator has decided that the audit file goes on without what is missing of it: `decision` is a file with their
+ * name and reason, which root puts into the executor's own directory. It is used once; where nothing is missing, it is
+ * taken away unused, so that it can't excuse a later loss. Returns what it did, or null.
+ * @throws AuditUnwritable
+ */
+export function acceptAudit({ audit, ledger }: Pick<Room, 'audit' | 'ledger'>, decision: string): string | null {
+  if (!lstatSync(decision, { throwIfNoEntry: false })?.isFile()) return null;
+  const missing = audit.missing();
+  const reason = readFileSync(decision, 'utf8').trim().slice(0, MAX_REASON);
+  if (missing && reason !== '')
+    audit.accept({
+      actor: ACTOR,
+      plan: null,
+      what: ACCEPTED,
+      before: { missing, ...ledger.auditKnown() },
+      after: { decision: reason },
+    });
+  rmSync(decision);
+  if (!missing) return 'nothing was missing: the decision was taken away unused';
+  return reason === '' ? 'the decision is empty: say in it who decides, and why' : `accepted: ${missing}`;
 }
 
 /** Before when votes don't count (ISO time), or null. */

@@ -11,13 +11,14 @@ import { auditFile, type Config, environment, inState, originOf } from '../confi
 import { Accounts } from '../execute/accounts.ts';
 import { Audit } from '../execute/audit.ts';
 import { canaryPerson, loadCanary, runCanary } from '../execute/canary.ts';
+import type { Head } from '../execute/chain.ts';
 import { Ledger } from '../execute/ledger.ts';
 import { grantsThisHour } from '../execute/limits.ts';
 import type { Reply, Request } from '../execute/order.ts';
 import { authorizedList } from '../execute/pack.ts';
 import { removeStaleTemporaries } from '../execute/patch.ts';
 import { clearStaleSocket, prepareDirectory } from '../execute/peer.ts';
-import { distrustOldVotes, recover } from '../execute/recovery.ts';
+import { acceptAudit, distrustOldVotes, recover } from '../execute/recovery.ts';
 import type { Room } from '../execute/room.ts';
 import { runOrder } from '../execute/run.ts';
 import { openDoor } from '../execute/socket.ts';
@@ -30,6 +31,8 @@ const IDLE_MS = 30_000;
 const SYSTEMD_FD = 3;
 /** Strangers can't fill the disk: so many are audited a minute, the rest is counted. */
 const DROPS_PER_MINUTE = 30;
+/** In the executor's directory: an administrator's decision to go on without a lost audit file. */
+const AUDIT_DECISION = 'accept-audit';
 const SHIPPED_RULES = join(import.meta.dirname, '..', '..', 'rules');
 
 export interface ExecOptions {
@@ -86,7 +89,8 @@ export async function runExec(config: Config, options: ExecOptions = {}): Promis
 
 function openRoom(config: Config, now: () => number): Room {
   const ledger = new Ledger(inState(config, 'exec', 'ledger.db'));
-  const audit = new Audit(auditFile(config), { now });
+  const memory = { known: () => ledger.auditKnown(), wrote: (head: Head) => ledger.auditWrote(head) };
+  const audit = new Audit(auditFile(config), { now, memory });
   const run = commandRunner(config.paths.commands);
   const accounts = new Accounts(config, run);
   return {
@@ -114,6 +118,8 @@ function openRoom(config: Config, now: () => number): Room {
 /** What a start has to put right. Returns what keeps it from acting: it then still answers, and says so. */
 async function settle(room: Room): Promise<string | null> {
   try {
+    const accepted = acceptAudit(room, inState(room.config, 'exec', AUDIT_DECISION));
+    if (accepted) complain('audit.decision', accepted);
     room.audit.open();
     distrustOldVotes(room);
     const removed = removeStaleTemporaries(room.config.policy.files);
@@ -182,7 +188,7 @@ async function statusOf(room: Room): Promise<Extract<Reply, { status: unknown }>
   const { audit, config, ledger } = room;
   let problem = '';
   try {
-    audit.open();
+    audit.ready();
     loadApprovers(config.approvers);
   } catch (error) {
     problem = (error as Error).message;

@@ -294,3 +294,13 @@ export const grantsInForce = (store: Store, users: readonly string[]): Map<strin
       )
       .map(r => [r.user, Number(r.n)]),
   );
+
+/** The newest run that the executor of this host says it did (epoch ms), or null. */
+export function newestRunDone(store: Store, host: string): { id: string; ended: number } | null {
+  const row = store.get<{ id: string; ended: number }>(
+    `SELECT id, ended FROM run WHERE host = ? AND outcome_json ->> '$.result' IN ('done', 'already')
+     ORDER BY ended DESC, rowid DESC LIMIT 1`,
+    host,
+  );
+  return row ?? null;
+}

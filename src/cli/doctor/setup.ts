@@ -6,10 +6,10 @@ import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:
 import { loadApprovers } from '../../approve/approvers.ts';
 import { publicKeyOf } from '../../approve/vote.ts';
 import { findCommand } from '../../command.ts';
-import { auditFile, type Config, inState } from '../../config/config.ts';
-import { auditFiles, verifyAudit } from '../../execute/audit.ts';
+import { type Config, inState } from '../../config/config.ts';
 import { verifyJournal } from '../../store/journal.ts';
-import { openStoreToRead } from '../../store/open.ts';
+import { openStoreToRead, type Store } from '../../store/open.ts';
+import { executorChain } from '../executor-chain.ts';
 import { type Finding, note, ok, problem } from './finding.ts';
 
 export function configFile(config: Config): Finding[] {
@@ -114,31 +114,32 @@ export function commands(config: Config): Finding[] {
 }
 
 export function chains(config: Config): Finding[] {
-  const out: Finding[] = [];
-  const audit = verifyAudit(auditFiles(auditFile(config)));
-  out.push(
-    audit.ok
-      ? ok('audit', `the executor's chain of ${audit.entries} entries is unbroken`)
-      : problem(
-          'audit',
-          `${audit.file}:${audit.line}: ${audit.why}`,
-          'somebody changed it, or the disk did: compare with the heads in old reports',
-        ),
-  );
   const db = inState(config, 'serve', 'readmit.db');
-  if (!existsSync(db)) return out;
+  if (!existsSync(db)) return [executorsChain(config, null)];
   const store = openStoreToRead(db);
   try {
+    const out = [executorsChain(config, store)];
     const journal = verifyJournal(store);
     out.push(
       journal.ok
         ? ok('journal', `its chain of ${journal.entries} entries is unbroken`)
         : problem('journal', `entry ${journal.firstBad}: ${journal.why}`, 'compare with the heads in old reports'),
     );
+    return out;
   } finally {
     store.close();
   }
-  return out;
+}
+
+function executorsChain(config: Config, store: Store | null): Finding {
+  const { verdict: audit } = executorChain(config, store);
+  return audit.ok
+    ? ok('audit', `the executor's chain of ${audit.entries} entries is unbroken`)
+    : problem(
+        'audit',
+        `${audit.file}:${audit.line}: ${audit.why}`,
+        'somebody changed it, or the disk did: put it back, and compare with the heads in old reports',
+      );
 }
 
 export function policy(config: Config): Finding[] {
