@@ -42,6 +42,8 @@ export interface IncidentRow {
   deed?: string | null;
   /** The person who took it over: nothing is offered while they have it. */
   takenBy?: string | null;
+  /** False for a person's incident whose name has no account: nobody is kept from working by it. */
+  ofSomebody?: boolean;
 }
 
 export interface IncidentDetail extends IncidentRow {

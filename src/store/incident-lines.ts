@@ -32,10 +32,17 @@ export interface IncidentLine
   /** The diagnosis in a sentence, and the deed of the last plan; null where there was none. */
   title: string | null;
   deed: string | null;
+  /** False for a person's incident whose name has no account of a person: nobody is kept from working by it. */
+  ofSomebody: boolean;
 }
 
-const LINE =
-  'id, kind, key, host, event, state, cause, count, users, opened, updated, tier, serial, inhibited_by, held, taken_by, title, deed';
+/** Of what is known of the name; where its denials were thinned out, it was somebody. */
+export const OF_SOMEBODY = `(incident.kind <> 'user'
+  OR EXISTS (SELECT 1 FROM pair WHERE pair.incident = incident.id AND pair.account = 'user')
+  OR NOT EXISTS (SELECT 1 FROM pair WHERE pair.incident = incident.id))`;
+
+const LINE = `id, kind, key, host, event, state, cause, count, users, opened, updated, tier, serial, inhibited_by, held, taken_by, title, deed,
+  ${OF_SOMEBODY} AS of_somebody`;
 
 /** Newest first. What is not asked for does not narrow; `before` goes on below an id. */
 export function incidentLines(
@@ -94,6 +101,7 @@ const lineOf = (row: Row): IncidentLine => ({
   takenBy: row.taken_by as string | null,
   title: row.title as string | null,
   deed: row.deed as string | null,
+  ofSomebody: row.of_somebody === 1,
 });
 
 /**
@@ -105,7 +113,7 @@ export function blockedPeople(store: Store): { people: number; helped: number } 
     Number(
       store.get<{ n: number }>(
         `SELECT count(*) AS n FROM (
-           SELECT key AS user FROM incident WHERE ${LIVE} AND kind = 'user' AND inhibited_by IS NULL ${more}
+           SELECT key AS user FROM incident WHERE ${LIVE} AND kind = 'user' AND ${OF_SOMEBODY} AND inhibited_by IS NULL ${more}
            UNION SELECT p.user FROM incident i JOIN pair p ON p.incident = i.id
            WHERE i.${LIVE} AND i.kind = 'service' AND i.inhibited_by IS NULL AND p.account = 'user' AND p.user <> '' ${more})`,
       )!.n,

@@ -2,6 +2,7 @@
  * The people and the addresses that denials were seen of, one row each, out of the sums that `seen.ts` keeps: lists of them,
  * one of them, and which incidents they are in. Reads only.
  */
+import { OF_SOMEBODY } from './incident-lines.ts';
 import type { Row, Store } from './open.ts';
 import { type Cell, MOST } from './seen.ts';
 
@@ -154,7 +155,7 @@ export const blockedOf = (store: Store, names: readonly string[]): Map<string, s
     store
       .all<{ user: string; id: number }>(
         `SELECT key AS user, id FROM incident WHERE state NOT IN ('resolved', 'expired', 'undone') AND kind = 'user'
-         AND inhibited_by IS NULL AND key IN (SELECT value FROM json_each(?1))
+         AND ${OF_SOMEBODY} AND inhibited_by IS NULL AND key IN (SELECT value FROM json_each(?1))
          UNION SELECT p.user, i.id FROM incident i JOIN pair p ON p.incident = i.id
          WHERE i.state NOT IN ('resolved', 'expired', 'undone') AND i.kind = 'service' AND i.inhibited_by IS NULL
          AND p.user IN (SELECT value FROM json_each(?1)) AND p.account = 'user'`,

@@ -3,17 +3,19 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { IncidentRow } from '../../src/desk.ts';
 import type { Tally } from '../../src/incident.ts';
 import { release } from '../../src/roles/conduct/gathering.ts';
 import { readingOnly } from '../../src/roles/desk/acts.ts';
 import { StoreDesk } from '../../src/roles/desk/desk.ts';
 import { Counting } from '../../src/store/counting.ts';
-import { blockedPeople } from '../../src/store/incident-lines.ts';
+import { blockedPeople, incidentLines } from '../../src/store/incident-lines.ts';
 import { incident, liveIncidents, move, openIncident } from '../../src/store/incidents.ts';
 import { CHAIN_START, record, verifyJournal, walkChain } from '../../src/store/journal.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
-import { addressRows, personRows, placesOf, sumsOf } from '../../src/store/people.ts';
+import { addressRows, blockedOf, personRows, placesOf, sumsOf } from '../../src/store/people.ts';
 import { denialsByHour, fold, hoursByIncident, places, seenSince } from '../../src/store/seen.ts';
+import { blockedBy } from '../../src/web/pages/now.ts';
 import { fillStore } from '../bench/fill-store.ts';
 import { aDenial } from '../detect/a-tally.ts';
 
@@ -185,6 +187,30 @@ describe('who can’t work', () => {
     expect(blockedPeople(store)).toEqual({ people: 2, helped: 2 });
   });
 });
+
+describe('a name without an account', () => {
+  const opened = (key: string): string =>
+    openIncident(store, NOON, { kind: 'user', key, host: 'head', event: 'denied', because: 'test', held: false }).id;
+
+  it('is nobody who can’t work: not in the headline, not in its row, not in the list of names', () => {
+    told({}, opened('alice'));
+    for (let n = 0; n < 3; n++) told({ user: 'no.such.person', account: 'unknown' }, opened('no.such.person'));
+    told({ user: 'daemon', account: 'system' }, opened('daemon'));
+    expect(blockedPeople(store)).toEqual({ people: 1, helped: 0 });
+    expect(new Map(incidentLines(store, { live: true }).map(i => [i.key, i.ofSomebody]))).toEqual(
+      new Map([
+        ['alice', true],
+        ['no.such.person', false],
+        ['daemon', false],
+      ]),
+    );
+    expect([...blockedOf(store, ['alice', 'no.such.person', 'daemon']).keys()]).toEqual(['alice']);
+    expect(blockedBy({ ...ROW, ofSomebody: false })).toBe(0);
+    expect(blockedBy(ROW)).toBe(1);
+  });
+});
+
+const ROW = { kind: 'user', state: 'open', users: 1, marks: [] } as unknown as IncidentRow;
 
 describe('handing over', () => {
   const person = { name: 'root-ann', uid: 1, roles: ['administrator'], since: NOON };

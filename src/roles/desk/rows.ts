@@ -69,6 +69,7 @@ function rowOf(i: IncidentLine, around: Around, needs: RowParts['needs']): Incid
     event: i.event,
     deed: i.deed,
     takenBy: i.takenBy,
+    ofSomebody: i.ofSomebody,
   };
 }
 

@@ -41,6 +41,7 @@ const row = {
   event: z.enum(EVENTS).optional(),
   deed: z.string().nullable().optional().describe('what the plan would do'),
   takenBy: z.string().nullable().optional().describe('the person who took it over'),
+  ofSomebody: z.boolean().optional().describe('false where the name has no account'),
 };
 export const IncidentRow = z.object(row).openapi('Incident');
 

@@ -15,9 +15,10 @@ import { RANGES, type Range, startOf, timeline } from './timeline.ts';
 /** A page stays a page; the command line lists everything. */
 const LISTED = 100;
 
-/** People this incident keeps from working now. Probing blocks nobody, and what a greater incident explains counts there. */
+/** People this incident keeps from working now. Probing and names without an account block nobody, and what a greater incident explains counts there. */
 export function blockedBy(row: IncidentRow): number {
-  if (row.kind === 'address' || isEnded(row.state) || row.marks.includes('inhibited')) return 0;
+  if (row.kind === 'address' || isEnded(row.state) || row.marks.includes('inhibited') || row.ofSomebody === false)
+    return 0;
   return Math.max(1, row.users);
 }
 
