@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { loadApprovers } from '../approve/approvers.ts';
+import { type Approvers, loadApprovers } from '../approve/approvers.ts';
 import { makeVote, signVote } from '../approve/vote.ts';
 import { type Config, inState, loadConfig } from '../config/config.ts';
 import type { Grant, IncidentDetail, IncidentRow } from '../desk.ts';
@@ -45,12 +45,13 @@ const readStore = (config: Config): Store => openStoreToRead(inState(config, 'se
 /** Opens the desk for reading, beside a running `serve` or without one, and closes it again. */
 export function reading<T>(config: Config, body: (desk: StoreDesk, store: Store) => T): T {
   const store = readStore(config);
+  const approvers = (): Approvers => loadApprovers(config.approvers);
   try {
     return body(
       new StoreDesk(
         store,
         Date.now,
-        readingOnly(i => votesMissing(store, config, i)),
+        readingOnly(i => votesMissing({ store, config, approvers, now: Date.now }, i)),
         VERSION,
       ),
       store,

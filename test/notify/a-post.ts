@@ -2,10 +2,12 @@
  * A post office on a real store with a clock of its own, a real SMTP server and a real HTTP server at the other ends.
  * `stop` and `start` are what a crash and a restart are to it: everything that is not in the store is gone.
  */
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import { makeVote, publicKeyOf, signVote } from '../../src/approve/vote.ts';
 import { type Config, parseConfig } from '../../src/config/config.ts';
 import { planDigest } from '../../src/digest.ts';
 import type { State } from '../../src/incident.ts';
@@ -33,11 +35,13 @@ export const MIN = 60_000;
 export const HOUR = 60 * MIN;
 const HOST = 'claw-head-01';
 
+/** Who holds it makes no difference here. */
+const KEY = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
 const APPROVERS = [
-  { name: 'root-ann', uid: 2000, roles: ['administrator'], keys: [], passkeys: [] },
-  { name: 'root-ben', uid: 2005, roles: ['administrator'], keys: [], passkeys: [] },
-  { name: 'olga', uid: 2003, roles: ['operator'], keys: [], passkeys: [] },
-  { name: 'alice', uid: 1001, roles: ['administrator'], keys: [], passkeys: [] },
+  { name: 'root-ann', uid: 2000, roles: ['administrator'], keys: [publicKeyOf(KEY)], passkeys: [] },
+  { name: 'root-ben', uid: 2005, roles: ['administrator'], keys: [publicKeyOf(KEY)], passkeys: [] },
+  { name: 'olga', uid: 2003, roles: ['operator'], keys: [publicKeyOf(KEY)], passkeys: [] },
+  { name: 'alice', uid: 1001, roles: ['administrator'], keys: [publicKeyOf(KEY)], passkeys: [] },
 ];
 
 export type Office = Awaited<ReturnType<typeof anOffice>>;
@@ -54,7 +58,7 @@ export async function anOffice(
     writeFileSync(join(dir, name), text.replaceAll('HOOK', hook.origin), { mode: 0o600 });
   const write = (text: string): Config =>
     parseConfig(
-      `state: ${dir}\nhost: ${HOST}\nweb: {origin: "https://readmit.site.example"}\nreport: {timezone: UTC}\nnotify: ${text.replaceAll('HOOK', hook.origin).replaceAll('DIR', dir)}\nmail: ${o.mail ?? `{host: 127.0.0.1, port: ${box.port}, from: "readmit@site.example", to: [ops@site.example], userDomain: site.example, perHour: ${o.perHour ?? 30}}`}\n`,
+      `state: ${dir}\nhost: ${HOST}\nweb: {origin: "https://readmit.site.example"}\nreport: {timezone: UTC}\npolicy: {planLifetime: 2592000}\nnotify: ${text.replaceAll('HOOK', hook.origin).replaceAll('DIR', dir)}\nmail: ${o.mail ?? `{host: 127.0.0.1, port: ${box.port}, from: "readmit@site.example", to: [ops@site.example], userDomain: site.example, perHour: ${o.perHour ?? 30}}`}\n`,
       join(dir, 'readmit.yaml'),
     );
   let config = write(notify);
@@ -66,13 +70,18 @@ export async function anOffice(
   let desk!: StoreDesk;
   let lookOut!: LookOut;
 
+  const approvers = () => ({ approvers: APPROVERS, session: { keys: [] } });
+
   /** Everything that a process holds is made anew. */
   function start(): void {
     mailer = makeMailer(config, { alsoTo: otherAddresses(config), deadlineMs: 3000 });
     desk = new StoreDesk(
       store,
       now,
-      { ...readingOnly(i => votesMissing(store, config, i)), receivers: () => receiverHealth(store, config) },
+      {
+        ...readingOnly(i => votesMissing({ store, config, approvers, now }, i)),
+        receivers: () => receiverHealth(store, config),
+      },
       'test',
     );
     const parts = {
@@ -81,7 +90,7 @@ export async function anOffice(
       now,
       desk,
       mailer,
-      approvers: () => ({ approvers: APPROVERS, session: { keys: [] } }),
+      approvers,
       report: async () => Promise.reject(new Error('no report here')),
     };
     lookOut = new LookOut({ store, config, now, log: pino({ level: 'silent' }) });
@@ -229,23 +238,9 @@ function propose(store: Store, config: Config, now: number, key: string, tier: T
   });
 }
 
-function vote(store: Store, now: number, id: string, by: string): void {
-  const { plan, serial } = incident(store, id);
-  const { uid } = APPROVERS.find(a => a.name === by)!;
-  saveVote(store, now, {
-    v: 1,
-    id: `vote-${id}-${by}`,
-    host: HOST,
-    incident: id,
-    serial,
-    digest: plan!.digest,
-    decision: 'approve',
-    by,
-    uid,
-    issued: new Date(now).toISOString(),
-    expires: plan!.expires,
-    reason: '',
-    proof: 'session',
-    signature: '',
-  });
+function vote(store: Store, now: number, id: string, name: string): void {
+  const { plan } = incident(store, id);
+  const { uid } = APPROVERS.find(a => a.name === name)!;
+  const unsigned = makeVote({ plan: plan!, by: { name, uid }, decision: 'approve', reason: '', proof: 'key', now });
+  saveVote(store, now, signVote({ ...unsigned, id: `vote-${id}-${name}` }, KEY));
 }

@@ -3,6 +3,8 @@
  * its page only, and every no leaves things as they were.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { votesMissing } from '../../src/roles/conduct/approvals.ts';
+import { incident } from '../../src/store/incidents.ts';
 import { aSite, NOON, type Site } from './a-site.ts';
 import { API, expectProblem } from './problem.ts';
 
@@ -86,6 +88,20 @@ describe('votes', () => {
       state: 'approved',
       needs: 0,
     });
+  });
+
+  it('the vote of somebody who is no approver any more is not counted in what is still needed', async () => {
+    const ann = site.token('administrator', 'root-ann');
+    const voted = await vote(`${site.service}/approve`, ann, site.signed('root-ann', site.service));
+    expect(voted.json).toMatchObject({ state: 'proposed', needs: 1 });
+    const polling = {
+      store: site.store,
+      config: site.config,
+      approvers: () => ({ ...site.approvers, approvers: site.approvers.approvers.filter(a => a.name !== 'root-ann') }),
+      now: () => NOON,
+    };
+    expect(votesMissing(polling, incident(site.store, site.service))).toBe(2);
+    expect(votesMissing({ ...polling, approvers: () => site.approvers }, incident(site.store, site.service))).toBe(1);
   });
 
   it('a signed vote is for the incident and the decision of its address, and its signature is looked at', async () => {

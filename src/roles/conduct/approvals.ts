@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Approvers } from '../../approve/approvers.ts';
-import { judge, mayVote, needsFresh, type VotedPlan } from '../../approve/policy.ts';
+import { judge, mayVote, needsFresh, type Policy, type VotedPlan } from '../../approve/policy.ts';
 import { makeVote, signVote, type UnsignedVote } from '../../approve/vote.ts';
 import { type Config, originOf } from '../../config/config.ts';
 import type { Person } from '../../desk.ts';
@@ -37,17 +37,32 @@ const votedPlan = (plan: Plan): VotedPlan => ({
   expires: plan.expires,
 });
 
-/** Votes a plan still needs. */
-export function votesMissing(
-  store: Store,
-  config: Config,
-  i: Pick<IncidentRecord, 'id' | 'state' | 'serial' | 'tier'>,
-): number {
-  if (i.state !== 'proposed' || i.tier === null || i.tier === 0) return 0;
-  const tier = config.policy.tiers[i.tier];
-  const given = votesOf(store, i.id, i.serial).filter(v => v.decision === 'approve').length;
-  return Math.max(tier.votes - given, 1);
+/** What says which votes count: the policy, who may vote by now, and the time. */
+interface Polling {
+  store: Store;
+  config: Config;
+  approvers: () => Approvers;
+  now: () => number;
 }
+
+/** Votes a plan still needs. Who may vote is only asked where somebody has voted. */
+export function votesMissing(p: Polling, i: Pick<IncidentRecord, 'id' | 'state' | 'serial' | 'tier'>): number {
+  if (i.state !== 'proposed' || i.tier === null || i.tier === 0) return 0;
+  const { votes } = p.config.policy.tiers[i.tier];
+  if (!votesOf(p.store, i.id, i.serial).some(v => v.decision === 'approve')) return votes;
+  const { plan } = incident(p.store, i.id);
+  if (!plan) return votes;
+  const verdict = judge(votedPlan(plan), countingVotes(p, plan), p.approvers(), policyOf(p.config), p.now());
+  return verdict.kind === 'needs' ? verdict.votes : verdict.kind === 'enough' ? 1 : votes;
+}
+
+/** Whoever is no approver any more must not keep the others from deciding: their stored vote counts for nothing. */
+const countingVotes = ({ store, config, approvers, now }: Polling, plan: Plan): Vote[] =>
+  votesOf(store, plan.incident, plan.serial).filter(
+    v => judge(votedPlan(plan), [v], approvers(), policyOf(config), now()).kind !== 'refused',
+  );
+
+const policyOf = (config: Config): Policy => ({ ...config.policy, origin: originOf(config) });
 
 export class Approvals {
   readonly #store: Store;
@@ -65,7 +80,11 @@ export class Approvals {
   }
 
   needs(i: Pick<IncidentRecord, 'id' | 'state' | 'serial' | 'tier'>): number {
-    return votesMissing(this.#store, this.#config, i);
+    return votesMissing(this.#polling(), i);
+  }
+
+  #polling(): Polling {
+    return { store: this.#store, config: this.#config, approvers: this.#approvers, now: this.#now };
   }
 
   /** A vote by `serve`'s own key for a signed-in person. @throws Refused naming the rule */
@@ -119,13 +138,8 @@ export class Approvals {
       plainReason(vote.reason);
       if (hasVote(this.#store, vote.id)) throw new Refused(`vote ${vote.id} was used already`);
       const plan = this.#votable(i, null);
-      const approvers = this.#approvers();
-      const policy = { ...this.#config.policy, origin: originOf(this.#config) };
-      // Whoever is no approver any more must not keep the others from deciding: their vote counts for nothing.
-      const earlier = votesOf(this.#store, i.id, plan.serial).filter(
-        v => judge(votedPlan(plan), [v], approvers, policy, now).kind !== 'refused',
-      );
-      const verdict = mayVote(votedPlan(plan), vote, earlier, approvers, policy, now);
+      const earlier = countingVotes(this.#polling(), plan);
+      const verdict = mayVote(votedPlan(plan), vote, earlier, this.#approvers(), policyOf(this.#config), now);
       if (verdict.kind === 'refused') throw new Refused(verdict.message);
       if (vote.decision === 'deny' && !vote.reason.trim()) throw new Refused('a denial needs a reason (--reason)');
       if (vote.decision === 'approve' && plan.subject && !plan.entitlement && !vote.reason.trim())
