@@ -19,6 +19,22 @@ export interface UserNameSettings {
 /** What a configuration that says nothing means. */
 export const USUAL_NAMES: UserNameSettings = { capitals: false, digitFirst: false, also: [], longest: 32 };
 
+/** Groups that are as good as root on a Linux machine, whatever a configuration says of them. */
+export const ROOT_LIKE: readonly string[] = [
+  'root',
+  'wheel',
+  'sudo',
+  'adm',
+  'admin',
+  'shadow',
+  'disk',
+  'kmem',
+  'docker',
+  'lxd',
+  'libvirt',
+  'systemd-journal',
+];
+
 /** Messages, rows and votes have room for names of this length. */
 export const LONGEST_NAME = 64;
 

@@ -13,7 +13,7 @@ import { inAnyCase } from '../names.ts';
 import { Detect } from './detect.ts';
 import { Directory, Entitlement } from './directory.ts';
 import { Executor } from './executor.ts';
-import { faultsOf } from './faults.ts';
+import { faultsOf, unreadable } from './faults.ts';
 import { Mail, Webhook } from './mail.ts';
 import { Notify } from './notify.ts';
 import { Paths } from './paths.ts';
@@ -136,8 +136,7 @@ function found(file: string, look: () => string): string {
 export function parseConfig(text: string, file: string): Config {
   const lines = new LineCounter();
   const doc = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
-  if (doc.errors.length)
-    throw new Usage(doc.errors.map(e => `${file}:${e.linePos?.[0].line ?? 1}: ${e.message.split('\n')[0]}`).join('\n'));
+  if (doc.errors.length) throw new Usage(doc.errors.map(e => unreadable(e, doc, file)).join('\n'));
   const parsed = Config.safeParse(plainOf(doc, file) ?? {});
   if (!parsed.success) throw new Usage(faultsOf(parsed.error.issues, Config, doc, lines, file).join('\n'));
   return { ...parsed.data, file, home: dirname(file) };

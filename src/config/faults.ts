@@ -2,7 +2,7 @@
  * What is wrong with a readmit.yaml, in words for whoever wrote it: file, line, key and what would be right there; for a
  * key that is not known, the one that was probably meant.
  */
-import type { Document, LineCounter } from 'yaml';
+import { type Document, isPair, isScalar, type LineCounter, visit, type YAMLParseError } from 'yaml';
 import type { z } from 'zod';
 
 /** One line per fault: `file:line: key: what would be right`, in the order the schema found them. */
@@ -28,6 +28,26 @@ export function faultsOf(
         })
       : [`${file}:${at(issue.path)}: ${issue.path.join('.') || '(top)'}: ${plain(issue)}`],
   );
+}
+
+/** What keeps the text from being read as YAML; a key that is there twice is named. */
+export function unreadable(error: YAMLParseError, doc: Document.Parsed, file: string): string {
+  const key = error.code === 'DUPLICATE_KEY' ? keyAt(doc, error.pos[0]) : null;
+  const why = key === null ? error.message.split('\n')[0] : `${key}: this key is there already; keep one of them`;
+  return `${file}:${error.linePos?.[0].line ?? 1}: ${why}`;
+}
+
+/** The key that begins at this place of the text, below those it stands under. */
+function keyAt(doc: Document.Parsed, at: number): string | null {
+  let found: string | null = null;
+  visit(doc, {
+    Pair: (_, pair, above) => {
+      if (!isScalar(pair.key) || pair.key.range?.[0] !== at) return undefined;
+      found = [...above.filter(isPair), pair].map(p => String(isScalar(p.key) ? p.key.value : p.key)).join('.');
+      return visit.BREAK;
+    },
+  });
+  return found;
 }
 
 /** `getIn` finds values; an unknown key has its own place. */

@@ -2,7 +2,7 @@
  * `mail` and `webhook` of readmit.yaml: the mail server and whom it writes to; the second channel, for when mail fails.
  */
 import { z } from 'zod';
-import { absolute, seconds } from './values.ts';
+import { absolute, mailbox, seconds } from './values.ts';
 
 export const Mail = z
   .strictObject({
@@ -11,9 +11,14 @@ export const Mail = z
     secure: z.boolean().default(false).describe('TLS from the first byte (port 465)'),
     user: z.string().nullable().default(null),
     passwordFile: absolute.nullable().default(null),
-    from: z.string().default('readmit@localhost'),
-    to: z.array(z.string()).default([]).describe('administrators who get alerts'),
-    userDomain: z.string().nullable().default(null).describe('users are written to at NAME@userDomain; null: never'),
+    from: mailbox.default('readmit@localhost'),
+    to: z.array(mailbox).default([]).describe('administrators who get alerts'),
+    userDomain: z
+      .string()
+      .regex(/^[a-z0-9-]+(\.[a-z0-9-]+)*$/i, 'a domain')
+      .nullable()
+      .default(null)
+      .describe('users are written to at NAME@userDomain; null: never'),
     userInterval: seconds(86400, 'a person is told the same thing at most once in this time'),
     perHour: z
       .number()

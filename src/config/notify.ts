@@ -4,7 +4,7 @@
  * stands in the file itself.
  */
 import { z } from 'zod';
-import { absolute } from './values.ts';
+import { absolute, mailbox } from './values.ts';
 
 const name = z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/i, 'a name of letters, digits, _ -');
 const seconds = (fallback: number | null, text: string) =>
@@ -23,14 +23,6 @@ export function addressFault(text: string): string | null {
   return 'https:// (http:// only on loopback)';
 }
 const address = z.string().refine(text => addressFault(text) === null, 'an https:// URL, or http:// on loopback');
-
-/** What `notify/address.ts` takes as one mailbox, roughly: faults are found when the file is read, not when a letter is due. */
-const mailbox = z
-  .string()
-  .regex(
-    /^([^\s@<>,;:"]+@[^\s@<>,;:"]+|[^@<>,;:"]+ <[^\s@<>,;:"]+@[^\s@<>,;:"]+>)$/,
-    'name@domain, or Name <name@domain>',
-  );
 
 const caFile = absolute
   .nullable()

@@ -2,7 +2,13 @@
  * `policy` of readmit.yaml: what may be changed at all, who must say yes and how a yes is proved, and for how long it holds.
  */
 import { z } from 'zod';
+import { ROOT_LIKE } from '../names.ts';
 import { absolute, name, seconds } from './values.ts';
+
+const givable = name.refine(
+  group => !ROOT_LIKE.includes(group),
+  'a group of ordinary access: this one is as good as root, and the executor puts nobody into it',
+);
 
 const Tier = z.strictObject({
   votes: z.number().int().min(1).max(9).describe('how many different people must approve'),
@@ -25,7 +31,7 @@ export const Policy = z
       })
       .prefault({})
       .describe('who must approve what'),
-    groups: z.array(name).default(['claw-users']).describe('groups Readmit may add people to'),
+    groups: z.array(givable).default(['claw-users']).describe('groups Readmit may add people to'),
     units: z.array(z.string()).default(['claw-scheduler']).describe('units it may start and restart'),
     files: z.array(absolute).default(['/etc/claw-scheduler/config.yaml']).describe('files it may patch'),
     denyUsers: z

@@ -9,7 +9,7 @@ import { planDigest } from '../digest.ts';
 import { isBelow } from '../dn.ts';
 import { modifyRecord } from '../ldif.ts';
 import type { Order } from '../messages.ts';
-import { isGroupName, userNames } from '../names.ts';
+import { isGroupName, ROOT_LIKE, userNames } from '../names.ts';
 import type { Tier } from '../plan.ts';
 import type { Group, Person } from './accounts.ts';
 
@@ -56,22 +56,6 @@ export interface Refusal {
 
 const refused = (rule: OrderRule, message: string): Refusal => ({ result: 'refused', rule, message });
 const stale = (rule: OrderRule, message: string): Refusal => ({ result: 'stale', rule, message });
-
-/** Groups that are as good as root on a Linux machine, whatever a configuration says of them. */
-const ROOT_LIKE = [
-  'root',
-  'wheel',
-  'sudo',
-  'adm',
-  'admin',
-  'shadow',
-  'disk',
-  'kmem',
-  'docker',
-  'lxd',
-  'libvirt',
-  'systemd-journal',
-];
 
 /** The argv each verb makes by itself. What the order says is only compared with it, never run. */
 export function argvOf(step: GroupStep | ServiceStep): string[] {

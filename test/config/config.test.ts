@@ -3,8 +3,10 @@ import { execFile } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { validate } from 'node-cron';
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadGuardedConfig, parseConfig } from '../../src/config/config.ts';
+import { isCron } from '../../src/config/report.ts';
 import { Usage } from '../../src/incident.ts';
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts');
@@ -16,9 +18,42 @@ describe('what is refused', () => {
     ['a time zone nobody has', 'report:\n  timezone: Europe/Berln\n', ':2: report.timezone: a time zone of the IANA'],
     ['an address without a port', 'web:\n  listen: nowhere\n', ':2: web.listen: ADDRESS:PORT'],
     ['a port alone', 'web:\n  listen: ":8420"\n', ':2: web.listen: ADDRESS:PORT'],
+    ['a report at no time', 'report:\n  cron: nonsense\n', ':2: report.cron: a cron expression'],
+    ['a report in the 25th hour', 'report: {cron: "0 25 * * 1"}\n', ':1: report.cron: a cron expression'],
+    [
+      'a group that is as good as root',
+      'policy:\n  groups:\n    - claw-users\n    - sudo\n',
+      ':4: policy.groups.1: a group',
+    ],
+    ['a header in an address', 'mail:\n  to: ["a@b.c\\r\\nBcc: x@y.z"]\n', ':2: mail.to.0: name@domain'],
+    ['a header in a name', 'mail:\n  to: ["A\\r\\nBcc: x <a@b.c>"]\n', ':2: mail.to.0: name@domain'],
+    ['a header in what it is sent from', 'mail: {from: "a@b.c\\nBcc: x@y.z"}\n', ':1: mail.from: name@domain'],
+    ['a header in the report', 'report: {to: ["A\\nB <a@b.c>"]}\n', ':1: report.to.0: name@domain'],
+    ['a domain that is none', 'mail: {userDomain: "b.c\\nx"}\n', ':1: mail.userDomain: a domain'],
+    ['a key twice', 'host: a\nmail:\n  port: 25\n  port: 26\n', ':4: mail.port: this key is there already'],
+    ['a key twice at the top', 'host: a\nmail: {}\nhost: b\n', ':3: host: this key is there already'],
   ])('%s, with file, line, key and what would be right', (_, text, told) => {
     expect(() => parseConfig(text, 'readmit.yaml')).toThrow(`readmit.yaml${told}`);
     expect(() => parseConfig(text, 'readmit.yaml')).toThrow(Usage);
+  });
+
+  it.each([
+    ...[
+      '0 7 * * 1',
+      '*/15 0-6 1,15 jan-mar mon',
+      '30 0 7 * * Monday',
+      '5/10 * * * 7',
+      '0 7 * * mon-fri',
+      '0 7 * * monkey',
+      '0 7 1 January *',
+      '50-10 * * * *',
+      '5-10/2 * * * *',
+      ' 0  7 * * sun,tue ',
+    ],
+    ...['nonsense', '', '* * * *', '60 * * * *', '0 24 * * *', '0 0 0 * *', '0 0 * 13 *', '0 0 * * 8', '*/0 * * * *'],
+    ...['0 0 * * 1-2-3', '0 7 * * 1 2 3', '-1 * * * *'],
+  ])('what is a cron expression here is one for what keeps the time: %s', cron => {
+    expect(isCron(cron)).toBe(validate(cron));
   });
 
   it('aliases of aliases of aliases: wrong usage, not a crash', () => {

@@ -459,7 +459,7 @@ describe('addresses', () => {
   });
   it('doctor hears what is wrong with the addresses', () => {
     const config = parseConfig(
-      'mail: {host: smtp.example, from: "no address", to: ["a@b.example", "x, y"], userDomain: "bad domain"}',
+      'mail: {host: smtp.example, from: "no..address@b.example", to: ["a@b.example", "x@-y"], userDomain: "-bad"}',
       'x.yaml',
     );
     expect(addressProblems(config.mail, config.report).map(p => p.split(':')[0])).toEqual([
