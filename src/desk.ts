@@ -284,3 +284,15 @@ export interface Desk {
   /** Calls back after every change, with the ids of the incidents that changed. Returns the way to stop it. */
   onChange(listener: (ids: string[]) => void): () => void;
 }
+
+const DONE: readonly State[] = ['verifying', 'propagating', 'resolved', 'not-effective', 'undone'];
+
+/** What is planned has been done, whether or not it was seen to help. */
+export const isDone = (state: State): boolean => DONE.includes(state);
+
+/** What stands above the advice of a diagnosis, on the page and on the command line. */
+export function adviceHeading({ diagnosis, plan, state }: IncidentDetail): string {
+  if (diagnosis?.advice?.to !== 'user') return 'What an administrator has to do';
+  if (!plan) return `What ${diagnosis.user} has to do`;
+  return `What ${diagnosis.user} ${isDone(state) ? 'was' : 'is'} told when it ${isDone(state) ? 'was' : 'is'} done`;
+}

@@ -1,5 +1,5 @@
 /** How incidents and grants look in a terminal: a sentence first, then the proof. Text from logs is made visible. */
-import type { Grant, IncidentDetail, IncidentRow } from '../desk.ts';
+import { adviceHeading, type Grant, type IncidentDetail, type IncidentRow } from '../desk.ts';
 import { visible } from '../visible.ts';
 
 const pad = (rows: string[][]): string => {
@@ -14,11 +14,12 @@ const pad = (rows: string[][]): string => {
     .join('\n');
 };
 
+/** As the heading says: UTC, like every time in the journal, whoever's terminal it is. */
 const when = (iso: string): string => iso.slice(0, 16).replace('T', ' ');
 
 export const incidentTable = (rows: IncidentRow[]): string =>
   pad([
-    ['ID', 'STATE', 'OPENED', 'COUNT', 'NEEDS', 'WHAT'],
+    ['ID', 'STATE', 'OPENED (UTC)', 'COUNT', 'NEEDS', 'WHAT'],
     ...rows.map(r => [
       r.id,
       r.state + (r.marks.length ? ` (${r.marks.join(', ')})` : ''),
@@ -33,7 +34,7 @@ export function incidentPage(d: IncidentDetail): string {
   const out: string[] = [
     visible(d.headline),
     '',
-    `Incident ${d.id} on ${d.host}: ${d.state}, ${d.count} ${d.count === 1 ? 'denial' : 'denials'}, ${d.users} ${d.users === 1 ? 'user' : 'users'}, since ${when(d.opened)}`,
+    `Incident ${d.id} on ${d.host}: ${d.state}, ${d.count} ${d.count === 1 ? 'denial' : 'denials'}, ${d.users} ${d.users === 1 ? 'user' : 'users'}, since ${when(d.opened)} UTC`,
     d.next,
   ];
   if (d.diagnosis) {
@@ -59,7 +60,7 @@ export function incidentPage(d: IncidentDetail): string {
   }
   if (d.diagnosis)
     out.push(
-      ...adviceLines(d.diagnosis),
+      ...adviceLines(d),
       '',
       'Ruled out',
       ...d.diagnosis.ruledOut.map(r => `  ${r.cause}: ${visible(r.because)}`),
@@ -73,12 +74,12 @@ export function incidentPage(d: IncidentDetail): string {
   return out.join('\n');
 }
 
-function adviceLines({ advice, user }: NonNullable<IncidentDetail['diagnosis']>): string[] {
+function adviceLines(d: IncidentDetail): string[] {
+  const advice = d.diagnosis?.advice;
   if (!advice) return [];
-  const heading = advice.to === 'user' ? `What ${visible(user)} is told` : 'What to do';
   return [
     '',
-    heading,
+    visible(adviceHeading(d)),
     `  ${visible(advice.text)}`,
     ...advice.commands.map(c => `  $ ${visible(c)}`),
     ...(advice.check ? [`  then: ${visible(advice.check)}`] : []),
@@ -87,7 +88,7 @@ function adviceLines({ advice, user }: NonNullable<IncidentDetail['diagnosis']>)
 
 export const grantLines = (grants: Grant[]): string =>
   pad([
-    ['INCIDENT', 'USER', 'GROUP', 'HOST', 'SINCE', 'UNTIL', 'BY', 'WHY'],
+    ['INCIDENT', 'USER', 'GROUP', 'HOST', 'SINCE (UTC)', 'UNTIL (UTC)', 'BY', 'WHY'],
     ...grants.map(g => [
       g.incident,
       g.user,

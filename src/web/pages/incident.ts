@@ -2,7 +2,7 @@
  * One incident: a sentence, why, what would be done, and the decision. The evidence is the page; the plan is shown
  * exactly as it would run, because that is what the vote is for.
  */
-import type { IncidentDetail } from '../../desk.ts';
+import { adviceHeading, type IncidentDetail } from '../../desk.ts';
 import { isEnded } from '../../incident.ts';
 import { counted, type Html, html, type Part } from '../html.ts';
 import { standing } from '../rights.ts';
@@ -25,7 +25,7 @@ import {
   valueWords,
   whole,
 } from './marks.ts';
-import { isDone, planCard } from './plan.ts';
+import { planCard } from './plan.ts';
 
 /** What a form just did or why it was refused; stands on top of the page. */
 export interface Notice {
@@ -120,16 +120,10 @@ function sureness(confidence: number, unknown: number): string {
   return unknown && confidence < 1 ? `${share}; ${counted(unknown, 'question')} stayed open.` : `${share}.`;
 }
 
-function adviceCard({ diagnosis, plan, state }: IncidentDetail): Html | false {
-  const advice = diagnosis?.advice;
+function adviceCard(incident: IncidentDetail): Html | false {
+  const advice = incident.diagnosis?.advice;
   if (!advice) return false;
-  const title =
-    advice.to === 'administrator'
-      ? 'What an administrator has to do'
-      : plan
-        ? `What ${diagnosis.user} ${isDone(state) ? 'was' : 'is'} told when it ${isDone(state) ? 'was' : 'is'} done`
-        : `What ${diagnosis.user} has to do`;
-  return html`<section class="card" aria-labelledby="advice"><h2 id="advice">${title}</h2>
+  return html`<section class="card" aria-labelledby="advice"><h2 id="advice">${adviceHeading(incident)}</h2>
 <p>${sentence(advice.text)}</p>
 ${advice.commands.map(command => html`<div class="command" data-copy><pre tabindex="0"><code>${command}</code></pre></div>`)}
 ${advice.check && html`<p class="faint">To see whether it helped: <code>${advice.check}</code></p>`}

@@ -3,7 +3,7 @@
  * how it is taken back. Nothing is shortened here: what is voted on must be on the page.
  */
 
-import type { IncidentDetail } from '../../desk.ts';
+import { type IncidentDetail, isDone } from '../../desk.ts';
 import type { State } from '../../incident.ts';
 import { ANY_SITE } from '../../names.ts';
 import type { Step } from '../../plan.ts';
@@ -14,10 +14,6 @@ import { moment, personLink, sentence } from './marks.ts';
 
 const OFFERED: readonly State[] = ['proposed'];
 const UNDER_WAY: readonly State[] = ['approved', 'running'];
-const DONE: readonly State[] = ['verifying', 'propagating', 'resolved', 'not-effective', 'undone'];
-
-export const isDone = (state: State): boolean => DONE.includes(state);
-
 function titleOf(state: State): string {
   if (OFFERED.includes(state)) return 'What will be done';
   if (UNDER_WAY.includes(state)) return 'What is being done';
