@@ -11,6 +11,7 @@ import { modifyRecord } from '../ldif.ts';
 import type { Order } from '../messages.ts';
 import { isGroupName, ROOT_LIKE, userNames } from '../names.ts';
 import type { Tier } from '../plan.ts';
+import { isPersonUid } from '../uid.ts';
 import type { Group, Person } from './accounts.ts';
 
 export type OrderStep = Order['steps'][number];
@@ -44,6 +45,7 @@ type OrderRule =
   | 'uid-moved'
   | 'gid-moved'
   | 'uid-too-small'
+  | 'uid-too-large'
   | 'user-denied'
   | 'user-elevated';
 
@@ -261,6 +263,8 @@ export function checkPerson(
       `${step.user} has uid ${person.uid}; nobody below ${config.watch.minUid} is ever changed`,
     );
   if (purpose === 'taking-back') return null;
+  if (!isPersonUid(person.uid))
+    return refused('uid-too-large', `${step.user} has uid ${person.uid}, which is no uid of a person`);
   if (config.policy.denyUsers.includes(step.user)) return refused('user-denied', `${step.user} is in policy.denyUsers`);
   const elevated = [...config.scheduler.elevatedGroups, 'root', 'wheel', 'sudo'].find(group => groups.has(group));
   return elevated

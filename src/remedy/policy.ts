@@ -4,6 +4,7 @@
  */
 import type { Config } from '../config/config.ts';
 import { isGroupName, userNames } from '../names.ts';
+import { isPersonUid } from '../uid.ts';
 import type { Facts } from './facts.ts';
 
 /** A rule that says no, in words that name the key of the configuration behind it. */
@@ -18,6 +19,7 @@ export function mayChangeUser(user: string, facts: Facts, config: Config): Rule 
   if (uid === undefined) return { refused: `the uid of ${user} is not known` };
   if (uid < config.watch.minUid)
     return { refused: `watch.minUid: ${user} has uid ${uid}; nobody below ${config.watch.minUid} is ever changed` };
+  if (!isPersonUid(uid)) return { refused: `${user} has uid ${uid}, which is no uid of a person` };
   if (config.policy.denyUsers.includes(user)) return { refused: `policy.denyUsers: ${user} is never changed` };
   const groups = ['groups.nss', 'groups.file', 'groups.directory'].flatMap(name => facts.list(name) ?? []);
   const elevated = [...config.scheduler.elevatedGroups, 'root', 'wheel', 'sudo'].find(g => groups.includes(g));

@@ -233,6 +233,8 @@ describe('what is never done, whoever voted for it', () => {
     ground.write(GROUP.replace('42000:bob', '42000:'), 'etc/group');
     expect((await send(about('root', 0))).detail).toContain('uid-too-small');
     expect((await send(about('daemon', 1))).detail).toContain('uid-too-small');
+    ground.write(PASSWD.replace('alice:x:41001', 'alice:x:4294967295'), 'etc/passwd');
+    expect((await send(about('alice', 4_294_967_295))).detail).toContain('uid-too-large');
     expect((await send(about('bob', 41002))).detail).toContain('user-denied');
     expect((await send(about('boss', 41003))).detail).toContain('user-elevated');
   });

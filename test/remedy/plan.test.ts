@@ -163,6 +163,9 @@ describe('the policy says no, and which rule it is', () => {
     ['a person on the deny list', NO_GROUP, 'policy: { denyUsers: [alice] }', /^policy\.denyUsers: alice/],
     ['another unit', DOWN, 'policy: { units: [other] }', /^policy\.units: claw-scheduler/],
     ['another file', STRICT, 'policy: { files: [/etc/other] }', /^policy\.files: /],
+    ...[4_294_967_295, 2 ** 31, 2 ** 32, 65_534, 65_535].map(
+      uid => [`uid ${uid}`, { ...NO_GROUP, 'account.uid': uid }, '', /^alice has uid \d+, which is no uid/] as const,
+    ),
     ['a small uid', { ...NO_GROUP, 'account.uid': 999 }, '', /^watch\.minUid: alice has uid 999/],
     ['a member of wheel', { 'groups.nss': ['alice', 'wheel'], 'groups.file': ['alice'] }, '', /alice is in wheel/],
     [
