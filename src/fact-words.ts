@@ -1,7 +1,9 @@
 /**
- * The facts in an administrator's words. A fact without an entry here is shown by its own name, which is what the rules
- * and the command line call it.
+ * The facts in an administrator's words, for the page, the letters and the command line alike. A fact without an entry here
+ * is shown by its own name, which is what the rules call it.
  */
+import type { FactValue } from './diagnosis.ts';
+
 const WORDS: Record<string, string> = {
   'access.belongs': 'belongs in a group that counts',
   'access.elevated': 'has elevated rights',
@@ -62,3 +64,11 @@ const WORDS: Record<string, string> = {
 
 /** The fact in words, or its own name. */
 export const factWords = (fact: string): string => (Object.hasOwn(WORDS, fact) ? WORDS[fact]! : fact);
+
+/** What was found of it: `yes`, `claw-users, staff`, `none`. */
+export function factValue(value: FactValue): string {
+  if (value === null) return 'none';
+  if (value === true) return 'yes';
+  if (value === false) return 'no';
+  return Array.isArray(value) ? value.join(', ') || 'none' : String(value);
+}

@@ -1,5 +1,6 @@
 /** How incidents and grants look in a terminal: a sentence first, then the proof. Text from logs is made visible. */
 import { adviceHeading, type Grant, type IncidentDetail, type IncidentRow } from '../desk.ts';
+import { factValue, factWords } from '../fact-words.ts';
 import { visible } from '../visible.ts';
 
 const pad = (rows: string[][]): string => {
@@ -40,7 +41,7 @@ export function incidentPage(d: IncidentDetail): string {
   if (d.diagnosis) {
     out.push('', `Cause: ${d.diagnosis.cause ?? 'none known'}`);
     for (const e of d.diagnosis.evidence)
-      out.push(`  + ${e.fact} = ${visible(JSON.stringify(e.value))}   (${visible(e.source)})`);
+      out.push(`  + ${named(e.fact)}: ${visible(factValue(e.value))}   (${visible(e.source)})`);
     for (const a of d.diagnosis.also) out.push(`  also: ${a.cause}`);
   }
   if (d.plan) {
@@ -66,12 +67,18 @@ export function incidentPage(d: IncidentDetail): string {
       ...d.diagnosis.ruledOut.map(r => `  ${r.cause}: ${visible(r.because)}`),
     );
   if (d.diagnosis?.unknown.length)
-    out.push('', 'Not known', ...d.diagnosis.unknown.map(u => `  ${u.fact}: ${visible(u.because)}`));
+    out.push('', 'Not known', ...d.diagnosis.unknown.map(u => `  ${named(u.fact)}: ${visible(u.because)}`));
   out.push('', 'History');
   for (const h of d.history) out.push(`  ${h.at}  ${h.who}: ${visible(h.what)}`);
   if (d.told?.length) out.push('', 'Told');
   for (const t of d.told ?? []) out.push(`  ${t.at}  ${t.to}, ${t.letter}: ${visible(t.state)}`);
   return out.join('\n');
+}
+
+/** In words, with the name that the rules have for it. */
+function named(fact: string): string {
+  const words = factWords(fact);
+  return visible(words === fact ? fact : `${words} [${fact}]`);
 }
 
 function adviceLines(d: IncidentDetail): string[] {

@@ -1,8 +1,9 @@
-/** What a terminal shows of incidents and access: the words of the page, and times that say whose they are. */
+/** What a terminal shows of incidents and access, and what letters share with it: the words of the page, and times that say whose they are. */
 import { expect, it } from 'vitest';
 import { grantLines, incidentPage, incidentTable } from '../../src/cli/tables.ts';
 import type { IncidentDetail } from '../../src/desk.ts';
-import { ALICE } from '../notify/an-incident.ts';
+import { evidence } from '../../src/notify/letters/words.ts';
+import { ALICE, PAPER } from '../notify/an-incident.ts';
 import { grants } from '../web/a-week/past.ts';
 
 const NOON = Date.parse('2026-11-23T12:00:00Z');
@@ -26,6 +27,31 @@ it.each([
 
 it('without a plan it is what the person has to do', () => {
   expect(advised({ plan: null })).toContain('\nWhat alice has to do\n');
+});
+
+const access = {
+  ...ALICE,
+  diagnosis: {
+    ...ALICE.diagnosis!,
+    evidence: [{ fact: 'access.lacks-group', value: true, source: 'id -Gn alice', at: '2026-11-23T09:14:02.000Z' }],
+    unknown: [{ fact: 'directory.member', because: 'no directory is configured' }],
+  },
+};
+
+it('facts are in the words of the page, with the name that the rules have for them', () => {
+  const lines = incidentPage(access).split('\n');
+  expect(lines).toContain('  + is in no authorised group [access.lacks-group]: yes   (id -Gn alice)');
+  expect(lines).toContain('  the directory lists them in the group [directory.member]: no directory is configured');
+});
+
+it('and so they are in a letter', () => {
+  const blocks = evidence(access, PAPER);
+  expect(blocks.find(b => b.kind === 'facts')).toMatchObject({
+    rows: [{ label: 'is in no authorised group', value: 'yes' }],
+  });
+  expect(blocks.find(b => b.kind === 'list')?.items).toContain(
+    'Could not be asked: the directory lists them in the group (no directory is configured)',
+  );
 });
 
 it('times are UTC, and say so', () => {

@@ -5,6 +5,7 @@
 
 import type { IncidentDetail } from '../../desk.ts';
 import type { Advice, FactValue } from '../../diagnosis.ts';
+import { factValue, factWords } from '../../fact-words.ts';
 import { shellWords } from '../../shell-word.ts';
 import type { Block } from '../blocks.ts';
 import type { Paper } from '../letter.ts';
@@ -82,18 +83,9 @@ export function whatHappened(detail: IncidentDetail, paper: Paper): string {
 export const askedAgain = (row: { count: number }): string =>
   row.count > 1 ? `asked again ${plural(row.count - 1, 'time')}` : '';
 
+/** A long list is cut: a letter is read on a telephone. */
 const show = (value: FactValue): string =>
-  Array.isArray(value)
-    ? value.length
-      ? among(value, 12)
-      : 'none'
-    : value === null
-      ? 'none'
-      : value === true
-        ? 'yes'
-        : value === false
-          ? 'no'
-          : String(value);
+  Array.isArray(value) && value.length > 0 ? among(value, 12) : factValue(value);
 
 /** Why, with the facts it rests on, what was ruled out, and what could not be asked. */
 export function evidence(detail: IncidentDetail, paper: Paper): Block[] {
@@ -109,14 +101,16 @@ export function evidence(detail: IncidentDetail, paper: Paper): Block[] {
   if (diagnosis.evidence.length)
     blocks.push({
       kind: 'facts',
-      rows: diagnosis.evidence
-        .slice(0, 12)
-        .map(e => ({ label: e.fact, value: show(e.value), source: `${e.source}, ${when(e.at, paper.timezone)}` })),
+      rows: diagnosis.evidence.slice(0, 12).map(e => ({
+        label: factWords(e.fact),
+        value: show(e.value),
+        source: `${e.source}, ${when(e.at, paper.timezone)}`,
+      })),
     });
   const rest = [
     ...diagnosis.also.slice(0, 5).map(a => `Also: ${a.cause}`),
     ...diagnosis.ruledOut.slice(0, 6).map(r => `Not ${r.cause}: ${r.because}`),
-    ...diagnosis.unknown.slice(0, 6).map(u => `Could not be asked: ${u.fact} (${u.because})`),
+    ...diagnosis.unknown.slice(0, 6).map(u => `Could not be asked: ${factWords(u.fact)} (${u.because})`),
   ];
   return rest.length ? [...blocks, { kind: 'list', items: rest }] : blocks;
 }

@@ -3,11 +3,11 @@
  * exactly as it would run, because that is what the vote is for.
  */
 import { adviceHeading, type IncidentDetail } from '../../desk.ts';
+import { factWords } from '../../fact-words.ts';
 import { isEnded } from '../../incident.ts';
 import { counted, type Html, html, type Part } from '../html.ts';
 import { standing } from '../rights.ts';
 import { decision } from './decision.ts';
-import { factWords } from './facts.ts';
 import { type Frame, page } from './frame.ts';
 import {
   addressLink,

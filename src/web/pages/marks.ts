@@ -4,6 +4,7 @@
  */
 import type { IncidentRow } from '../../desk.ts';
 import type { FactValue } from '../../diagnosis.ts';
+import { factValue } from '../../fact-words.ts';
 import type { State } from '../../incident.ts';
 import { counted, type Html, html, ownMarkup } from '../html.ts';
 
@@ -109,14 +110,7 @@ function nearWords(ahead: number): string {
 export const causeWords = (cause: string | null): string =>
   cause ? cause.replace(/^[^/]*\//, '').replaceAll('-', ' ') : 'cause not known yet';
 
-export const valueWords = (value: FactValue): Html => sentence(plainValue(value));
-
-const plainValue = (value: FactValue): string => {
-  if (value === null) return 'none';
-  if (value === true) return 'yes';
-  if (value === false) return 'no';
-  return Array.isArray(value) ? value.join(', ') || 'none' : String(value);
-};
+export const valueWords = (value: FactValue): Html => sentence(factValue(value));
 
 export const personLink = (name: string): Html => html`<a href="/people/${encodeURIComponent(name)}">${name}</a>`;
 export const addressLink = (ip: string): Html =>
