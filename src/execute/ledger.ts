@@ -219,8 +219,14 @@ export class Ledger {
     return knownIn(this.#db);
   }
 
+  /** The disk is not waited for: after a power cut an older head is still a true one. */
   auditWrote(head: Head): void {
-    this.note(AUDIT_HEAD, JSON.stringify(head));
+    this.#db.exec('PRAGMA synchronous = NORMAL');
+    try {
+      this.note(AUDIT_HEAD, JSON.stringify(head));
+    } finally {
+      this.#db.exec('PRAGMA synchronous = FULL');
+    }
   }
 
   #inTransaction(action: () => void): void {
