@@ -251,6 +251,8 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
     log.info({ address: web.address, version: VERSION }, 'serving');
     doorbell.ring();
     conductor.tick();
+    // What was on its way when the last serve ended may be lost: its agents need not wait until they miss an answer.
+    for (const { host } of agentRows(store)) sendPositions(store, host, send).catch(quietly(log, 'positions'));
     const settled = settle();
     teardown.add('settled', () => settled.stop());
     process.stdout.write('ready\n');
@@ -302,6 +304,9 @@ interface Handling {
   send(host: string, message: AgentMessage): Promise<void>;
 }
 
+const sendPositions = (store: Store, host: string, send: Handling['send']): Promise<void> =>
+  send(host, { name: 'positions', data: { v: 1, sources: committedPositions(store, host) } });
+
 /** States in which a host's agent owes an answer. */
 const UNDER_WAY: readonly State[] = ['open', 'stale', 'approved', 'running', 'verifying', 'propagating'];
 
@@ -309,10 +314,7 @@ async function handle(message: ServeMessage, h: Handling): Promise<void> {
   const { store, now } = h;
   switch (message.name) {
     case 'hello':
-      await h.send(message.data.host, {
-        name: 'positions',
-        data: { v: 1, sources: committedPositions(store, message.data.host) },
-      });
+      await sendPositions(store, message.data.host, h.send);
       // Whoever waited for an answer of that host asks again at once.
       store.tx(() => {
         for (const i of liveIncidents(store))

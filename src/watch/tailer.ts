@@ -186,7 +186,8 @@ export class Tailer {
 
   /**
    * Serve's own list of what it has committed. It corrects the checkpoint where both know a source; what only serve
-   * knows is kept until its file is met; what only we know is settled by the first acknowledgement.
+   * knows is kept until its file is met; what only we know is settled by the first acknowledgement. It comes when serve or
+   * the way to it was away: what had no answer by then is sent again at once.
    */
   positions(list: readonly Committed[]): void {
     this.#strangers = [];
@@ -209,6 +210,7 @@ export class Tailer {
         if (!this.#retired.has(entry.id)) this.#strangers.push(entry);
       }
     }
+    for (const { source } of this.#sources.values()) source.outbox?.unsent(0);
   }
 
   /** Closes the files of logs at rest: they are opened again when they grow. */

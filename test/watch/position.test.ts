@@ -158,4 +158,20 @@ describe('reading with a bad position file', () => {
     await lab.drain();
     expect(lab.alarms.at(-1)).toBe('right again');
   });
+
+  test('what had no answer when serve was away is sent again as soon as serve says where it is', async () => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, 'a;\n');
+    await lab.poll();
+    await lab.tailer.record();
+    expect(lab.tailer.outgoing()).toHaveLength(1);
+    lab.tick(1000);
+    expect(lab.tailer.outgoing()).toEqual([]);
+    lab.tailer.positions(lab.serve.positions);
+    const [again] = lab.tailer.outgoing();
+    expect(again?.tallies.map(t => t.user)).toEqual(['a']);
+    lab.serve.take(again!);
+    await lab.drain();
+    expect([...lab.serve.counts]).toEqual([['a', 1]]);
+  });
 });
