@@ -1,6 +1,7 @@
 /**
- * Runs test files with vitest in two lanes: files that start daemons one by one, the quick ones together. A third lane
- * made no run shorter on two cores, and probes late.
+ * Runs test files with vitest in lanes: two for what takes the processor, files that start daemons one by one, the quick
+ * ones together; and one for files that mostly wait (for a lock, a retry, a lost answer). More lanes made no run shorter
+ * on two cores, and probes late.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -11,8 +12,10 @@ const ROOT = resolve(import.meta.dirname, '..');
 const LANES = Number(process.env.READMIT_LANES ?? 2);
 /** Each starts daemons of its own, for seconds or minutes. */
 const SLOW = /^test\/(faults|e2e|browser|practice)\//;
+/** These wait more than they work. */
+const WAITING = /^test\/faults\/(lock|kill|disk|channel|votes|redis)\./;
 /** Started first, since they take longest. */
-const LONGEST = ['e2e/causes', 'e2e/pairs', 'faults/kill', 'faults/lock', 'e2e/ldap', 'browser/real', 'faults/storm'];
+const LONGEST = ['e2e/causes', 'e2e/pairs', 'faults/lock', 'faults/kill', 'e2e/ldap', 'browser/real', 'faults/storm'];
 /** What these print is the table that people want to see. */
 const TELLING = /e2e\/(causes|pairs)/;
 
@@ -50,15 +53,18 @@ export async function runInLanes(files: readonly string[]): Promise<Shown[]> {
   };
   const slow = files.filter(f => SLOW.test(f)).sort((a, b) => rank(a) - rank(b));
   const quick = files.filter(f => !SLOW.test(f));
-  const first = slow.filter(f => rank(f) < LONGEST.length);
-  const jobs = [first, quick.length ? [quick] : [], slow.slice(first.length)].flatMap((list, i) =>
-    i === 1 ? (list as string[][]) : (list as string[]).map(f => [f]),
-  );
+  const one = (list: string[]): string[][] => list.map(file => [file]);
+  const working = slow.filter(f => !WAITING.test(f));
+  const first = working.filter(f => rank(f) < LONGEST.length);
+  const jobs = [...one(first), ...(quick.length ? [quick] : []), ...one(working.slice(first.length))];
+  const waiting = one(slow.filter(f => WAITING.test(f)));
   const started = performance.now();
   const dir = mkdtempSync(join(tmpdir(), 'readmit-tests-'));
   const shown: Shown[] = [];
-  const lane = async (): Promise<void> => {
-    for (let job = jobs.shift(); job; job = jobs.shift()) {
+  /** Takes from its own list, and helps the other one out when that is empty. */
+  const lane = async (own: string[][], other: string[][]): Promise<void> => {
+    const next = (): string[] | undefined => own.shift() ?? other.shift();
+    for (let job = next(); job; job = next()) {
       const began = performance.now();
       const of = await vitest(job, dir);
       shown.push(...of);
@@ -69,7 +75,8 @@ export async function runInLanes(files: readonly string[]): Promise<Shown[]> {
       process.stderr.write(`${seconds(started).padStart(6)}  ${what}: ${came} in ${seconds(began)}\n`);
     }
   };
-  await Promise.all(Array.from({ length: LANES }, lane));
+  const lanes = Array.from({ length: LANES }, () => lane(jobs, waiting));
+  await Promise.all(LANES > 1 ? [...lanes, lane(waiting, [])] : lanes);
   rmSync(dir, { recursive: true, force: true });
   return shown;
 }
