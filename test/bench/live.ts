@@ -191,7 +191,7 @@ async function shownAndStarted(c: Cluster, rounds: number): Promise<Record<strin
     started.push(Date.parse(intent.time) - approved);
   }
   return {
-    'refused → in `incidents --json`, the command itself included (ms)': quantiles(shown),
+    'refused → shown as an incident (ms)': quantiles(shown),
     'last vote → intent in the audit, executor running (ms)': quantiles(started),
   };
 }
