@@ -5,7 +5,7 @@
 import type { Config } from '../config/config.ts';
 import { checkedId, domainOf, headerValue, mailbox, messageId, subjectLine, threadRoot } from './address.ts';
 import { type Block, blocksToHtml, blocksToText } from './blocks.ts';
-import { withTimesTold } from './letters/words.ts';
+import { withTimesTold } from './times.ts';
 
 export interface Attachment {
   filename: string;

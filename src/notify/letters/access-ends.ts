@@ -1,7 +1,7 @@
 /** Tells the person that access given for a while ends soon, so that they can ask for more before it does. */
 import { checkedId, type MailSite, userAddress } from '../address.ts';
 import { compose, type Letter, type Paper } from '../letter.ts';
-import { when } from './words.ts';
+import { when } from '../times.ts';
 
 export interface Ending {
   user: string;

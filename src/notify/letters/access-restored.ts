@@ -3,7 +3,7 @@ import type { Step } from '../../plan.ts';
 import { checkedId, type MailSite, userAddress } from '../address.ts';
 import type { Block } from '../blocks.ts';
 import { compose, type Letter, type Paper } from '../letter.ts';
-import { when } from './words.ts';
+import { when } from '../times.ts';
 
 export interface Restored {
   user: string;

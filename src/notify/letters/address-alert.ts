@@ -4,7 +4,8 @@
  */
 import type { IncidentDetail } from '../../desk.ts';
 import { compose, incidentLink, type Letter, type Paper } from '../letter.ts';
-import { among, plural, when } from './words.ts';
+import { when } from '../times.ts';
+import { among, plural } from './words.ts';
 
 export function addressAlert(detail: IncidentDetail, paper: Paper): Letter {
   const names = [...new Set(detail.pairs.map(p => p.user).filter(u => u !== null))];

@@ -2,7 +2,8 @@
 import type { IncidentRow } from '../../desk.ts';
 import type { Block } from '../blocks.ts';
 import { compose, type Letter, type Paper } from '../letter.ts';
-import { askedAgain, plural, when } from './words.ts';
+import { when } from '../times.ts';
+import { askedAgain, plural } from './words.ts';
 
 const SHOWN = 40;
 

@@ -6,7 +6,8 @@ import type { Advice } from '../../diagnosis.ts';
 import { checkedId, type MailSite, userAddress } from '../address.ts';
 import type { Block } from '../blocks.ts';
 import { compose, type Letter, type Paper } from '../letter.ts';
-import { adviceBlocks, when } from './words.ts';
+import { when } from '../times.ts';
+import { adviceBlocks } from './words.ts';
 
 export interface Told {
   user: string;

@@ -9,6 +9,7 @@ import { factValue, factWords } from '../../fact-words.ts';
 import { shellWords } from '../../shell-word.ts';
 import type { Block } from '../blocks.ts';
 import type { Paper } from '../letter.ts';
+import { when } from '../times.ts';
 
 export const plural = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
 
@@ -18,28 +19,6 @@ export function among(names: readonly string[], most = 8): string {
   if (names.length > most) return `${shown.join(', ')} and ${names.length - most} more`;
   return shown.length < 2 ? (shown[0] ?? 'nobody') : `${shown.slice(0, -1).join(', ')} and ${shown.at(-1)}`;
 }
-
-/** `2026-11-23 09:14 UTC`, in the site's zone. What is no time is shown as it is. */
-export function when(iso: string, timezone: string): string {
-  const at = new Date(iso);
-  if (Number.isNaN(at.getTime())) return iso;
-  const parts = new Intl.DateTimeFormat('en-GB', {
-    timeZone: timezone,
-    year: 'numeric',
-    month: '2-digit',
-    day: '2-digit',
-    hour: '2-digit',
-    minute: '2-digit',
-    hourCycle: 'h23',
-    timeZoneName: 'short',
-  }).formatToParts(at);
-  const of = (type: string): string => parts.find(p => p.type === type)?.value ?? '';
-  return `${of('year')}-${of('month')}-${of('day')} ${of('hour')}:${of('minute')} ${of('timeZoneName')}`;
-}
-
-/** A text for people, with the times that stand in it as programs write them told so. */
-export const withTimesTold = (text: string, timezone: string): string =>
-  text.replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, iso => when(iso, timezone));
 
 /** A text that may or may not end as a sentence does, as one. */
 export const whole = (text: string): string => `${text.replace(/\.+$/, '')}.`;
