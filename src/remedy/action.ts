@@ -3,9 +3,8 @@
  * digested, approved, and run by the executor as they stand.
  */
 import type { Config } from '../config/config.ts';
-import type { FactValue } from '../diagnosis.ts';
 import type { Snapshot } from '../messages.ts';
-import type { Step, Tier } from '../plan.ts';
+import type { Plan } from '../plan.ts';
 import type { Facts } from './facts.ts';
 
 export interface ActionContext {
@@ -18,18 +17,9 @@ export interface ActionContext {
   until: string | null;
 }
 
-export interface Made {
-  tier: Tier;
-  /** For a button: `Add alice to claw-users`. */
-  deed: string;
-  steps: Step[];
-  undo: Step[];
-  gains: string[];
-  loses: string[];
-  /** Must still be so when it runs. Only what the plan rests on: no counts, no times. */
-  assumes: Record<string, FactValue>;
-  entitlement: string | null;
-  notes: string[];
+/** Its part of the plan. `assumes` holds only what the plan rests on: no counts, no times. */
+export interface Made
+  extends Pick<Plan, 'tier' | 'deed' | 'steps' | 'undo' | 'gains' | 'loses' | 'assumes' | 'entitlement' | 'notes'> {
   /** The target lives somewhere that we can't change: the plan is exported. */
   elsewhere: boolean;
 }

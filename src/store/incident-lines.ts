@@ -1,12 +1,9 @@
 /**
  * Incidents as lists show them, read without their long parts; and how many people wait. Reads only.
  */
-import type { EventName, IncidentKind, State } from '../incident.ts';
-import type { Tier } from '../plan.ts';
-import { type IncidentRecord, LIVE } from './incidents.ts';
+import type { IncidentKind } from '../incident.ts';
+import { columnsOf, type IncidentRecord, LIVE } from './incidents.ts';
 import type { Row, Store } from './open.ts';
-
-const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** What a list shows of an incident: all but the diagnosis and the plan, which are long. */
 export interface IncidentLine
@@ -83,22 +80,7 @@ export function incidentLines(
 }
 
 const lineOf = (row: Row): IncidentLine => ({
-  id: String(row.id),
-  kind: row.kind as IncidentKind,
-  key: String(row.key),
-  host: String(row.host),
-  event: row.event as EventName,
-  state: row.state as State,
-  cause: row.cause as string | null,
-  count: Number(row.count),
-  users: Number(row.users),
-  opened: iso(Number(row.opened)),
-  updated: iso(Number(row.updated)),
-  tier: row.tier === null ? null : (Number(row.tier) as Tier),
-  serial: Number(row.serial),
-  inhibitedBy: row.inhibited_by === null ? null : String(row.inhibited_by),
-  held: row.held === 1,
-  takenBy: row.taken_by as string | null,
+  ...columnsOf(row),
   title: row.title as string | null,
   deed: row.deed as string | null,
   ofSomebody: row.of_somebody === 1,

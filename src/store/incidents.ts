@@ -42,7 +42,8 @@ export interface Proved {
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
-const recordOf = (row: Row): IncidentRecord => ({
+/** What a list and the whole incident have in common. */
+export const columnsOf = (row: Row) => ({
   id: String(row.id),
   kind: row.kind as IncidentKind,
   key: String(row.key),
@@ -53,21 +54,25 @@ const recordOf = (row: Row): IncidentRecord => ({
   count: Number(row.count),
   users: Number(row.users),
   opened: iso(Number(row.opened)),
-  openedMs: Number(row.opened),
   updated: iso(Number(row.updated)),
-  last: Number(row.last),
   tier: row.tier === null ? null : (Number(row.tier) as Tier),
   serial: Number(row.serial),
   inhibitedBy: row.inhibited_by === null ? null : String(row.inhibited_by),
-  silencedUntil: null,
   held: row.held === 1,
+  takenBy: row.taken_by as string | null,
+});
+
+const recordOf = (row: Row): IncidentRecord => ({
+  ...columnsOf(row),
+  openedMs: Number(row.opened),
+  last: Number(row.last),
+  silencedUntil: null,
   diagnosis: row.diagnosis_json ? (JSON.parse(String(row.diagnosis_json)) as Diagnosis) : null,
   plan: row.plan_json ? (JSON.parse(String(row.plan_json)) as Plan) : null,
   due: row.due === null ? null : Number(row.due),
   attempts: Number(row.attempts),
   changed: row.changed === null ? null : Number(row.changed),
   note: String(row.note),
-  takenBy: row.taken_by as string | null,
   ends: row.ends === null ? null : Number(row.ends),
   proved: row.proved_json === null ? null : (JSON.parse(String(row.proved_json)) as Proved),
 });

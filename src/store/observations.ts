@@ -5,6 +5,7 @@
 import type { Account, Tally } from '../incident.ts';
 import type { Batch, StrangeLine } from '../messages.ts';
 import type { Row, Store } from './open.ts';
+import { handOverSums } from './seen.ts';
 
 export type BatchVerdict =
   | { kind: 'committed'; committed: number }
@@ -83,6 +84,7 @@ export function adopt(store: Store, now: number, from: string, into: string): vo
 
 /** `into`, a new incident of this person alone, counts what `from` had counted of them. */
 export function handOver(store: Store, now: number, from: string, into: string, user: string): void {
+  handOverSums(store, from, into, user);
   store.run(
     `INSERT INTO pair (incident, user, ip, endpoint, self_reported, account, count, first, last)
      SELECT ?, user, ip, endpoint, self_reported, account, count, first, last FROM pair WHERE incident = ? AND user = ?`,

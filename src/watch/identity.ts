@@ -72,9 +72,15 @@ export function parseId(id: string): { key: string; fp: string; generation: numb
   const part = ID.exec(id);
   return part ? { key: part[1]!, fp: part[2]!, generation: Number(part[3]) } : null;
 }
-/** Is it the file of this key? A look tells the numbers less widely than a key does. */
-export function isKeyOf(key: string, look: Stats): boolean {
+/** Device and inode of a key as a look tells them, which is less widely than the key does. */
+export function numbersOf(key: string): Pick<Stats, 'dev' | 'ino'> {
   const [dev, ino] = key.split('-').map(Number);
+  return { dev: dev!, ino: ino! };
+}
+
+/** Is it the file of this key? */
+export function isKeyOf(key: string, look: Stats): boolean {
+  const { dev, ino } = numbersOf(key);
   return ino === look.ino && dev === look.dev;
 }
 

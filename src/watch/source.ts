@@ -7,7 +7,7 @@ import type { SourceRef } from '../messages.ts';
 import { Outbox, type OutboxOptions, type When } from './batch.ts';
 import type { Pin } from './descriptors.ts';
 import { closeFile, type Disk } from './disk.ts';
-import { agrees, type Mark, markOf, parseId, TAIL, withMark } from './identity.ts';
+import { agrees, type Mark, markOf, numbersOf, parseId, TAIL, withMark } from './identity.ts';
 import { cutLines } from './lines.ts';
 import type { Packed } from './packed.ts';
 import type { Known } from './position.ts';
@@ -100,10 +100,7 @@ export class Source {
   /** Is this a look at the inode it was last seen under? */
   isAt(look: Stats): boolean {
     const key = this.keys.at(-1)!;
-    if (this.#inode.key !== key) {
-      const [dev, ino] = key.split('-').map(Number);
-      this.#inode = { key, dev: dev!, ino: ino! };
-    }
+    if (this.#inode.key !== key) this.#inode = { key, ...numbersOf(key) };
     return this.#inode.ino === look.ino && this.#inode.dev === look.dev;
   }
 

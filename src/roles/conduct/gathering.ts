@@ -15,39 +15,45 @@ import {
 import { record } from '../../store/journal.ts';
 import { adopt, handOver, knownUsersOf, whence } from '../../store/observations.ts';
 import type { Store } from '../../store/open.ts';
-import { handOverSums } from '../../store/seen.ts';
 
 type Explained = Pick<IncidentRecord, 'id' | 'kind' | 'key' | 'host' | 'state' | 'inhibitedBy'>;
 
 /** People are asked about one after the other, so many milliseconds apart. */
 const APART_MS = 50;
 
-/** Can the greater incident explain the smaller one, as far as this can be said without asking the store? */
-export const mayExplain = (greater: Explained, smaller: Explained, latest?: Pick<Tally, 'account'>): boolean =>
-  smaller.inhibitedBy === null &&
-  UNDECIDED.includes(smaller.state) &&
-  (greater.kind === 'service' || latest?.account !== 'user');
-
 /**
- * The greater incident takes over what the smaller one counted; the smaller one waits for it.
+ * Does the greater incident explain the smaller one? The store is asked only where the rule wants to know.
  * @param latest what was seen just now and is not counted yet
  */
-export function explain(
+export function isExplained(
   store: Store,
-  now: number,
   greater: Explained,
   smaller: Explained,
   latest?: Pick<Tally, 'account' | 'ip'>,
 ): boolean {
-  if (!mayExplain(greater, smaller, latest)) return false;
-  const known = whence(store, smaller.id);
-  const account = latest?.account ?? known.account;
-  const addresses = latest?.ip ? [...known.addresses, latest.ip] : known.addresses;
-  if (!explains(greater, { ...smaller, account, addresses })) return false;
+  const { kind, host, state } = smaller;
+  return (
+    smaller.inhibitedBy === null &&
+    explains(greater, {
+      kind,
+      host,
+      state,
+      get account() {
+        return latest?.account ?? whence(store, smaller.id).account;
+      },
+      get addresses() {
+        const { addresses } = whence(store, smaller.id);
+        return latest?.ip ? [...addresses, latest.ip] : addresses;
+      },
+    })
+  );
+}
+
+/** The greater incident takes over what the smaller one counted; the smaller one waits for it. */
+export function explain(store: Store, now: number, greater: Explained, smaller: Explained): void {
   adopt(store, now, smaller.id, greater.id);
   update(store, now, smaller.id, { inhibitedBy: greater.id });
   record(store, now, { actor: 'readmit', what: `explained by incident ${greater.id}`, incident: smaller.id });
-  return true;
 }
 
 /**
@@ -58,7 +64,11 @@ export function explain(
 export function gather(store: Store, now: number, i: IncidentRecord, cause: string, unit: string): boolean {
   if (i.kind !== 'user' || i.takenBy !== null) return false;
   const whole = liveIncident(store, 'service', unit, i.host);
-  if (whole) return (whole.cause === null || whole.cause === cause) && explain(store, now, whole, i);
+  if (whole) {
+    if ((whole.cause !== null && whole.cause !== cause) || !isExplained(store, whole, i)) return false;
+    explain(store, now, whole, i);
+    return true;
+  }
   const others = liveIncidents(store).filter(
     o =>
       o.kind === 'user' &&
@@ -73,7 +83,7 @@ export function gather(store: Store, now: number, i: IncidentRecord, cause: stri
   const because = 'several people are refused for a cause they share';
   const what = { kind: 'service', key: unit, host: i.host, event: i.event, because, held: i.held } as const;
   const opened = openIncident(store, now, what);
-  for (const one of [...others, i]) explain(store, now, opened, one);
+  for (const one of [...others, i]) if (isExplained(store, opened, one)) explain(store, now, opened, one);
   return true;
 }
 
@@ -93,7 +103,6 @@ function openEachOf(store: Store, now: number, i: IncidentRecord, because: strin
   return knownUsersOf(store, i.id).flatMap(key => {
     if (liveIncident(store, 'user', key, i.host)) return [];
     const own = openIncident(store, now, { kind: 'user', key, host: i.host, event: i.event, because, held: i.held });
-    handOverSums(store, i.id, own.id, key);
     handOver(store, now, i.id, own.id, key);
     return [own];
   });

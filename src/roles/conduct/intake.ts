@@ -22,7 +22,7 @@ import {
 import { commitBatch, committedOf, talliesSince } from '../../store/observations.ts';
 import type { Store } from '../../store/open.ts';
 import { dropPart, keepPart, nextPart, type Part } from '../../store/received.ts';
-import { explain, explainsNobody, mayExplain } from './gathering.ts';
+import { explain, explainsNobody, isExplained } from './gathering.ts';
 
 export interface IntakeParts {
   store: Store;
@@ -173,9 +173,11 @@ export class Intake {
 
   /** The greater one counts what the smaller one did; what was known of both is asked anew. */
   #explain(greater: IncidentRecord | IncidentRef, smaller: IncidentRecord | IncidentRef, latest?: Tally): void {
-    if (!mayExplain(greater, smaller, latest)) return;
+    const { store, now } = this.#p;
+    if (!isExplained(store, greater, smaller, latest)) return;
     this.#counting?.settle();
-    if (explain(this.#p.store, this.#p.now(), greater, smaller, latest)) this.#newest.clear();
+    explain(store, now(), greater, smaller);
+    this.#newest.clear();
   }
 
   #count(host: string, tally: Tally): void {
