@@ -71,7 +71,7 @@ export type ParseChunk = (
 ) => ChunkCount;
 
 /**
- * Observations of one batch that share event, user, address and endpoint, counted.
+ * Observations of one batch that share event, user, address, endpoint and the hour they are of, counted.
  * Times are epoch milliseconds; `approximate` when the line carried none and was not read live.
  */
 export interface Tally {
@@ -79,6 +79,8 @@ export interface Tally {
   user: string | null;
   ip: string | null;
   endpoint: string | null;
+  /** Where a large batch speaks of several in one: how often of each; `endpoint` is then the latest. */
+  endpoints?: [endpoint: string | null, count: number][];
   account: Account;
   count: number;
   first: number;

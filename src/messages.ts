@@ -20,11 +20,16 @@ const FactSchema = z.strictObject({
   at: iso,
 });
 
+const EndpointSchema = z.string().max(1024).nullable();
 const TallySchema = z.strictObject({
   event: z.enum(EVENTS),
   user: z.string().max(64).nullable(),
   ip: z.string().max(64).nullable(),
-  endpoint: z.string().max(1024).nullable(),
+  endpoint: EndpointSchema,
+  endpoints: z
+    .array(z.tuple([EndpointSchema, z.number().int().positive()]))
+    .max(100)
+    .optional(),
   account: z.enum(['user', 'system', 'unknown']),
   count: z.number().int().positive(),
   first: z.number(),

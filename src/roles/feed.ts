@@ -257,7 +257,12 @@ export class Feed {
     this.#record();
     const which = this.#which;
     this.#which = 'moved';
-    for (const batch of this.#tailer.outgoing(which)) if (!this.#sending.has(batch.source.id)) void this.#send(batch);
+    for (const batch of this.#tailer.outgoing(which)) {
+      const { id } = batch.source;
+      // An answer can be here before the queue's own word that it has the batch: then the next one waits for that.
+      if (this.#sending.has(id)) this.#tailer.unsent(id, 0);
+      else void this.#send(batch);
+    }
   }
 
   /**
@@ -284,15 +289,12 @@ export class Feed {
       for (const tally of batch.tallies) if (tally.user !== null) names.add(tally.user);
       const known = this.#accounts.of(names);
       const accounts = known instanceof Map ? known : await known;
-      const endpoints = new Map<string, string>();
+      // A path can carry a token behind its question mark; it never leaves this host.
+      const shown = redacted();
       for (const tally of batch.tallies) {
         tally.account = (tally.user !== null && accounts.get(tally.user)) || 'unknown';
-        const { endpoint } = tally;
-        if (endpoint === null) continue;
-        // A path can carry a token behind its question mark; it never leaves this host.
-        const shown = endpoints.get(endpoint) ?? redact(endpoint);
-        endpoints.set(endpoint, shown);
-        tally.endpoint = shown;
+        tally.endpoint = shown(tally.endpoint);
+        for (const of of tally.endpoints ?? []) of[0] = shown(of[0]);
       }
       const parts = partsOf(batch);
       for (let at = 0; at < parts.length; at += SENT_AT_ONCE)
@@ -302,6 +304,7 @@ export class Feed {
       this.#tailer.unsent(id, RETRY_SEND_MS);
     } finally {
       this.#sending.delete(id);
+      this.#pump();
     }
   }
 
@@ -311,6 +314,17 @@ export class Feed {
     if (problem) this.#p.log.error({ problem }, 'position file');
     else this.#p.log.info('position file is written again');
   }
+}
+
+/** Redacts each text once. */
+function redacted(): (text: string | null) => string | null {
+  const known = new Map<string, string>();
+  return text => {
+    if (text === null) return null;
+    const shown = known.get(text) ?? redact(text);
+    known.set(text, shown);
+    return shown;
+  };
 }
 
 /** @see Feed */

@@ -95,20 +95,25 @@ export class Counting {
       sum.users.add(t.user);
       if (!this.#store.get('SELECT 1 FROM pair WHERE incident = ? AND user = ? LIMIT 1', id, t.user)) sum.newUsers++;
     }
+    if (t.endpoints) for (const [endpoint, count] of t.endpoints) this.#addPair(t, endpoint, count, id);
+    else this.#addPair(t, t.endpoint, t.count, id);
+    keepSample(this.#store, id, this.#source.path, t);
+  }
+
+  #addPair(t: Tally, endpoint: string | null, count: number, id: number): void {
     this.#store.run(
       `INSERT INTO pair (incident, user, ip, endpoint, self_reported, account, count, first, last) VALUES (?,?,?,?,?,?,?,?,?)
        ON CONFLICT DO UPDATE SET count = count + excluded.count, last = max(last, excluded.last), first = min(first, excluded.first)`,
       id,
       t.user ?? '',
       t.ip ?? '',
-      t.endpoint ?? '',
+      endpoint ?? '',
       t.selfReported ? 1 : 0,
       t.account,
-      t.count,
+      count,
       Math.round(t.first),
       Math.round(t.last),
     );
-    keepSample(this.#store, id, this.#source.path, t);
   }
 
   /** Writes what was added up. Call it at the end of the batch, and before anybody reads the sums of an incident. */

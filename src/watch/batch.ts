@@ -6,28 +6,27 @@
  */
 import type { ChunkCount, ParseChunk, ParsedLine, Tally } from '../incident.ts';
 import type { Batch, SourceRef, StrangeLine } from '../messages.ts';
+import { Merge } from './merge.ts';
 
 /**
  * What one batch may hold. It grows while the one before it is under way: at rest it is a line, and where much is to be
- * caught up on, the same people from the same places are counted together for a hundred megabytes.
+ * caught up on, the same people from the same places are counted together for a gigabyte. A row takes some 70 bytes here.
  */
-const MOST_TALLIES = 40_000;
-const MOST_BYTES = 128 << 20;
+const MOST_ROWS = 250_000;
+const MOST_BYTES = 1 << 30;
 /** Tallies that serve counts in one go, a few milliseconds: nobody waits longer for that. */
 const PART = 500;
-/** No pattern takes a line under so many bytes: a piece can't bring more tallies than fit. */
-const SHORTEST_LINE = 17;
+/** A line under so many bytes can't weigh as much as a row: a piece can't bring more than fits. */
+const BYTES_OF_A_ROW = 8;
 const PIECE = 32 << 10;
 /** With so little room left a batch is full: pieces would become tiny. */
-const FULL = MOST_TALLIES - 100;
+const FULL = MOST_ROWS - 1000;
 const LAZY_MS = 1000;
 const RESEND_MS = 5000;
 /** A batch in parts takes serve longer. */
 const RESEND_PARTS_MS = 60_000;
 const SAMPLE = 500;
 const SAMPLE_BYTES = 64;
-/** From so many addresses lines of one person are sent as they stand: an incident shows no more. */
-const SAMPLES_OF_ONE = 20;
 /** Own times of lines are believed from the year 2000 up to a minute ahead of our clock. */
 const EARLIEST = 946_684_800_000;
 const AHEAD_MS = 60_000;
@@ -39,8 +38,8 @@ export interface OutboxOptions {
   /** Wall milliseconds for what is reported, and steady ones for what is waited for. */
   now: () => number;
   steady: () => number;
-  /** What all outboxes hold together, kept up by them. */
-  spool: { batches: number; tallies: number };
+  /** What all outboxes hold together, kept up by them; a row is what a batch has of one key. */
+  spool: { batches: number; rows: number };
 }
 
 /** When the lines of a chunk were written, as far as anybody knows. */
@@ -48,6 +47,8 @@ export type When = { live: 'live' } | { live: 'catching-up'; from: number; to: n
 
 export interface Draft {
   batch: Batch;
+  /** The room it takes, in rows. */
+  weight: number;
   sentAt: number;
 }
 
@@ -60,9 +61,9 @@ export class Outbox {
   committed: number;
   #options: OutboxOptions;
   #ready: Draft[] = [];
+  /** The open batch; its tallies are made when it is closed. */
   #open: Draft | null = null;
-  /** Tallies of the open batch by user and address. */
-  #index: Map<string | null, Map<string | null, Tally[]>> | null = null;
+  #merge = new Merge();
   #openedAt = 0;
   /** Whom the open batch tells of. */
   #names: 'nobody' | 'somebody' = 'nobody';
@@ -78,9 +79,9 @@ export class Outbox {
   get batches(): number {
     return this.#ready.length + (this.#open ? 1 : 0);
   }
-  /** Tallies held. */
-  get tallies(): number {
-    return this.#ready.reduce((sum, { batch }) => sum + batch.tallies.length, this.#open?.batch.tallies.length ?? 0);
+  /** Rows held. */
+  get rows(): number {
+    return this.#ready.reduce((sum, { weight }) => sum + weight, this.#open?.weight ?? 0);
   }
   /** Everything up to here is acknowledged or held here. */
   get end(): number {
@@ -93,9 +94,9 @@ export class Outbox {
   /** Parses the complete lines in `bytes[from, to)`; byte 0 of `bytes` is byte `base` of the source. */
   take(bytes: Buffer, from: number, to: number, base: number, when: When): void {
     for (let at = from; at < to; ) {
-      if ((this.#open?.batch.tallies.length ?? 0) > FULL) this.#close();
-      const room = (MOST_TALLIES - (this.#open?.batch.tallies.length ?? 0)) * SHORTEST_LINE;
-      const most = Math.min(PIECE, room);
+      if ((this.#open?.weight ?? 0) > FULL) this.#close();
+      const room = MOST_ROWS - (this.#open?.weight ?? 0);
+      const most = Math.min(PIECE, room * BYTES_OF_A_ROW);
       let end = to;
       if (to - at > most) {
         const newline = bytes.lastIndexOf(10, at + most - 1);
@@ -109,7 +110,7 @@ export class Outbox {
   #piece(bytes: Buffer, from: number, to: number, base: number, when: When): void {
     const { parse } = this.#options;
     this.#for(when);
-    const count = parse(bytes, from, to, this.source, line => this.#merge(line, bytes, base, when));
+    const count = parse(bytes, from, to, this.source, line => this.#count(line, bytes, base, when));
     const { batch } = this.#for(when);
     batch.lines += count.lines;
     batch.unparsed += count.unparsed;
@@ -166,72 +167,30 @@ export class Outbox {
         tallies: [],
       };
       this.#options.spool.batches++;
-      this.#open = { batch, sentAt: Number.NEGATIVE_INFINITY };
+      this.#open = { batch, weight: 0, sentAt: Number.NEGATIVE_INFINITY };
     }
     return this.#open;
   }
 
   #close(): void {
-    if (this.#open) this.#ready.push(this.#open);
+    if (this.#open) {
+      this.#open.batch.tallies = this.#merge.tallies();
+      this.#ready.push(this.#open);
+      this.#merge = new Merge();
+    }
     this.#open = null;
-    this.#index = null;
     this.#names = 'nobody';
   }
 
-  #merge(line: ParsedLine, bytes: Buffer, base: number, when: When): void {
-    let { batch } = this.#for(when);
-    const [first, last, own] = this.#times(line.time, when);
-    let { ofUser, list } = this.#known(line);
-    const { event, endpoint, selfReported } = line;
-    const same = list.find(t => t.endpoint === endpoint && t.event === event && t.selfReported === selfReported);
-    if (same) {
-      same.count++;
-      if (first < same.first) same.first = first;
-      if (last > same.last) same.last = last;
-      if (!own && batch.approximate) same.approximate = true;
-      return;
-    }
-    if (batch.tallies.length >= MOST_TALLIES) {
-      this.#open!.batch.to = base + line.start;
-      this.#close();
-      batch = this.#for(when).batch;
-      ({ ofUser, list } = this.#known(line));
-    }
-    const sample = ofUser.size <= SAMPLES_OF_ONE ? this.#sample(bytes, line) : '';
-    const tally: Tally = {
-      event: line.event,
-      user: line.user,
-      ip: line.ip,
-      endpoint: line.endpoint,
-      account: 'unknown',
-      count: 1,
-      first,
-      last,
-      approximate: !own && batch.approximate,
-      selfReported: line.selfReported,
-      sample,
-      offset: base + line.start,
-    };
-    batch.tallies.push(tally);
-    if (tally.user !== null) this.#names = 'somebody';
-    this.#options.spool.tallies++;
-    list.push(tally);
-  }
-
-  /** What the open batch has of this user, and of this user from this address. */
-  #known({ user, ip }: ParsedLine): { ofUser: Map<string | null, Tally[]>; list: Tally[] } {
-    this.#index ??= new Map();
-    let ofUser = this.#index.get(user);
-    if (!ofUser) {
-      ofUser = new Map();
-      this.#index.set(user, ofUser);
-    }
-    let list = ofUser.get(ip);
-    if (!list) {
-      list = [];
-      ofUser.set(ip, list);
-    }
-    return { ofUser, list };
+  #count(line: ParsedLine, bytes: Buffer, base: number, when: When): void {
+    const draft = this.#for(when);
+    const offset = base + line.start;
+    const merge = this.#merge;
+    merge.add(line, this.#times(line.time, when), draft.batch.approximate, offset, l => this.#sample(bytes, l));
+    if (line.user !== null) this.#names = 'somebody';
+    const { weight } = merge;
+    this.#options.spool.rows += weight - draft.weight;
+    draft.weight = weight;
   }
 
   #sample(bytes: Buffer, { start, end }: ParsedLine): string {
@@ -240,10 +199,12 @@ export class Outbox {
   }
 
   /** First and last time a line may be of, and whether that is its own word. */
-  #times(own: number | null, when: When): [number, number, boolean] {
+  #times(own: number | null, when: When): { first: number; last: number; own: boolean } {
     const now = this.#options.now();
-    if (own !== null && own >= EARLIEST && own <= now + AHEAD_MS) return [own, own, true];
-    return when.live === 'live' ? [now, now, false] : [when.from, when.to, false];
+    if (own !== null && own >= EARLIEST && own <= now + AHEAD_MS) return { first: own, last: own, own: true };
+    return when.live === 'live'
+      ? { first: now, last: now, own: false }
+      : { first: when.from, last: when.to, own: false };
   }
 
   /**
@@ -291,7 +252,7 @@ export class Outbox {
   #gone(drafts: readonly Draft[]): void {
     const { spool } = this.#options;
     spool.batches -= drafts.length;
-    for (const { batch } of drafts) spool.tallies -= batch.tallies.length;
+    for (const { weight } of drafts) spool.rows -= weight;
   }
 
   /** Everything held is let go; the source is read again from `committed`. */
@@ -315,7 +276,7 @@ export class Outbox {
     const batch = { ...held.batch, ...empty, from: committed, to: held.batch.from };
     for (const draft of this.#ready) draft.sentAt = Number.NEGATIVE_INFINITY;
     this.#options.spool.batches++;
-    this.#ready.unshift({ batch, sentAt: Number.NEGATIVE_INFINITY });
+    this.#ready.unshift({ batch, weight: 0, sentAt: Number.NEGATIVE_INFINITY });
     this.committed = committed;
     this.#low.times = 0;
     return span;

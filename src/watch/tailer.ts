@@ -31,16 +31,16 @@ export interface Committed {
   path?: string | undefined;
 }
 
-/** Beyond these bounds reading pauses: of one source, and of all tallies in memory. */
+/** Beyond these bounds reading pauses: of one source, and of all rows in memory. */
 const BATCHES_OF_ONE = 16;
-const TALLIES = 80_000;
+const ROWS = 400_000;
 /** Room that is kept for logs that hold little, beyond what one more chunk can bring: one that has much stops no other. */
-const RESERVED = 80_000;
+const RESERVED = 150_000;
 const LITTLE = 500;
 
 export class Tailer {
   readonly tails = new Map<string, Tail>();
-  readonly spool = { batches: 0, tallies: 0 };
+  readonly spool = { batches: 0, rows: 0 };
   readonly shared: Shared;
   #sources = new Map<string, { source: Source; tail: Tail }>();
   /** Sources that hold something for serve. */
@@ -166,7 +166,9 @@ export class Tailer {
 
   /** A batch could not be handed over: it is due again after so many milliseconds. */
   unsent(id: string, after: number): void {
-    this.#sources.get(id)?.source.outbox?.unsent(after);
+    const source = this.#sources.get(id)?.source;
+    source?.outbox?.unsent(after);
+    if (source && after === 0) this.#moved.add(source);
   }
 
   /** Serve has committed so much of this source. Answers the log concerned when there may be more to do for it. */
@@ -224,10 +226,10 @@ export class Tailer {
   }
 
   #mayRead(source: Source, most: number): 'yes' | 'no' {
-    const { batches, tallies } = this.spool;
+    const { batches, rows } = this.spool;
     const own = source.outbox?.batches ?? 0;
-    const room = TALLIES + ((source.outbox?.tallies ?? 0) < LITTLE ? RESERVED : 0);
-    return batches < most && tallies < room && own < BATCHES_OF_ONE ? 'yes' : 'no';
+    const room = ROWS + ((source.outbox?.rows ?? 0) < LITTLE ? RESERVED : 0);
+    return batches < most && rows < room && own < BATCHES_OF_ONE ? 'yes' : 'no';
   }
 
   #named = (source: Source, tail: Tail): void => {

@@ -98,7 +98,7 @@ function sentBatches(dir: string, lines: number): Batch[] {
     redact,
     now: Date.now,
     steady: () => performance.now(),
-    spool: { batches: 0, tallies: 0 },
+    spool: { batches: 0, rows: 0 },
   });
   const all: Batch[] = [];
   const take = (): void => {

@@ -93,6 +93,31 @@ describe('a batch in parts', () => {
     expect(store.get('SELECT lines, committed FROM source')).toEqual({ lines: 2400, committed: 900 });
   });
 
+  test('a tally of several endpoints is one in the sums, and each endpoint stands in the incident', async () => {
+    const serve = intake();
+    const whole = batch(0, 900, 600);
+    for (const tally of whole.tallies) {
+      tally.count = 5;
+      // Long ago, so that it is no storm.
+      Object.assign(tally, { approximate: true, first: tally.last - 7_200_000 });
+      tally.endpoints = [
+        ['/jobs', 3],
+        [null, 1],
+        ['/submit', 1],
+      ];
+    }
+    for (const part of partsOf(whole)) await serve.take(part);
+    await allCounted();
+    expect(sums()).toEqual([3000, 3000]);
+    expect(
+      store.all('SELECT endpoint, sum(count) AS n FROM pair GROUP BY endpoint ORDER BY n').map(r => ({ ...r })),
+    ).toEqual([
+      { endpoint: '', n: 600 },
+      { endpoint: '/submit', n: 600 },
+      { endpoint: '/jobs', n: 1800 },
+    ]);
+  });
+
   test('in any order, and each part twice', async () => {
     const serve = intake();
     for (const part of partsOf(batch(0, 900, 1200)).toReversed()) {

@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { commandRunner, type RunCommand } from '../../src/command.ts';
 import { type Config, parseConfig } from '../../src/config/config.ts';
@@ -73,8 +74,10 @@ export class Farm {
     chmodSync(join(this.dir, 'bin', name), 0o755);
   }
 
-  /** A feed in this process, with its real timers; serve answers after `answerMs`. */
-  async start(options: { parse?: ParseChunk; answerMs?: number; run?: RunCommand } = {}): Promise<Feed> {
+  /** A feed in this process, with its real timers; serve answers after `answerMs`, the queue itself after `sentMs`. */
+  async start(
+    options: { parse?: ParseChunk; answerMs?: number; sentMs?: number; run?: RunCommand } = {},
+  ): Promise<Feed> {
     const config = this.config ?? this.configure();
     const send = async (batch: Batch): Promise<void> => {
       if (this.link === 'no') throw new Error('Redis is away');
@@ -82,6 +85,7 @@ export class Farm {
         const answer = this.serve.takeSent(batch);
         if (answer) feed.onAck(answer.source, answer.committed);
       }, options.answerMs ?? 1);
+      if (options.sentMs) await pause(options.sentMs);
     };
     const run = options.run ?? commandRunner(config.paths.commands);
     const feed = makeFeed({

@@ -51,6 +51,19 @@ describe('reading as it goes', () => {
     expect(times.sort((a, b) => a - b)[10]).toBeLessThan(50);
   });
 
+  test("an answer that overtakes the queue's own word keeps no line waiting", async () => {
+    const f = farm();
+    writeFileSync(f.log, 'first;\n');
+    f.add([]);
+    await f.start({ sentMs: 300 });
+    await until('the log is read', () => f.feed!.health().files === 1);
+    appendFileSync(f.log, 'second;\n');
+    await until('it is answered', () => f.serve.counts.has('second'));
+    appendFileSync(f.log, 'third;\n');
+    // A batch that had no answer would go again after five seconds.
+    await until('the next is too', () => f.serve.counts.has('third'), 3000);
+  });
+
   test('A13 the log comes later; its directory too', async () => {
     const f = farm();
     f.add(['alice']);

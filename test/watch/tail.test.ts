@@ -266,9 +266,9 @@ describe('what serve answers', () => {
   });
 
   test('serve does not answer: reading goes on into a bounded spool, then stops, and loses nothing', async () => {
-    const lab = await new Lab({ spool: 4, chunk: 4096, maxLine: 1000 }).open();
-    writeFileSync(lab.log, Array.from({ length: 200_000 }, (_, i) => `u${i};\n`).join(''));
-    for (let i = 0; i < 500; i++) {
+    const lab = await new Lab({ spool: 4, chunk: 1 << 16, maxLine: 1000 }).open();
+    writeFileSync(lab.log, Array.from({ length: 700_000 }, (_, i) => `u${i};\n`).join(''));
+    for (let i = 0; i < 200; i++) {
       await lab.poll();
       await lab.tailer.record();
       lab.tailer.outgoing();
@@ -277,23 +277,23 @@ describe('what serve answers', () => {
     expect(only(lab).behind).toBe('yes');
     lab.tick(5000);
     await lab.drain();
-    expect(counted(lab)).toBe(200_000);
+    expect(counted(lab)).toBe(700_000);
     expect(lab.serve.twice).toEqual([]);
-    expect(lab.serve.batches.every(b => b.tallies.length <= 40_000)).toBe(true);
+    expect(lab.serve.batches.every(b => b.tallies.length <= 250_000)).toBe(true);
   });
 
   test('a log with much to be caught up on, which serve does not answer, stops no other', async () => {
     const own = join(freshDir(), 'own.log');
     const lab = new Lab({ chunk: 1 << 18, maxLine: 1000 });
     await lab.open(serverPlace(lab.log, localDisk), serverPlace(own, localDisk));
-    writeFileSync(lab.log, Array.from({ length: 200_000 }, (_, i) => `u${i};\n`).join(''));
-    for (let i = 0; i < 20; i++) {
+    writeFileSync(lab.log, Array.from({ length: 800_000 }, (_, i) => `u${i};\n`).join(''));
+    for (let i = 0; i < 40; i++) {
       await lab.poll();
       await lab.tailer.record();
       lab.tailer.outgoing();
     }
-    expect(lab.tailer.spool.tallies).toBeGreaterThan(80_000);
-    expect(lab.tailer.spool.tallies).toBeLessThan(200_000);
+    expect(lab.tailer.spool.rows).toBeGreaterThan(400_000);
+    expect(lab.tailer.spool.rows).toBeLessThan(550_000);
     writeFileSync(own, 'alice;\n');
     lab.tick(5000);
     await lab.poll();

@@ -3,8 +3,9 @@
  * name, by code unit. A scan can have a hundred thousand pairs: they stay numbers until they are written.
  */
 import { EVENTS } from '../../incident.ts';
+import { Table } from '../../table.ts';
 import { visible } from '../../visible.ts';
-import { type Counter, Table } from './count.ts';
+import type { Counter } from './count.ts';
 import type { FoundIncident } from './replay.ts';
 
 export interface PairRow {

@@ -1,0 +1,144 @@
+/**
+ * What one batch holds, merged by key: who, from where, for what, what came of it, and in which hour. A line that is like
+ * one before it costs a look into a table of numbers; tallies are made of the rows when the batch is closed.
+ */
+import { EVENTS, type ParsedLine, type Tally } from '../incident.ts';
+import { Table } from '../table.ts';
+
+const HOUR = 3_600_000;
+/** From so many addresses and endpoints lines of one person are sent as they stand: an incident shows no more. */
+const SAMPLES_OF_ONE = 20;
+/** A batch of more rows than this speaks of all that somebody asked for from one address in one tally, */
+const APART = 500;
+/** up to so many endpoints. */
+const MOST_ENDPOINTS = 100;
+/** So many characters weigh as much as a row. */
+const TEXT_OF_A_ROW = 64;
+
+/** Columns of the table: four that make the key, how many, and whether one of them had no time of its own. */
+const [USER, IP, ENDPOINT, WHAT, COUNT, APPROXIMATE, WIDTH] = [0, 1, 2, 3, 4, 5, 6];
+
+/** Each different text once, by a number. */
+class Texts {
+  readonly texts: (string | null)[] = [];
+  characters = 0;
+  readonly #numbers = new Map<string | null, number>();
+
+  number(text: string | null): number {
+    let number = this.#numbers.get(text);
+    if (number === undefined) {
+      number = this.texts.push(text) - 1;
+      this.#numbers.set(text, number);
+      this.characters += text?.length ?? 0;
+    }
+    return number;
+  }
+}
+
+export class Merge {
+  readonly #table = new Table(4, WIDTH, 16);
+  readonly #users = new Texts();
+  readonly #addresses = new Texts();
+  readonly #endpoints = new Texts();
+  /** Of each row. */
+  readonly #first: number[] = [];
+  readonly #last: number[] = [];
+  readonly #offset: number[] = [];
+  readonly #samples = new Map<number, string>();
+  #sampled = 0;
+  /** Rows of each user. */
+  readonly #rowsOf: number[] = [];
+
+  /** Its rows, and the room its texts take, in rows. */
+  get weight(): number {
+    const { characters } = this.#users;
+    const texts = characters + this.#addresses.characters + this.#endpoints.characters + this.#sampled;
+    return this.#table.size + Math.floor(texts / TEXT_OF_A_ROW);
+  }
+
+  /**
+   * Counts one line.
+   * @param offset where it begins in its source
+   * @param sample its text, asked for only where it is wanted
+   */
+  add(
+    line: ParsedLine,
+    time: { first: number; last: number; own: boolean },
+    approximate: boolean,
+    offset: number,
+    sample: (line: ParsedLine) => string,
+  ): void {
+    const { first, last } = time;
+    const user = this.#users.number(line.user);
+    const what =
+      (Math.floor(last / HOUR) * EVENTS.length + EVENTS.indexOf(line.event)) * 2 + (line.selfReported ? 1 : 0);
+    const table = this.#table;
+    const row = table.row(user, this.#addresses.number(line.ip), this.#endpoints.number(line.endpoint), what);
+    table.add(row, COUNT, 1);
+    if (approximate && !time.own) table.set(row, APPROXIMATE, 1);
+    if (row < this.#first.length) {
+      if (first < this.#first[row]!) this.#first[row] = first;
+      if (last > this.#last[row]!) this.#last[row] = last;
+      return;
+    }
+    this.#first.push(first);
+    this.#last.push(last);
+    this.#offset.push(offset);
+    const rows = this.#rowsOf[user] ?? 0;
+    this.#rowsOf[user] = rows + 1;
+    if (rows >= SAMPLES_OF_ONE) return;
+    const text = sample(line);
+    this.#samples.set(row, text);
+    this.#sampled += text.length;
+  }
+
+  tallies(): Tally[] {
+    const rows = Array.from({ length: this.#table.size }, (_, row) => row);
+    return rows.length > APART ? this.#joined(rows) : rows.map(row => this.#tally(row));
+  }
+
+  #tally(row: number): Tally {
+    const table = this.#table;
+    const what = table.get(row, WHAT);
+    return {
+      event: EVENTS[(what >> 1) % EVENTS.length]!,
+      user: this.#users.texts[table.get(row, USER)]!,
+      ip: this.#addresses.texts[table.get(row, IP)]!,
+      endpoint: this.#endpoints.texts[table.get(row, ENDPOINT)]!,
+      account: 'unknown',
+      count: table.get(row, COUNT),
+      first: this.#first[row]!,
+      last: this.#last[row]!,
+      approximate: table.get(row, APPROXIMATE) === 1,
+      selfReported: (what & 1) === 1,
+      sample: this.#samples.get(row) ?? '',
+      offset: this.#offset[row]!,
+    };
+  }
+
+  /** Everything that is the same but for the endpoint in one. */
+  #joined(rows: readonly number[]): Tally[] {
+    const table = this.#table;
+    const met = new Table(3, 4, 1 << 9);
+    const out: Tally[] = [];
+    for (const row of rows) {
+      const known = met.size;
+      const group = met.row(table.get(row, USER), table.get(row, IP), table.get(row, WHAT), 0);
+      const tally = group < known ? out[met.get(group, 3)]! : undefined;
+      if (tally && (tally.endpoints?.length ?? 1) < MOST_ENDPOINTS) join(tally, this.#tally(row));
+      else met.set(group, 3, out.push(this.#tally(row)) - 1);
+    }
+    return out;
+  }
+}
+
+function join(into: Tally, other: Tally): void {
+  into.endpoints ??= [[into.endpoint, into.count]];
+  into.endpoints.push([other.endpoint, other.count]);
+  into.count += other.count;
+  if (other.last > into.last) into.endpoint = other.endpoint;
+  into.first = Math.min(into.first, other.first);
+  into.last = Math.max(into.last, other.last);
+  into.approximate ||= other.approximate;
+  into.sample ||= other.sample;
+}
