@@ -12,8 +12,8 @@ import type { Batch, SourceHealth as SourceHealthSchema } from '../messages.ts';
 import { inAnyCase } from '../names.ts';
 import { redact } from '../rules/redact.ts';
 import { Accounts } from '../watch/accounts.ts';
-import { partsOf } from '../watch/batch.ts';
 import { descriptorLimit, localDisk, networkDisk, readMounts } from '../watch/disk.ts';
+import type { Draft } from '../watch/draft.ts';
 import { Homes } from '../watch/homes.ts';
 import { PasswdFile } from '../watch/passwd.ts';
 import { homePlace, serverPlace } from '../watch/place.ts';
@@ -56,7 +56,7 @@ const RETRY_SEND_MS = 500;
 const RECORD_SHARE = 4;
 const LONGEST_PAUSE_MS = 500;
 /** Parts of a large batch that are on their way to the queue together. */
-const SENT_AT_ONCE = 8;
+const SENT_AT_ONCE = 4;
 /** Open files: a quarter of what the system allows us, since sockets and watches need theirs. */
 const SHARE_OF_LIMIT = 4;
 const MOST_OPEN = 1024;
@@ -257,11 +257,11 @@ export class Feed {
     this.#record();
     const which = this.#which;
     this.#which = 'moved';
-    for (const batch of this.#tailer.outgoing(which)) {
-      const { id } = batch.source;
+    for (const draft of this.#tailer.outgoing(which)) {
+      const { id } = draft.batch.source;
       // An answer can be here before the queue's own word that it has the batch: then the next one waits for that.
       if (this.#sending.has(id)) this.#tailer.unsent(id, 0);
-      else void this.#send(batch);
+      else void this.#send(draft);
     }
   }
 
@@ -281,24 +281,27 @@ export class Feed {
     });
   }
 
-  async #send(batch: Batch): Promise<void> {
-    const { id } = batch.source;
+  async #send(draft: Draft): Promise<void> {
+    const { id } = draft.batch.source;
     this.#sending.add(id);
     try {
-      const names = new Set<string>();
-      for (const tally of batch.tallies) if (tally.user !== null) names.add(tally.user);
-      const known = this.#accounts.of(names);
+      const known = this.#accounts.of(new Set(draft.merge.users.filter(name => name !== null)));
       const accounts = known instanceof Map ? known : await known;
       // A path can carry a token behind its question mark; it never leaves this host.
       const shown = redacted();
-      for (const tally of batch.tallies) {
-        tally.account = (tally.user !== null && accounts.get(tally.user)) || 'unknown';
-        tally.endpoint = shown(tally.endpoint);
-        for (const of of tally.endpoints ?? []) of[0] = shown(of[0]);
+      let under: Promise<void>[] = [];
+      for (const part of draft.parts()) {
+        for (const tally of part.tallies) {
+          tally.account = (tally.user !== null && accounts.get(tally.user)) || 'unknown';
+          tally.endpoint = shown(tally.endpoint);
+          for (const of of tally.endpoints ?? []) of[0] = shown(of[0]);
+        }
+        under.push(this.#p.send(part));
+        if (under.length < SENT_AT_ONCE) continue;
+        await Promise.all(under);
+        under = [];
       }
-      const parts = partsOf(batch);
-      for (let at = 0; at < parts.length; at += SENT_AT_ONCE)
-        await Promise.all(parts.slice(at, at + SENT_AT_ONCE).map(part => this.#p.send(part)));
+      await Promise.all(under);
     } catch (error) {
       this.#p.log.debug({ reason: (error as Error).message }, 'batch not sent');
       this.#tailer.unsent(id, RETRY_SEND_MS);

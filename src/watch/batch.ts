@@ -4,9 +4,9 @@
  * (a job that went well, a hundred times a second) can wait a moment. Serve takes a batch only where
  * its last committed one ended, so a batch that comes twice or late does no harm, and serve's word is the truth.
  */
-import type { ChunkCount, ParseChunk, ParsedLine, Tally } from '../incident.ts';
-import type { Batch, SourceRef, StrangeLine } from '../messages.ts';
-import { Merge } from './merge.ts';
+import type { ChunkCount, ParseChunk, ParsedLine } from '../incident.ts';
+import type { SourceRef, StrangeLine } from '../messages.ts';
+import { Draft } from './draft.ts';
 
 /**
  * What one batch may hold. It grows while the one before it is under way: at rest it is a line, and where much is to be
@@ -14,8 +14,6 @@ import { Merge } from './merge.ts';
  */
 const MOST_ROWS = 250_000;
 const MOST_BYTES = 1 << 30;
-/** Tallies that serve counts in one go, a few milliseconds: nobody waits longer for that. */
-const PART = 500;
 /** A line under so many bytes can't weigh as much as a row: a piece can't bring more than fits. */
 const BYTES_OF_A_ROW = 8;
 const PIECE = 32 << 10;
@@ -45,13 +43,6 @@ export interface OutboxOptions {
 /** When the lines of a chunk were written, as far as anybody knows. */
 export type When = { live: 'live' } | { live: 'catching-up'; from: number; to: number };
 
-export interface Draft {
-  batch: Batch;
-  /** The room it takes, in rows. */
-  weight: number;
-  sentAt: number;
-}
-
 /** What an acknowledgement means: `elsewhere` asks to read again from the committed byte. */
 export type AckVerdict = 'moved' | 'known' | 'elsewhere';
 
@@ -61,9 +52,7 @@ export class Outbox {
   committed: number;
   #options: OutboxOptions;
   #ready: Draft[] = [];
-  /** The open batch; its tallies are made when it is closed. */
   #open: Draft | null = null;
-  #merge = new Merge();
   #openedAt = 0;
   /** Whom the open batch tells of. */
   #names: 'nobody' | 'somebody' = 'nobody';
@@ -108,10 +97,12 @@ export class Outbox {
   }
 
   #piece(bytes: Buffer, from: number, to: number, base: number, when: When): void {
-    const { parse } = this.#options;
-    this.#for(when);
-    const count = parse(bytes, from, to, this.source, line => this.#count(line, bytes, base, when));
-    const { batch } = this.#for(when);
+    const { parse, now } = this.#options;
+    const draft = this.#for(when);
+    const { batch } = draft;
+    const sample = (line: ParsedLine): string => this.#sample(bytes, line);
+    const read = now();
+    const count = parse(bytes, from, to, this.source, line => this.#count(draft, line, when, read, base, sample));
     batch.lines += count.lines;
     batch.unparsed += count.unparsed;
     batch.bad += count.bad;
@@ -164,30 +155,34 @@ export class Outbox {
         ...counts,
         readAt: now(),
         approximate,
-        tallies: [],
       };
       this.#options.spool.batches++;
-      this.#open = { batch, weight: 0, sentAt: Number.NEGATIVE_INFINITY };
+      this.#open = new Draft(batch);
     }
     return this.#open;
   }
 
   #close(): void {
-    if (this.#open) {
-      this.#open.batch.tallies = this.#merge.tallies();
-      this.#ready.push(this.#open);
-      this.#merge = new Merge();
-    }
+    if (this.#open) this.#ready.push(this.#open);
     this.#open = null;
     this.#names = 'nobody';
   }
 
-  #count(line: ParsedLine, bytes: Buffer, base: number, when: When): void {
-    const draft = this.#for(when);
-    const offset = base + line.start;
-    const merge = this.#merge;
-    merge.add(line, this.#times(line.time, when), draft.batch.approximate, offset, l => this.#sample(bytes, l));
+  #count(
+    draft: Draft,
+    line: ParsedLine,
+    when: When,
+    now: number,
+    base: number,
+    sample: (line: ParsedLine) => string,
+  ): void {
+    const { merge } = draft;
+    const { time } = line;
+    const own = time !== null && time >= EARLIEST && time <= now + AHEAD_MS;
+    const first = own ? time : when.live === 'live' ? now : when.from;
+    const last = own ? time : when.live === 'live' ? now : when.to;
     if (line.user !== null) this.#names = 'somebody';
+    if (!merge.add(line, first, last, !own && draft.batch.approximate, base + line.start, sample)) return;
     const { weight } = merge;
     this.#options.spool.rows += weight - draft.weight;
     draft.weight = weight;
@@ -196,15 +191,6 @@ export class Outbox {
   #sample(bytes: Buffer, { start, end }: ParsedLine): string {
     const text = bytes.toString('utf8', start, Math.min(end, start + 4 * SAMPLE));
     return this.#options.redact(text).slice(0, SAMPLE).toWellFormed();
-  }
-
-  /** First and last time a line may be of, and whether that is its own word. */
-  #times(own: number | null, when: When): { first: number; last: number; own: boolean } {
-    const now = this.#options.now();
-    if (own !== null && own >= EARLIEST && own <= now + AHEAD_MS) return { first: own, last: own, own: true };
-    return when.live === 'live'
-      ? { first: now, last: now, own: false }
-      : { first: when.from, last: when.to, own: false };
   }
 
   /**
@@ -272,36 +258,15 @@ export class Outbox {
     const held = this.#ready[0] ?? this.#open;
     if (!held || committed >= held.batch.from) return -1;
     const span = held.batch.from - committed;
-    const empty = { lines: 0, unparsed: 0, cut: 0, bad: 0, tallies: [] };
+    const empty = { lines: 0, unparsed: 0, cut: 0, bad: 0 };
     const batch = { ...held.batch, ...empty, from: committed, to: held.batch.from };
     for (const draft of this.#ready) draft.sentAt = Number.NEGATIVE_INFINITY;
     this.#options.spool.batches++;
-    this.#ready.unshift({ batch, weight: 0, sentAt: Number.NEGATIVE_INFINITY });
+    this.#ready.unshift(new Draft(batch));
     this.committed = committed;
     this.#low.times = 0;
     return span;
   }
 }
 
-const resendMs = ({ batch }: Draft): number => (batch.tallies.length > PART ? RESEND_PARTS_MS : RESEND_MS);
-
-/**
- * A batch as it is sent: whole, or in parts that serve can take one by one. In parts, everything of one person stands
- * together, since it lies together in the store too.
- */
-export function partsOf(batch: Batch): Batch[] {
-  if (batch.tallies.length <= PART) return [batch];
-  const byUser = new Map<string | null, Tally[]>();
-  for (const tally of batch.tallies) {
-    const list = byUser.get(tally.user);
-    if (list) list.push(tally);
-    else byUser.set(tally.user, [tally]);
-  }
-  const tallies = [...byUser.values()].flat();
-  const of = Math.ceil(tallies.length / PART);
-  return Array.from({ length: of }, (_, n) => ({
-    ...batch,
-    tallies: tallies.slice(n * PART, (n + 1) * PART),
-    part: { n: n + 1, of },
-  }));
-}
+const resendMs = (draft: Draft): number => (draft.inParts ? RESEND_PARTS_MS : RESEND_MS);

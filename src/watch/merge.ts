@@ -8,9 +8,7 @@ import { Table } from '../table.ts';
 const HOUR = 3_600_000;
 /** From so many addresses and endpoints lines of one person are sent as they stand: an incident shows no more. */
 const SAMPLES_OF_ONE = 20;
-/** A batch of more rows than this speaks of all that somebody asked for from one address in one tally, */
-const APART = 500;
-/** up to so many endpoints. */
+/** So many endpoints a tally may have. */
 const MOST_ENDPOINTS = 100;
 /** So many characters weigh as much as a row. */
 const TEXT_OF_A_ROW = 64;
@@ -56,45 +54,98 @@ export class Merge {
     return this.#table.size + Math.floor(texts / TEXT_OF_A_ROW);
   }
 
+  /** Different keys so far. */
+  get size(): number {
+    return this.#table.size;
+  }
+  /** Everybody it tells of; null where a line named nobody. */
+  get users(): readonly (string | null)[] {
+    return this.#users.texts;
+  }
+
   /**
    * Counts one line.
+   * @param first and `last`: when it may have been written, epoch ms
+   * @param approximate that is not its own word, and it was not read as it was written
    * @param offset where it begins in its source
    * @param sample its text, asked for only where it is wanted
+   * @returns whether there was none like it
    */
   add(
     line: ParsedLine,
-    time: { first: number; last: number; own: boolean },
+    first: number,
+    last: number,
     approximate: boolean,
     offset: number,
     sample: (line: ParsedLine) => string,
-  ): void {
-    const { first, last } = time;
+  ): boolean {
     const user = this.#users.number(line.user);
     const what =
       (Math.floor(last / HOUR) * EVENTS.length + EVENTS.indexOf(line.event)) * 2 + (line.selfReported ? 1 : 0);
     const table = this.#table;
     const row = table.row(user, this.#addresses.number(line.ip), this.#endpoints.number(line.endpoint), what);
     table.add(row, COUNT, 1);
-    if (approximate && !time.own) table.set(row, APPROXIMATE, 1);
+    if (approximate) table.set(row, APPROXIMATE, 1);
     if (row < this.#first.length) {
       if (first < this.#first[row]!) this.#first[row] = first;
       if (last > this.#last[row]!) this.#last[row] = last;
-      return;
+      return false;
     }
     this.#first.push(first);
     this.#last.push(last);
     this.#offset.push(offset);
     const rows = this.#rowsOf[user] ?? 0;
     this.#rowsOf[user] = rows + 1;
-    if (rows >= SAMPLES_OF_ONE) return;
-    const text = sample(line);
-    this.#samples.set(row, text);
-    this.#sampled += text.length;
+    if (rows < SAMPLES_OF_ONE) {
+      const text = sample(line);
+      this.#samples.set(row, text);
+      this.#sampled += text.length;
+    }
+    return true;
   }
 
+  /** One tally of each row, in the order in which they were met. */
   tallies(): Tally[] {
-    const rows = Array.from({ length: this.#table.size }, (_, row) => row);
-    return rows.length > APART ? this.#joined(rows) : rows.map(row => this.#tally(row));
+    return Array.from({ length: this.size }, (_, row) => this.#tally(row));
+  }
+
+  /** The rows, all of one person together, and of one address within. */
+  ordered(): Int32Array {
+    const rows = Int32Array.from({ length: this.size }, (_, row) => row);
+    return this.#sorted(this.#sorted(rows, IP, this.#addresses), USER, this.#users);
+  }
+
+  /** By counting: two steps for every row, however many there are; equals keep their order. */
+  #sorted(rows: Int32Array, column: number, { texts }: Texts): Int32Array {
+    const places = new Int32Array(texts.length + 1);
+    for (const row of rows) places[this.#table.get(row, column) + 1]!++;
+    for (let n = 1; n < places.length; n++) places[n]! += places[n - 1]!;
+    const out = new Int32Array(rows.length);
+    for (const row of rows) out[places[this.#table.get(row, column)]!++] = row;
+    return out;
+  }
+
+  /** Tallies of ordered rows: one for everything that is the same but for the endpoint. */
+  joined(rows: Int32Array): Tally[] {
+    const out: Tally[] = [];
+    /** Of the person and address that the last row was of. */
+    let open: { what: number; tally: Tally }[] = [];
+    let [user, ip] = [-1, -1];
+    for (const row of rows) {
+      const table = this.#table;
+      if (table.get(row, USER) !== user || table.get(row, IP) !== ip) {
+        [user, ip, open] = [table.get(row, USER), table.get(row, IP), []];
+      }
+      const what = table.get(row, WHAT);
+      const same = open.find(o => o.what === what && (o.tally.endpoints?.length ?? 1) < MOST_ENDPOINTS);
+      const tally = this.#tally(row);
+      if (same) join(same.tally, tally);
+      else {
+        open.push({ what, tally });
+        out.push(tally);
+      }
+    }
+    return out;
   }
 
   #tally(row: number): Tally {
@@ -114,21 +165,6 @@ export class Merge {
       sample: this.#samples.get(row) ?? '',
       offset: this.#offset[row]!,
     };
-  }
-
-  /** Everything that is the same but for the endpoint in one. */
-  #joined(rows: readonly number[]): Tally[] {
-    const table = this.#table;
-    const met = new Table(3, 4, 1 << 9);
-    const out: Tally[] = [];
-    for (const row of rows) {
-      const known = met.size;
-      const group = met.row(table.get(row, USER), table.get(row, IP), table.get(row, WHAT), 0);
-      const tally = group < known ? out[met.get(group, 3)]! : undefined;
-      if (tally && (tally.endpoints?.length ?? 1) < MOST_ENDPOINTS) join(tally, this.#tally(row));
-      else met.set(group, 3, out.push(this.#tally(row)) - 1);
-    }
-    return out;
   }
 }
 

@@ -2,9 +2,9 @@
  * All logs of this host together: who reads, what is due to be sent, what an acknowledgement means. No timers: whoever
  * owns it calls `poll`, `record` and `outgoing`, and every one of them is a plain step that a test can take too.
  */
-import type { Batch } from '../messages.ts';
 import type { OutboxOptions } from './batch.ts';
 import { Descriptors } from './descriptors.ts';
+import type { Draft } from './draft.ts';
 import { parseId } from './identity.ts';
 import type { Shared } from './lives.ts';
 import type { Place } from './place.ts';
@@ -150,14 +150,14 @@ export class Tailer {
    * @param which `moved`: of sources that were read or acknowledged since the last call. `all`: those too that waited,
    * for company or for an answer; to be asked a few times a second.
    */
-  outgoing(which: 'moved' | 'all' = 'all'): Batch[] {
-    const out: Batch[] = [];
+  outgoing(which: 'moved' | 'all' = 'all'): Draft[] {
+    const out: Draft[] = [];
     for (const source of which === 'all' ? this.#busy : this.#moved) {
       if (source.settledUp) this.#busy.delete(source);
       else if (source.recorded === 'yes') {
         const hurry = source.pausedAt !== null || source.standing === 'rotated' || source.outbox!.batches > 1;
         const draft = source.outbox!.next(hurry ? 'hurry' : 'easy');
-        if (draft) out.push(draft.batch);
+        if (draft) out.push(draft);
       }
     }
     this.#moved.clear();

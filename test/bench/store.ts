@@ -14,7 +14,7 @@ import { loadPacks } from '../../src/rules/pack.ts';
 import { makeParser } from '../../src/rules/parser.ts';
 import { redact } from '../../src/rules/redact.ts';
 import { openStore } from '../../src/store/open.ts';
-import { Outbox, partsOf } from '../../src/watch/batch.ts';
+import { Outbox } from '../../src/watch/batch.ts';
 import { aSite, NOON } from '../web/a-site.ts';
 import { fillStore, LARGE, type Size } from './fill-store.ts';
 import { median, two } from './measure.ts';
@@ -31,16 +31,16 @@ export async function storeFigures(dir: string, large: boolean): Promise<Record<
 /** What an agent sends of a log that grows faster than it is counted: 500 people from 200 addresses, 10 % denials. */
 export async function batches(dir: string): Promise<Record<string, unknown>> {
   const { all, seconds, microseconds, megabytes } = await counted(dir, 1, 3_600_000);
-  const sum = (of: (batch: Batch) => number): number => all.reduce((total, batch) => total + of(batch), 0);
-  const tallies = sum(batch => batch.tallies.length);
-  const denials = sum(batch => batch.tallies.reduce((n, t) => n + (t.event === 'denied' ? t.count : 0), 0));
+  const sent = all.flatMap(parts => parts.flatMap(part => part.tallies));
+  const tallies = sent.length;
+  const denials = sent.reduce((n, t) => n + (t.event === 'denied' ? t.count : 0), 0);
   return {
     batches: all.length,
     talliesInABatch: Math.round(tallies / all.length),
     denialsInABatch: Math.round(denials / all.length),
     denialsPerSecond: Math.round(denials / seconds),
     talliesPerSecond: Math.round(tallies / seconds),
-    linesPerSecond: Math.round(sum(batch => batch.lines) / seconds),
+    linesPerSecond: Math.round(all.reduce((n, [part]) => n + part!.lines, 0) / seconds),
     // Without the waiting for the disk, and for others on this machine.
     denialsPerCpuSecond: Math.round((denials / microseconds) * 1e6),
     cpuMicrosecondsPerTally: two(microseconds / tallies),
@@ -53,7 +53,7 @@ export async function counted(
   dir: string,
   agents: number,
   lines: number,
-): Promise<{ all: Batch[]; seconds: number; microseconds: number; megabytes: number }> {
+): Promise<{ all: Batch[][]; seconds: number; microseconds: number; megabytes: number }> {
   mkdirSync(dir, { recursive: true });
   const config = parseConfig(`state: ${dir}\nhost: ${HOST}\n`, join(dir, 'readmit.yaml'));
   const all = sentBatches(dir, lines);
@@ -68,9 +68,9 @@ export async function counted(
     send: async host => answered.get(host)?.(),
   });
   const agent = async (host: string): Promise<void> => {
-    for (const batch of all) {
+    for (const parts of all) {
       const answer = new Promise<void>(done => answered.set(host, done));
-      for (const part of partsOf({ ...batch, host })) await intake.take(part);
+      for (const part of parts) await intake.take({ ...part, host });
       await answer;
     }
   };
@@ -84,8 +84,8 @@ export async function counted(
   return { all, seconds, microseconds: user + system, megabytes };
 }
 
-/** The batches that the agent's own code makes of a generated log; everybody in it has an account. */
-function sentBatches(dir: string, lines: number): Batch[] {
+/** The batches, in their parts, that the agent's own code makes of a generated log; everybody in it has an account. */
+function sentBatches(dir: string, lines: number): Batch[][] {
   const log = join(dir, 'generated');
   execFileSync(process.execPath, ['generate.mjs', '--out', log, '--lines', `${lines}`], {
     cwd: import.meta.dirname,
@@ -100,11 +100,13 @@ function sentBatches(dir: string, lines: number): Batch[] {
     steady: () => performance.now(),
     spool: { batches: 0, rows: 0 },
   });
-  const all: Batch[] = [];
+  const all: Batch[][] = [];
   const take = (): void => {
     for (let draft = outbox.next('hurry'); draft; draft = outbox.next('hurry')) {
-      for (const tally of draft.batch.tallies) tally.account = tally.user === null ? 'unknown' : 'user';
-      all.push(draft.batch);
+      const parts = [...draft.parts()];
+      for (const { tallies } of parts)
+        for (const tally of tallies) tally.account = tally.user === null ? 'unknown' : 'user';
+      all.push(parts);
       outbox.ack(draft.batch.to);
     }
   };

@@ -10,7 +10,6 @@ import type { AgentMessage, Batch } from '../../src/messages.ts';
 import { Intake } from '../../src/roles/conduct/intake.ts';
 import { committedPositions } from '../../src/store/observations.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
-import { partsOf } from '../../src/watch/batch.ts';
 import { until } from '../watch/lab.ts';
 
 let dir: string;
@@ -70,6 +69,17 @@ function batch(from: number, to: number, tallies: number): Batch {
     approximate: false,
     tallies: Array.from({ length: tallies }, (_, n) => tally(n)),
   };
+}
+
+/** The batch as an agent sends it. */
+function partsOf(whole: Batch): Batch[] {
+  const of = Math.ceil(whole.tallies.length / 500);
+  if (of === 1) return [whole];
+  return Array.from({ length: of }, (_, n) => ({
+    ...whole,
+    tallies: whole.tallies.slice(n * 500, (n + 1) * 500),
+    part: { n: n + 1, of },
+  }));
 }
 
 const sum = (table: string): number =>

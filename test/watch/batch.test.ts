@@ -1,7 +1,7 @@
 /** Batches: merged by key, bounded, contiguous, with one redacted sample each. */
 import { describe, expect, test } from 'vitest';
 import type { ParseChunk } from '../../src/incident.ts';
-import { Outbox, partsOf, type When } from '../../src/watch/batch.ts';
+import { Outbox, type When } from '../../src/watch/batch.ts';
 import { parseNames } from './lab.ts';
 
 const LIVE: When = { live: 'live' };
@@ -49,7 +49,7 @@ describe('a batch', () => {
   test('the same people in the same words are one tally', () => {
     const { out } = outbox();
     feed(out, 'a;\nb;\na;\n');
-    const { batch } = out.next('easy')!;
+    const batch = out.next('easy')!.whole();
     expect(batch.tallies.map(t => [t.user, t.count, t.offset])).toEqual([
       ['a', 2, 0],
       ['b', 1, 3],
@@ -91,7 +91,7 @@ describe('a batch', () => {
       return { lines: 1, unparsed: 0, bad: 0 };
     });
     feed(out, `secret ${'\u{1F600}'.repeat(1000)}\n`);
-    const { sample } = out.next('easy')!.batch.tallies[0]!;
+    const { sample } = out.next('easy')!.whole().tallies[0]!;
     expect(sample.startsWith('[redacted] ')).toBe(true);
     expect(sample.length).toBeLessThanOrEqual(500);
     expect(sample.isWellFormed()).toBe(true);
@@ -106,25 +106,29 @@ describe('a batch', () => {
   ])('G19 a line that claims %s gets the time it was read', (_what, time) => {
     const { out, clock } = outbox(parseTimes);
     feed(out, `${time} a\n`);
-    expect(out.next('easy')!.batch.tallies[0]).toMatchObject({ first: clock.now, last: clock.now, approximate: false });
+    expect(out.next('easy')!.whole().tallies[0]).toMatchObject({
+      first: clock.now,
+      last: clock.now,
+      approximate: false,
+    });
   });
 
   test('a line with a sane time keeps it, also when it is read late', () => {
     const { out, clock } = outbox(parseTimes);
     const then = clock.now - 86_400_000;
     feed(out, `${then} a\n`, { live: 'catching-up', from: 1, to: 2 });
-    expect(out.next('easy')!.batch.tallies[0]).toMatchObject({ first: then, last: then, approximate: false });
+    expect(out.next('easy')!.whole().tallies[0]).toMatchObject({ first: then, last: then, approximate: false });
   });
 
   test('what was found and what is read live are not mixed', () => {
     const { out } = outbox();
     feed(out, 'a;\n', { live: 'catching-up', from: 100, to: 200 });
     feed(out, 'a;\n');
-    const { batch } = out.next('easy')!;
+    const batch = out.next('easy')!.whole();
     expect(batch).toMatchObject({ approximate: true, to: 3 });
     expect(batch.tallies[0]).toMatchObject({ first: 100, last: 200, approximate: true });
     out.ack(3);
-    expect(out.next('easy')!.batch).toMatchObject({ approximate: false, from: 3, to: 6 });
+    expect(out.next('easy')!.whole()).toMatchObject({ approximate: false, from: 3, to: 6 });
   });
 
   test('500,000 different names: no batch holds more than 250,000, none is lost, the lines are right', () => {
@@ -135,7 +139,7 @@ describe('a batch', () => {
     let lines = 0;
     let at = 0;
     for (let draft = out.next('hurry'); draft; draft = out.next('hurry')) {
-      const { batch } = draft;
+      const batch = draft.whole();
       expect(batch.from).toBe(at);
       expect(batch.tallies.length).toBeLessThanOrEqual(250_000);
       names += batch.tallies.length;
@@ -151,7 +155,7 @@ describe('a batch', () => {
     const { out } = outbox((_bytes, from, to) => ({ lines: (to - from) / 1001, unparsed: 0, bad: 0 }));
     const chunk = `${'x'.repeat(1000)}\n`.repeat(1000);
     for (let i = 0; i < 1100; i++) feed(out, chunk);
-    const { batch } = out.next('hurry')!;
+    const batch = out.next('hurry')!.whole();
     expect(batch.to - batch.from).toBeGreaterThan(1000 << 20);
     expect(batch.to - batch.from).toBeLessThanOrEqual((1 << 30) + (64 << 10));
   });
@@ -172,33 +176,38 @@ describe('a batch', () => {
       return { lines: 1, unparsed: 0, bad: 0 };
     });
     for (let i = 0; i < 100; i++) feed(out, `10.0.0.${i}\n`);
-    const samples = out.next('easy')!.batch.tallies.map(t => t.sample);
+    const samples = out
+      .next('easy')!
+      .whole()
+      .tallies.map(t => t.sample);
     expect(samples.slice(0, 20).every(s => s !== '')).toBe(true);
     expect(samples.slice(20).every(s => s === '')).toBe(true);
   });
 
-  test('a large one is sent in parts of at most 500, each person in as few of them as can be, none lost', () => {
+  test('a large one is sent in parts, each person in as few of them as can be, none lost', () => {
     const { out } = outbox((bytes, from, to, _s, sink) => {
       const [user, ip] = bytes.toString('latin1', from, to - 1).split(' ') as [string, string];
       sink({ event: 'denied', user, ip, endpoint: null, time: null, selfReported: false, start: from, end: to - 1 });
       return { lines: 1, unparsed: 0, bad: 0 };
     });
     for (let i = 0; i < 1800; i++) feed(out, `user${i % 6} 10.0.${i >> 8}.${i & 255}\n`);
-    const { batch } = out.next('easy')!;
-    const parts = partsOf(batch);
+    const draft = out.next('easy')!;
+    const { from, to, lines, tallies } = draft.whole();
+    const parts = [...draft.parts()];
     expect(parts.map(p => [p.tallies.length, p.part])).toEqual(
       [500, 500, 500, 300].map((n, i) => [n, { n: i + 1, of: 4 }]),
     );
-    expect(parts.every(p => p.from === batch.from && p.to === batch.to && p.lines === 1800)).toBe(true);
-    expect(new Set(parts.flatMap(p => p.tallies))).toEqual(new Set(batch.tallies));
+    expect(parts.every(p => p.from === from && p.to === to && p.lines === lines)).toBe(true);
+    expect(new Set(parts.flatMap(p => p.tallies))).toEqual(new Set(tallies));
     expect(parts.map(p => new Set(p.tallies.map(t => t.user)).size)).toEqual([2, 3, 2, 1]);
+    expect([...draft.parts()]).toEqual(parts);
   });
 
   test('a small one is sent as it is', () => {
     const { out } = outbox();
     feed(out, 'a;\n');
-    const { batch } = out.next('easy')!;
-    expect(partsOf(batch)).toEqual([batch]);
+    const draft = out.next('easy')!;
+    expect([...draft.parts()]).toEqual([draft.whole()]);
   });
 });
 
@@ -238,11 +247,11 @@ describe('an acknowledgement', () => {
     out.ack(3);
     feed(out, 'b;\n');
     expect(out.bridge(0)).toBe(3);
-    const { batch } = out.next('easy')!;
+    const batch = out.next('easy')!.whole();
     expect(batch).toMatchObject({ from: 0, to: 3, lines: 0, tallies: [] });
     out.ack(3);
     clock.now += 1;
-    expect(out.next('easy')!.batch).toMatchObject({ from: 3, to: 6 });
+    expect(out.next('easy')!.whole()).toMatchObject({ from: 3, to: 6 });
   });
 
   test('what names nobody waits a second for company; a name takes it along at once', () => {
@@ -250,11 +259,16 @@ describe('an acknowledgement', () => {
     feed(out, `${clock.now}\n`);
     expect(out.next('easy')).toBeNull();
     feed(out, `${clock.now} alice\n`);
-    expect(out.next('easy')!.batch.tallies.map(t => t.user)).toEqual([null, 'alice']);
+    expect(
+      out
+        .next('easy')!
+        .whole()
+        .tallies.map(t => t.user),
+    ).toEqual([null, 'alice']);
     out.ack(out.end);
     feed(out, `${clock.now}\n`);
     expect(out.next('easy')).toBeNull();
     clock.now += 1000;
-    expect(out.next('easy')!.batch.tallies).toHaveLength(1);
+    expect(out.next('easy')!.whole().tallies).toHaveLength(1);
   });
 });

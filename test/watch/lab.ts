@@ -178,7 +178,7 @@ export class Lab {
   async round(): Promise<number> {
     await this.poll();
     await this.tailer.record();
-    const batches = this.tailer.outgoing();
+    const batches = this.tailer.outgoing().map(draft => draft.whole());
     for (const batch of batches) {
       const { source, committed } = this.serve.take(batch);
       this.tailer.ack(source, committed);

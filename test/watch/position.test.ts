@@ -168,7 +168,7 @@ describe('reading with a bad position file', () => {
     lab.tick(1000);
     expect(lab.tailer.outgoing()).toEqual([]);
     lab.tailer.positions(lab.serve.positions);
-    const [again] = lab.tailer.outgoing();
+    const [again] = lab.tailer.outgoing().map(draft => draft.whole());
     expect(again?.tallies.map(t => t.user)).toEqual(['a']);
     lab.serve.take(again!);
     await lab.drain();

@@ -292,7 +292,7 @@ const act: Record<Action, (world: World) => Promise<void> | void> = {
   send: async world => {
     if (world.running === 'no') return;
     await world.lab.tailer.record();
-    world.wire.push(...world.lab.tailer.outgoing());
+    world.wire.push(...world.lab.tailer.outgoing().map(draft => draft.whole()));
   },
   round: async world => {
     await act.poll(world);

@@ -58,7 +58,7 @@ describe('a log that grows', () => {
     writeFileSync(lab.log, 'a;\n');
     await lab.poll();
     await lab.tailer.record();
-    const [first] = lab.tailer.outgoing();
+    const [first] = lab.tailer.outgoing().map(draft => draft.whole());
     expect(first!.tallies.map(t => t.user)).toEqual(['a']);
     for (let i = 0; i < 5; i++) {
       appendFileSync(lab.log, 'a;\nb;\n');
@@ -67,7 +67,7 @@ describe('a log that grows', () => {
     }
     const { source, committed } = lab.serve.take(first!);
     lab.tailer.ack(source, committed);
-    const [second] = lab.tailer.outgoing();
+    const [second] = lab.tailer.outgoing().map(draft => draft.whole());
     expect(second!.tallies.map(t => [t.user, t.count])).toEqual([
       ['a', 5],
       ['b', 5],
@@ -82,7 +82,7 @@ describe('a log that grows', () => {
     await lab.tailer.record();
     expect(lab.tailer.outgoing()).toEqual([]);
     lab.tick(1000);
-    const [batch] = lab.tailer.outgoing();
+    const [batch] = lab.tailer.outgoing().map(draft => draft.whole());
     expect(batch).toMatchObject({ lines: 2, unparsed: 1, tallies: [], from: 0, to: 16 });
   });
 
@@ -215,7 +215,7 @@ describe('what serve answers', () => {
     writeFileSync(lab.log, lines('a', 3));
     await lab.poll();
     await lab.tailer.record();
-    for (const batch of lab.tailer.outgoing()) lab.serve.take(batch);
+    for (const draft of lab.tailer.outgoing()) lab.serve.take(draft.whole());
     lab.tick(4000);
     expect(lab.tailer.outgoing()).toEqual([]);
     lab.tick(1000);
@@ -298,7 +298,7 @@ describe('what serve answers', () => {
     lab.tick(5000);
     await lab.poll();
     await lab.tailer.record();
-    expect(lab.tailer.outgoing().map(b => b.source.path)).toContain(own);
+    expect(lab.tailer.outgoing().map(d => d.batch.source.path)).toContain(own);
   });
 
   test('batches follow each other without a gap', async () => {
