@@ -19,7 +19,7 @@ export function fold(store: Store): 'level' | 'behind' {
   const newest = Number(store.get<{ id: number | null }>('SELECT max(id) AS id FROM observation')?.id ?? 0);
   if (newest <= mark) return 'level';
   const to = Math.min(newest, mark + STEP);
-  store.tx(() => {
+  store.txUnsynced(() => {
     store.run(
       `INSERT INTO person (name, account, count, first, last)
        SELECT user, max(account), sum(fresh), min(first), max(last) FROM observation
