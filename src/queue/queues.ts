@@ -3,6 +3,7 @@
  * listener; a Redis that is away is waited for, never fatal. What arrives is parsed by the schema of its name.
  */
 import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { z } from 'zod';
@@ -10,6 +11,7 @@ import type { Config } from '../config/config.ts';
 import type { ToAgent, ToServe } from '../messages.ts';
 
 const PREFIX = '{readmit}';
+const ROOM_LOOK_MS = 20;
 export const SERVE_QUEUE = 'serve';
 export const hostQueue = (host: string): string => `host-${host}`;
 
@@ -95,6 +97,11 @@ export class Sender<S extends Schemas> {
   async depth(): Promise<number> {
     const { waiting = 0, prioritized = 0 } = await this.#queue.getJobCounts('waiting', 'prioritized');
     return waiting + prioritized;
+  }
+
+  /** Resolves when no more than so many messages wait at the other end. @throws Error while Redis is away */
+  async room(most: number): Promise<void> {
+    while ((await this.depth()) > most) await pause(ROOM_LOOK_MS);
   }
 
   async close(): Promise<void> {

@@ -43,6 +43,8 @@ const HEALTH_EVERY_MS = 5000;
 /** The executor is asked more rarely than it waits before it leaves, so that it can. */
 const EXECUTOR_EVERY_MS = 60_000;
 const SNAPSHOT_EVERY_MS = 1000;
+const PARTS_BETWEEN_LOOKS = 8;
+const MOST_WAITING = 64;
 /** How long what an order rests on may take to be asked, one try after the other. */
 const PATIENCE_MS = [2500, 5000, 10_000];
 
@@ -67,8 +69,11 @@ export async function agent(config: Config, log: Logger, signal: AbortSignal): P
 
     const hello = (): void => void send({ name: 'hello', data: { v: 1, host: config.host, boot } }).catch(() => {});
     // What comes in parts is long ago: a line that is written now does not wait for it.
-    const sendBatch = (data: Batch): Promise<void> =>
-      sender.send({ name: 'batch', data }, data.part ? 'later' : 'in turn');
+    const sendBatch = async (data: Batch): Promise<void> => {
+      // Nor do all parts of it wait in Redis at once, whatever is caught up on by however many hosts.
+      if (data.part && data.part.n % PARTS_BETWEEN_LOOKS === 0) await sender.room(MOST_WAITING);
+      await sender.send({ name: 'batch', data }, data.part ? 'later' : 'in turn');
+    };
     const feed = makeFeed({ config, parse, run, now, log, hello, send: sendBatch });
     teardown.add('feed', () => feed.stop());
 

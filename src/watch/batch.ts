@@ -203,6 +203,7 @@ export class Outbox {
     if (first) {
       if (steady - first.sentAt < resendMs(first)) return null;
       first.sentAt = steady;
+      first.tries++;
       return first;
     }
     if (!this.#open) return null;
@@ -211,13 +212,16 @@ export class Outbox {
     const draft = this.#open;
     this.#close();
     draft.sentAt = steady;
+    draft.tries = 1;
     return draft;
   }
 
   /** It could not be sent: the next `next` that comes `after` milliseconds later answers it again. */
   unsent(after: number): void {
     const first = this.#ready[0];
-    if (first) first.sentAt = this.#options.steady() - resendMs(first) + after;
+    if (!first) return;
+    first.tries = 0;
+    first.sentAt = this.#options.steady() - resendMs(first) + after;
   }
 
   ack(committed: number): AckVerdict {
@@ -269,4 +273,6 @@ export class Outbox {
   }
 }
 
-const resendMs = (draft: Draft): number => (draft.inParts ? RESEND_PARTS_MS : RESEND_MS);
+/** With serve away for long, the queue must not fill with the same batch again and again. */
+const resendMs = ({ inParts, tries }: Draft): number =>
+  inParts ? RESEND_PARTS_MS : Math.min(RESEND_PARTS_MS, RESEND_MS * 2 ** Math.max(0, tries - 1));

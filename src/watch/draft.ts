@@ -19,8 +19,9 @@ export class Draft {
   readonly merge = new Merge();
   /** The room it takes, in rows. */
   weight = 0;
-  /** Steady time. */
+  /** Steady time, and how often before. */
   sentAt = Number.NEGATIVE_INFINITY;
+  tries = 0;
 
   constructor(batch: Head) {
     this.batch = batch;

@@ -223,6 +223,19 @@ describe('an acknowledgement', () => {
     expect(out.idle).toBe(true);
   });
 
+  test('that does not come is asked for ever more rarely; once it is known that serve is there, at once', () => {
+    const { out, clock } = outbox();
+    feed(out, 'a;\n');
+    const sent: number[] = [];
+    for (const start = clock.now; clock.now < start + 300_000; clock.now += 1000)
+      if (out.next('easy')) sent.push((clock.now - start) / 1000);
+    expect(sent).toEqual([0, 5, 15, 35, 75, 135, 195, 255]);
+    out.unsent(0);
+    expect(out.next('easy')).not.toBeNull();
+    clock.now += 5000;
+    expect(out.next('easy')).not.toBeNull();
+  });
+
   test('behind us is believed when it is said twice', () => {
     const { out } = outbox();
     feed(out, 'a;\n');
