@@ -271,7 +271,7 @@ function routesCommands(program: Command, does: Does, json: Option, config: Opti
 }
 
 /** Says what went wrong; returns the exit code. */
-function explain(error: unknown): number {
+export function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const { name, message, stack } = error as Error;
   const known = ['Usage', 'Refused', 'NotFound', 'Retry'].includes(name);
