@@ -294,7 +294,7 @@ export class Feed {
         for (const tally of part.tallies) {
           tally.account = (tally.user !== null && accounts.get(tally.user)) || 'unknown';
           tally.endpoint = shown(tally.endpoint);
-          for (const of of tally.endpoints ?? []) of[0] = shown(of[0]);
+          for (const share of tally.endpoints ?? []) share[0] = shown(share[0]);
         }
         under.push(this.#p.send(part));
         if (under.length < SENT_AT_ONCE) continue;

@@ -6,6 +6,8 @@ import { EVENTS, type ParsedLine, type Tally } from '../incident.ts';
 import { Table } from '../table.ts';
 
 const HOUR = 3_600_000;
+/** A file's time can be anything: hours beyond these are one. */
+const LAST_HOUR = 100_000_000;
 /** From so many addresses and endpoints lines of one person are sent as they stand: an incident shows no more. */
 const SAMPLES_OF_ONE = 20;
 /** So many endpoints a tally may have. */
@@ -80,8 +82,8 @@ export class Merge {
     sample: (line: ParsedLine) => string,
   ): boolean {
     const user = this.#users.number(line.user);
-    const what =
-      (Math.floor(last / HOUR) * EVENTS.length + EVENTS.indexOf(line.event)) * 2 + (line.selfReported ? 1 : 0);
+    const hour = Math.min(LAST_HOUR, Math.max(0, Math.floor(last / HOUR)));
+    const what = (hour * EVENTS.length + EVENTS.indexOf(line.event)) * 2 + (line.selfReported ? 1 : 0);
     const table = this.#table;
     const row = table.row(user, this.#addresses.number(line.ip), this.#endpoints.number(line.endpoint), what);
     table.add(row, COUNT, 1);

@@ -87,6 +87,18 @@ describe('lines', () => {
     expect(tallies.map(t => t.last)).toEqual([NOON + 1, NOON + HOUR + 1, NOON + 2 * HOUR + 1]);
   });
 
+  test.each([
+    ['1960', -315_619_200_000],
+    ['the year 275000', 8_600_000_000_000_000],
+  ])('in a file whose time is %s lines are what they are', (_year, at) => {
+    const said = (['denied', 'succeeded', 'error'] as const).map(event => ({ user: 'alice', event, at }));
+    expect(
+      merged(said)
+        .tallies()
+        .map(t => [t.event, t.last]),
+    ).toEqual(said.map(({ event }) => [event, at]));
+  });
+
   test('one line without a time of its own makes the times of its tally uncertain', () => {
     const [tally] = merged([{ user: 'alice', at: NOON + 5 }, { user: 'alice' }]).tallies();
     expect(tally).toMatchObject({ count: 2, first: NOON - HOUR, last: NOON + 5, approximate: true });
