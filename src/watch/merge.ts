@@ -1,6 +1,6 @@
 /**
  * What one batch holds, merged by key: who, from where, for what, what came of it, and in which hour. A line that is like
- * one before it costs a look into a table of numbers; tallies are made of the rows when the batch is closed.
+ * one before it costs a look into a table of numbers; tallies are made of the rows as they are sent.
  */
 import { EVENTS, type ParsedLine, type Tally } from '../incident.ts';
 import { Table } from '../table.ts';
