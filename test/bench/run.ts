@@ -52,8 +52,8 @@ try {
     const started = performance.now();
     process.stderr.write(`bench: ${name} …\n`);
     const figures = await part();
-    const seconds = Math.round((performance.now() - started) / 1000);
-    result[name] = { ...figures, loadBefore: before, loadAfter: load(), seconds };
+    const tookSeconds = Math.round((performance.now() - started) / 1000);
+    result[name] = { ...figures, loadBefore: before, loadAfter: load(), tookSeconds };
   }
 } finally {
   rmSync(dir, { recursive: true, force: true });

@@ -30,7 +30,7 @@ export async function storeFigures(dir: string, large: boolean): Promise<Record<
 
 /** What an agent sends of a log that grows faster than it is counted: 500 people from 200 addresses, 10 % denials. */
 export async function batches(dir: string): Promise<Record<string, unknown>> {
-  const { all, seconds, microseconds, megabytes } = await counted(dir, 1, 3_600_000);
+  const { all, seconds, microseconds, megabytes } = await counted(dir, 1, 7_200_000);
   const sent = all.flatMap(parts => parts.flatMap(part => part.tallies));
   const tallies = sent.length;
   const denials = sent.reduce((n, t) => n + (t.event === 'denied' ? t.count : 0), 0);
