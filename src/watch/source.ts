@@ -117,13 +117,19 @@ export class Source {
 
   /** Reads one chunk into `buffer`, checks that it continues what was read, and hands its complete lines over. */
   async step(disk: Disk, buffer: Buffer, maxLine: number, now: number): Promise<Reading> {
+    const room = buffer.length - 1;
     const newest = this.marks.at(-1);
     // The read begins early enough to see again the bytes that are remembered, a half line that is held among them.
-    const seen = newest ? newest.at - newest.length : this.read - TAIL;
+    let seen = newest ? newest.at - newest.length : this.read - TAIL;
+    const far = newest !== undefined && this.read - seen > room / 2;
+    // Serve has far more of it than an agent that was killed had written down: they are looked at by themselves.
+    if (far) {
+      if (!(await this.#holds(disk, buffer, newest))) return 'changed';
+      seen = this.read - TAIL;
+    }
     const before = this.read - Math.max(0, Math.min(seen, this.read - 1));
-    const room = buffer.length - 1;
     const got = await this.bytes(disk, buffer, room, this.read - before);
-    if (got < before || !this.#continues(buffer, got, this.read - before, got === room)) return 'changed';
+    if (got < before || !(far || this.#continues(buffer, got, this.read - before, got === room))) return 'changed';
     this.more = got === room ? 'yes' : 'no';
     if (got === before) return 'end';
     if (this.inside === 'unknown') this.inside = isLineStart(buffer, before) ? 'start' : 'line';
@@ -151,6 +157,11 @@ export class Source {
     // Whatever a late writer still adds is the rest of this line, which has been counted.
     this.inside = 'line';
     this.#moved(buffer, got, this.read, now);
+  }
+
+  async #holds(disk: Disk, buffer: Buffer, mark: Mark): Promise<boolean> {
+    const got = await this.bytes(disk, buffer, mark.length, mark.at - mark.length);
+    return got === mark.length && agrees(mark, buffer.subarray(0, got));
   }
 
   /** Are the remembered bytes still what they were? `full`: the file goes on behind what was read. */

@@ -34,6 +34,45 @@ function open(replace = replaceFile): {
   };
 }
 
+describe('an agent that was killed before it wrote down how far it had come', () => {
+  /** Serve has ten chunks more of the log than the position file knows of. */
+  async function ahead(): Promise<Lab> {
+    const lab = await new Lab({ chunk: 4096, maxLine: 1000 }).open();
+    writeFileSync(lab.log, lines('a', 100));
+    await lab.drain();
+    await lab.tailer.shared.checkpoint.save();
+    appendFileSync(lab.log, lines('b', 20_000));
+    for (let n = 0; n < 100; n++) {
+      await lab.poll();
+      for (const draft of lab.tailer.outgoing()) {
+        const { source, committed } = lab.serve.take(draft.whole());
+        lab.tailer.ack(source, committed);
+      }
+    }
+    expect(lab.serve.lines).toBe(20_100);
+    lab.crash();
+    return lab;
+  }
+  const lines = (prefix: string, n: number): string => Array.from({ length: n }, (_, i) => `${prefix}${i};\n`).join('');
+
+  test('goes on where serve is', async () => {
+    const lab = await ahead();
+    await lab.open();
+    appendFileSync(lab.log, lines('c', 50));
+    await lab.drain();
+    expect([lab.serve.lines, lab.serve.twice]).toEqual([20_150, []]);
+  });
+
+  test('and finds out that the log is another one now, of the same inode and first line', async () => {
+    const lab = await ahead();
+    truncateSync(lab.log, 0);
+    appendFileSync(lab.log, `a0;\n${lines('d', 30_000)}`);
+    await lab.open();
+    await lab.drain();
+    expect(lab.serve.lines).toBe(20_100 + 30_001);
+  });
+});
+
 describe('the position file', () => {
   test('what was written is read again', async () => {
     const { checkpoint, file } = open();
