@@ -103,6 +103,34 @@ describe('kill -9', () => {
     console.log(`kill -9: ${kills} kills in ${SECONDS} s, ${written} lines written, ${counted(c, 'alice')} counted`);
   }, 300_000);
 
+  it(`A05: again and again while a million lines are caught up on, seed ${SEED}: each of its denials once`, async () => {
+    const rnd = random(SEED);
+    await c.down();
+    const healthy = '[INFO] Job smoke-77 started on node node0007.cluster.example.com, attempt 1, waited 12 s\n';
+    for (let chunk = 0; chunk < 10; chunk++)
+      write(
+        c,
+        ...Array.from({ length: 100_000 }, (_, n) =>
+          n % 10 ? healthy : denial('latecomer', `/p${(n / 10) % 40}`, `10.7.${chunk}.${(n / 10) % 251}`),
+        ),
+      );
+    await c.up();
+    let kills = 0;
+    for (const end = performance.now() + 10_000; performance.now() < end; await pause(300 + rnd() * 900)) {
+      const pid = pidOf(c, rnd() < 0.5 ? 'agent' : 'serve');
+      if (pid === null || pid === c.group) continue;
+      process.kill(pid, 'SIGKILL');
+      kills++;
+    }
+    expect(kills).toBeGreaterThan(4);
+    await c.until('all of it', async () => counted(c, 'latecomer') >= 100_000, 90_000);
+    await c.until('no part is left', async () => query(c, 'SELECT 1 FROM received').length === 0, 30_000);
+    const sum = (table: string): number =>
+      Number(query<{ n: number }>(c, `SELECT sum(count) AS n FROM ${table} WHERE user = 'latecomer'`)[0]!.n);
+    expect([counted(c, 'latecomer'), sum('hour')]).toEqual([100_000, 100_000]);
+    console.log(`kill -9 while catching up: ${kills} kills, 100000 of 100000 counted`);
+  }, 180_000);
+
   it('A01, A04: the real logrotate renames and creates under 1,000 lines; a clean restart afterwards adds nothing', async () => {
     const conf = `${c.dir}/logrotate.conf`;
     appendFileSync(conf, `${c.dir}/var/log/claw-scheduler.log {\n  create 0640 root root\n  rotate 9\n}\n`);
