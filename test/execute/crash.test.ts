@@ -310,7 +310,12 @@ test('systemd may hand over the socket: started by the first connection, the ord
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const ended = new Promise(resolve => child.once('exit', resolve));
-  await until(() => existsSync(socket));
+  // There is a moment between its name and the first connection it takes (the flag of a socket that listens).
+  await until(() =>
+    readFileSync('/proc/net/unix', 'utf8')
+      .split('\n')
+      .some(s => / 00010000 .* (\S+)$/.exec(s)?.[1] === socket),
+  );
   const begun = performance.now();
   expect((await send(order(ground, [addAlice()]))).result).toBe('done');
   expect(performance.now() - begun).toBeLessThan(5000);
