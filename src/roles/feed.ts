@@ -257,12 +257,8 @@ export class Feed {
     this.#record();
     const which = this.#which;
     this.#which = 'moved';
-    for (const draft of this.#tailer.outgoing(which)) {
-      const { id } = draft.batch.source;
-      // An answer can be here before the queue's own word that it has the batch: then the next one waits for that.
-      if (this.#sending.has(id)) this.#tailer.unsent(id, 0);
-      else void this.#send(draft);
-    }
+    // An answer can be here before the queue's own word that it has the batch: the next one waits for that.
+    for (const draft of this.#tailer.outgoing(which, this.#sending)) void this.#send(draft);
   }
 
   /**
@@ -302,6 +298,7 @@ export class Feed {
         under = [];
       }
       await Promise.all(under);
+      draft.sentAt = this.#p.steady();
     } catch (error) {
       this.#p.log.debug({ reason: (error as Error).message }, 'batch not sent');
       this.#tailer.unsent(id, RETRY_SEND_MS);

@@ -149,26 +149,27 @@ export class Tailer {
    * The batches to send now. Asking counts as sending: see `unsent`.
    * @param which `moved`: of sources that were read or acknowledged since the last call. `all`: those too that waited,
    * for company or for an answer; to be asked a few times a second.
+   * @param underWay sources whose last batch is still being handed over: they are asked at the next call
    */
-  outgoing(which: 'moved' | 'all' = 'all'): Draft[] {
+  outgoing(which: 'moved' | 'all' = 'all', underWay: ReadonlySet<string> = new Set()): Draft[] {
     const out: Draft[] = [];
+    const later: Source[] = [];
     for (const source of which === 'all' ? this.#busy : this.#moved) {
       if (source.settledUp) this.#busy.delete(source);
+      else if (underWay.has(source.id!)) later.push(source);
       else if (source.recorded === 'yes') {
         const hurry = source.pausedAt !== null || source.standing === 'rotated' || source.outbox!.batches > 1;
         const draft = source.outbox!.next(hurry ? 'hurry' : 'easy');
         if (draft) out.push(draft);
       }
     }
-    this.#moved.clear();
+    this.#moved = new Set(later);
     return out;
   }
 
   /** A batch could not be handed over: it is due again after so many milliseconds. */
   unsent(id: string, after: number): void {
-    const source = this.#sources.get(id)?.source;
-    source?.outbox?.unsent(after);
-    if (source && after === 0) this.#moved.add(source);
+    this.#sources.get(id)?.source.outbox?.unsent(after);
   }
 
   /** Serve has committed so much of this source. Answers the log concerned when there may be more to do for it. */
