@@ -5,7 +5,7 @@
 
 import { isGroupName, userNames } from '../names.ts';
 import { type GroupEntry, groupsOf, type PasswdEntry, parseGroup, parsePasswd } from './accounts.ts';
-import { failure, type Ground, messageOf } from './ground.ts';
+import { failure, type Ground, messageOf, type TextFile } from './ground.ts';
 
 /** What one view says. `unknown` is never `absent`: a database that did not answer has not said no. */
 export type Seen<T> =
@@ -18,11 +18,23 @@ const unknown = (source: string): { state: 'unknown'; source: string } => ({ sta
 /** What `getent` and file lookups are made with: a name that no tool can take for an option. */
 export const isUserName = (ground: Ground, name: string): boolean => userNames(ground.config.userNames).fits(name);
 
-async function entriesOf<T>(ground: Ground, path: string, parse: (text: string) => T[]): Promise<Seen<T[]>> {
+/** A file that a shared ground read once is parsed once too: a site's passwd file can have many thousand lines. */
+const once = <T>(parse: (text: string) => T[]): ((file: TextFile) => T[]) => {
+  const parsed = new WeakMap<TextFile, T[]>();
+  return file => {
+    const entries = parsed.get(file) ?? parse(file.text);
+    parsed.set(file, entries);
+    return entries;
+  };
+};
+const usersIn = once(parsePasswd);
+const groupsIn = once(parseGroup);
+
+async function entriesOf<T>(ground: Ground, path: string, entries: (file: TextFile) => T[]): Promise<Seen<T[]>> {
   try {
     const file = await ground.read(path);
     return file
-      ? { state: 'found', value: parse(file.text), source: path }
+      ? { state: 'found', value: entries(file), source: path }
       : { state: 'absent', source: `${path}: no such file` };
   } catch (error) {
     return unknown(messageOf(error));
@@ -30,9 +42,9 @@ async function entriesOf<T>(ground: Ground, path: string, parse: (text: string) 
 }
 
 export const localUsers = (ground: Ground): Promise<Seen<PasswdEntry[]>> =>
-  entriesOf(ground, ground.config.paths.passwd, parsePasswd);
+  entriesOf(ground, ground.config.paths.passwd, usersIn);
 export const localGroups = (ground: Ground): Promise<Seen<GroupEntry[]>> =>
-  entriesOf(ground, ground.config.paths.group, parseGroup);
+  entriesOf(ground, ground.config.paths.group, groupsIn);
 
 /** The account in the local passwd file. */
 export async function inFile(ground: Ground, user: string): Promise<Seen<PasswdEntry>> {
