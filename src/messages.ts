@@ -7,6 +7,7 @@
  */
 import { z } from 'zod';
 import { EVENTS } from './incident.ts';
+import { isPacked, LONGEST, MOST_ENDPOINTS, type PackedTallies } from './tally-pack.ts';
 
 const iso = z.string().max(40);
 const text = z.string().max(4096);
@@ -20,15 +21,15 @@ const FactSchema = z.strictObject({
   at: iso,
 });
 
-const EndpointSchema = z.string().max(1024).nullable();
+const EndpointSchema = z.string().max(LONGEST.endpoint).nullable();
 const TallySchema = z.strictObject({
   event: z.enum(EVENTS),
-  user: z.string().max(64).nullable(),
-  ip: z.string().max(64).nullable(),
+  user: z.string().max(LONGEST.user).nullable(),
+  ip: z.string().max(LONGEST.ip).nullable(),
   endpoint: EndpointSchema,
   endpoints: z
     .array(z.tuple([EndpointSchema, z.number().int().positive()]))
-    .max(100)
+    .max(MOST_ENDPOINTS)
     .optional(),
   account: z.enum(['user', 'system', 'unknown']),
   count: z.number().int().positive(),
@@ -36,7 +37,7 @@ const TallySchema = z.strictObject({
   last: z.number(),
   approximate: z.boolean(),
   selfReported: z.boolean(),
-  sample: z.string().max(600),
+  sample: z.string().max(LONGEST.sample),
   offset: z.number().int().nonnegative(),
 });
 
@@ -57,6 +58,8 @@ export const StrangeLine = z.strictObject({
 });
 export type StrangeLine = z.infer<typeof StrangeLine>;
 
+const MOST_TALLIES = 2000;
+
 /** The lines of one file from byte `from` (inclusive) to byte `to` (exclusive), parsed and merged by key. */
 export const Batch = z.strictObject({
   v: z.literal(1),
@@ -74,7 +77,9 @@ export const Batch = z.strictObject({
   readAt: z.number(),
   /** Read while catching up: line times are not arrival times. */
   approximate: z.boolean(),
-  tallies: z.array(TallySchema).max(2000),
+  tallies: z.array(TallySchema).max(MOST_TALLIES),
+  /** A part's tallies, as they travel; until it is counted, it is kept so. */
+  packed: z.custom<PackedTallies>(it => isPacked(it, MOST_TALLIES), 'not packed tallies').optional(),
   /** A batch of many tallies comes in parts: each has its share of them, and the rest is said of the whole. */
   part: z.strictObject({ n: z.number().int().positive(), of: z.number().int().positive().max(1000) }).optional(),
 });

@@ -33,6 +33,7 @@ import { letsIn } from '../remedy/access-model.ts';
 import { type Drift, drift } from '../remedy/assumptions.ts';
 import { loadPacks } from '../rules/pack.ts';
 import { makeParser } from '../rules/parser.ts';
+import { packed } from '../tally-pack.ts';
 import { beAlone } from './alone.ts';
 import { makeFeed } from './feed.ts';
 import { Looking } from './looking.ts';
@@ -72,7 +73,8 @@ export async function agent(config: Config, log: Logger, signal: AbortSignal): P
     const sendBatch = async (data: Batch): Promise<void> => {
       // Nor do all parts of it wait in Redis at once, whatever is caught up on by however many hosts.
       if (data.part && data.part.n % PARTS_BETWEEN_LOOKS === 0) await sender.room(MOST_WAITING);
-      await sender.send({ name: 'batch', data }, data.part ? 'later' : 'in turn');
+      if (data.part) await sender.send({ name: 'batch', data: packed(data) }, 'later');
+      else await sender.send({ name: 'batch', data });
     };
     const feed = makeFeed({ config, parse, run, now, log, hello, send: sendBatch });
     teardown.add('feed', () => feed.stop());

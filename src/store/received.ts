@@ -3,6 +3,7 @@
  * all of its batch are here; from then on they are this store's to count, one by one, whatever ends in between.
  */
 import type { Batch } from '../messages.ts';
+import { unpack } from '../tally-pack.ts';
 import { type BatchVerdict, commitBatch, committedOf } from './observations.ts';
 import type { Store } from './open.ts';
 
@@ -48,8 +49,8 @@ export function keepPart(store: Store, now: number, batch: Batch): PartVerdict {
 export interface Part {
   id: number;
   batch: Batch;
-  /** Whether it is the last one of its batch, after which the agent is answered. */
-  last: boolean;
+  /** How many of its batch come after it. */
+  left: number;
 }
 
 /** The next part to count, or null. */
@@ -59,7 +60,10 @@ export function nextPart(store: Store): Part | null {
        (SELECT count(*) FROM received o WHERE o.host = r.host AND o.source = r.source AND o.start = r.start) AS left
      FROM received r WHERE whole = 1 ORDER BY id LIMIT 1`,
   );
-  return row ? { id: Number(row.id), batch: JSON.parse(row.batch_json) as Batch, last: Number(row.left) === 1 } : null;
+  if (!row) return null;
+  const { packed, ...batch } = JSON.parse(row.batch_json) as Batch;
+  if (packed) batch.tallies = unpack(packed);
+  return { id: Number(row.id), batch, left: Number(row.left) - 1 };
 }
 
 /** A part was counted: in the same transaction it goes. */

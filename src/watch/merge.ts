@@ -4,14 +4,13 @@
  */
 import { EVENTS, type ParsedLine, type Tally } from '../incident.ts';
 import { Table } from '../table.ts';
+import { MOST_ENDPOINTS } from '../tally-pack.ts';
 
 const HOUR = 3_600_000;
 /** A file's time can be anything: hours beyond these are one. */
 const LAST_HOUR = 100_000_000;
 /** From so many addresses and endpoints lines of one person are sent as they stand: an incident shows no more. */
 const SAMPLES_OF_ONE = 20;
-/** So many endpoints a tally may have. */
-const MOST_ENDPOINTS = 100;
 /** So many characters weigh as much as a row. */
 const TEXT_OF_A_ROW = 64;
 

@@ -6,6 +6,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as yieldNow } from 'node:timers/promises';
 import { parseConfig } from '../../src/config/config.ts';
 import { Clusters } from '../../src/detect/cluster.ts';
 import type { Batch } from '../../src/messages.ts';
@@ -14,6 +15,7 @@ import { loadPacks } from '../../src/rules/pack.ts';
 import { makeParser } from '../../src/rules/parser.ts';
 import { redact } from '../../src/rules/redact.ts';
 import { openStore } from '../../src/store/open.ts';
+import { packed } from '../../src/tally-pack.ts';
 import { Outbox } from '../../src/watch/batch.ts';
 import { aSite, NOON } from '../web/a-site.ts';
 import { fillStore, LARGE, type Size } from './fill-store.ts';
@@ -57,6 +59,7 @@ export async function counted(
   mkdirSync(dir, { recursive: true });
   const config = parseConfig(`state: ${dir}\nhost: ${HOST}\n`, join(dir, 'readmit.yaml'));
   const all = sentBatches(dir, lines);
+  const sent = all.map(parts => parts.map(part => (part.part ? packed(part) : part)));
   const store = openStore(join(dir, 'readmit.db'));
   const answered = new Map<string, () => void>();
   const intake = new Intake({
@@ -66,9 +69,10 @@ export async function counted(
     log: { debug: () => {}, warn: () => {} } as never,
     clusters: () => new Clusters(config.detect, { unit: config.scheduler.unit }),
     send: async host => answered.get(host)?.(),
+    quiet: () => yieldNow(),
   });
   const agent = async (host: string): Promise<void> => {
-    for (const parts of all) {
+    for (const parts of sent) {
       const answer = new Promise<void>(done => answered.set(host, done));
       for (const part of parts) await intake.take({ ...part, host });
       await answer;

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as yieldNow } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/config.ts';
 import { Clusters } from '../../src/detect/cluster.ts';
@@ -10,6 +11,7 @@ import type { AgentMessage, Batch } from '../../src/messages.ts';
 import { Intake } from '../../src/roles/conduct/intake.ts';
 import { committedPositions } from '../../src/store/observations.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
+import { packed, unpack } from '../../src/tally-pack.ts';
 import { until } from '../watch/lab.ts';
 
 let dir: string;
@@ -35,6 +37,7 @@ const intake = (): Intake => {
     log: { debug: () => {}, warn: () => {} } as never,
     clusters: () => new Clusters(config.detect),
     send: async (_host, message) => void answers.push(message),
+    quiet: () => yieldNow(),
   });
 };
 
@@ -75,11 +78,9 @@ function batch(from: number, to: number, tallies: number): Batch {
 function partsOf(whole: Batch): Batch[] {
   const of = Math.ceil(whole.tallies.length / 500);
   if (of === 1) return [whole];
-  return Array.from({ length: of }, (_, n) => ({
-    ...whole,
-    tallies: whole.tallies.slice(n * 500, (n + 1) * 500),
-    part: { n: n + 1, of },
-  }));
+  return Array.from({ length: of }, (_, n) =>
+    packed({ ...whole, tallies: whole.tallies.slice(n * 500, (n + 1) * 500), part: { n: n + 1, of } }),
+  );
 }
 
 const sum = (table: string): number =>
@@ -126,6 +127,14 @@ describe('a batch in parts', () => {
       { endpoint: '/submit', n: 600 },
       { endpoint: '/jobs', n: 1800 },
     ]);
+  });
+
+  test('from an agent that is older than packing', async () => {
+    const serve = intake();
+    const whole = batch(0, 900, 1200);
+    for (const { packed: numbers, ...part } of partsOf(whole)) await serve.take({ ...part, tallies: unpack(numbers!) });
+    await allCounted();
+    expect(sums()).toEqual([2400, 2400]);
   });
 
   test('in any order, and each part twice', async () => {
