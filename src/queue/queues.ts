@@ -3,7 +3,7 @@
  * listener; a Redis that is away is waited for, never fatal. What arrives is parsed by the schema of its name.
  */
 import { readFileSync } from 'node:fs';
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as pause, setImmediate as yieldNow } from 'node:timers/promises';
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { z } from 'zod';
@@ -110,6 +110,28 @@ export class Sender<S extends Schemas> {
   }
 }
 
+/** @returns how many answers this connection waits for; `came` is called after each */
+function watched(redis: Redis, came: () => void): () => number {
+  let owed = 0;
+  const send = redis.sendCommand.bind(redis);
+  const answered = (): void => {
+    owed--;
+    came();
+  };
+  redis.sendCommand = (command, stream) => {
+    owed++;
+    command.promise.then(answered, answered);
+    return send(command, stream);
+  };
+  return () => owed;
+}
+
+export interface Inbox {
+  /** Resolves when no message is being fetched, handled or reported on. What comes after that is not waited for. */
+  quiet(): Promise<void>;
+  close(): Promise<void>;
+}
+
 /** The receiving end: parses each message and hands it on. A message that does not fit fails for good, with its reason. */
 export function receive<S extends Schemas>(
   config: Config['redis'],
@@ -117,8 +139,14 @@ export function receive<S extends Schemas>(
   schemas: S,
   handle: (message: MessageOf<S>) => Promise<void>,
   options: { concurrency: number; onError: (error: Error) => void; onRefused: (name: string, reason: string) => void },
-): { close(): Promise<void> } {
+): Inbox {
   const redis = connect(config, options.onError);
+  let handling = 0;
+  const waiting: (() => void)[] = [];
+  const moved = (): void => {
+    for (const look of waiting.splice(0)) look();
+  };
+  const owed = watched(redis, moved);
   const worker = new Worker(
     queue,
     async (job: Job) => {
@@ -131,7 +159,13 @@ export function receive<S extends Schemas>(
         options.onRefused(job.name, reason);
         throw new UnrecoverableError(`refused: ${reason}`);
       }
-      await handle({ name: job.name, data: parsed.data } as MessageOf<S>);
+      handling++;
+      try {
+        await handle({ name: job.name, data: parsed.data } as MessageOf<S>);
+      } finally {
+        handling--;
+        moved();
+      }
     },
     {
       prefix: PREFIX,
@@ -148,7 +182,22 @@ export function receive<S extends Schemas>(
   );
   worker.on('error', options.onError);
   worker.on('failed', (_job, error) => options.onError(error));
+  const untilQuiet = async (): Promise<void> => {
+    // What the wire has brought is read first.
+    await yieldNow();
+    while (handling > 0 || owed() > 0) {
+      await new Promise<void>(look => waiting.push(look));
+      await yieldNow();
+    }
+  };
+  let quiet: Promise<void> | null = null;
   return {
+    quiet: () => {
+      quiet ??= untilQuiet().finally(() => {
+        quiet = null;
+      });
+      return quiet;
+    },
     close: async () => {
       await worker.close(true).catch(() => {});
       redis.disconnect();

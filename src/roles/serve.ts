@@ -18,13 +18,14 @@ import { makeMailer } from '../notify/mail.ts';
 import { otherAddresses } from '../notify/routes.ts';
 import { hostQueue, receive, SERVE_QUEUE, Sender } from '../queue/queues.ts';
 import { agentRows, markBlind, saveHealth } from '../store/desk-rows.ts';
-import { liveIncidents, wake } from '../store/incidents.ts';
+import { wakeIn } from '../store/incidents.ts';
 import { committedPositions } from '../store/observations.ts';
 import { openStore, type Store } from '../store/open.ts';
 import { dropChannels } from '../store/outbox.ts';
 import { fold } from '../store/seen.ts';
 import { VERSION } from '../version.ts';
 import { startWeb } from '../web/start.ts';
+import { afterCommits } from './after-commits.ts';
 import { startAlarms } from './alarm.ts';
 import { apiParts } from './api.ts';
 import { approversReader, mailOf, sessionKeyReader } from './approvers.ts';
@@ -51,7 +52,7 @@ import { answerWhy, controlVerbs } from './verbs.ts';
 
 /** The sums that pages read are brought up to date this often; a page that is asked for does it too. */
 const FOLD_EVERY_MS = 1000;
-/** The pause after a step that left some. */
+/** The pause after a step that left some. Counting goes first: while there is much to be counted, a step a second is enough. */
 const FOLD_ON_MS = 50;
 
 export async function serve(config: Config, log: Logger, signal: AbortSignal): Promise<void> {
@@ -112,9 +113,8 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
     );
     let folding: NodeJS.Timeout;
     const foldOn = (): void => {
-      folding = setTimeout(foldOn, sums() === 'behind' ? FOLD_ON_MS : FOLD_EVERY_MS);
+      folding = setTimeout(foldOn, sums() === 'behind' && intake.atRest ? FOLD_ON_MS : FOLD_EVERY_MS);
     };
-    foldOn();
     teardown.add('sums', () => clearTimeout(folding));
 
     const causes = loadCauses(packDirs(config));
@@ -154,10 +154,11 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
     );
     teardown.add('doorbell', () => doorbell!.stop());
 
-    afterCommits(store, desk, () => {
+    const ringAndTick = (): void => {
       doorbell!.ring();
       conductor.tick();
-    });
+    };
+    afterCommits(store, ringAndTick, ids => desk.changed(ids));
 
     const intake = new Intake({
       store,
@@ -166,9 +167,9 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
       log,
       clusters: () => new Clusters(config.detect, { unit: config.scheduler.unit }),
       send,
+      quiet: () => inbox.quiet(),
     });
     teardown.add('intake', () => intake.stop());
-    intake.countParts();
     let storeFault: string | null = null;
     const inbox = receive(
       config.redis,
@@ -191,6 +192,8 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
       },
     );
     teardown.add('inbox', () => inbox.close());
+    intake.countParts();
+    foldOn();
 
     const { sessions, ways } = signingIn({ store, config, now, log, approvers, approvals, desk });
     const reportPages = new ReportPages(store, inState(config, 'serve', 'readmit.db'), config, now, log);
@@ -249,8 +252,7 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
 
     Object.assign(verbs, controlVerbs({ store, config, now, log, desk, approvers, sessions, post, conductor, send }));
     log.info({ address: web.address, version: VERSION }, 'serving');
-    doorbell.ring();
-    conductor.tick();
+    ringAndTick();
     // What was on its way when the last serve ended may be lost: its agents need not wait until they miss an answer.
     for (const { host } of agentRows(store)) sendPositions(store, host, send).catch(quietly(log, 'positions'));
     const settled = settle();
@@ -263,37 +265,6 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
     await teardown.run(log);
   }
 }
-
-/** Work after a commit runs once per turn of the event loop, however many commits there were. */
-function afterCommits(store: Store, desk: StoreDesk, work: () => void): void {
-  let planned = false;
-  let seen = 0;
-  const told = new Map<number, string>();
-  store.onCommit = () => {
-    if (planned) return;
-    planned = true;
-    setImmediate(() => {
-      planned = false;
-      // What was committed last may be what ended us.
-      if (!store.db.isOpen) return;
-      work();
-      const rows = store.all<{ id: number; updated: number; shown: string }>(
-        `SELECT id, updated, json_array(state, cause, count, users, serial, inhibited_by, held, taken_by, title, note) AS shown
-         FROM incident WHERE updated >= ? ORDER BY updated DESC LIMIT 200`,
-        seen,
-      );
-      seen = Number(rows[0]?.updated ?? seen);
-      // Most looks at an incident change nothing that a page shows; only what does is told.
-      const fresh = rows.filter(r => told.get(r.id) !== r.shown);
-      if (told.size > TOLD_KEPT) told.clear();
-      for (const r of fresh) told.set(r.id, r.shown);
-      if (fresh.length) desk.changed(fresh.map(r => String(r.id)));
-    });
-  };
-}
-
-/** Incidents of which it is remembered what the pages were told last. */
-const TOLD_KEPT = 5000;
 
 interface Handling {
   store: Store;
@@ -316,10 +287,7 @@ async function handle(message: ServeMessage, h: Handling): Promise<void> {
     case 'hello':
       await sendPositions(store, message.data.host, h.send);
       // Whoever waited for an answer of that host asks again at once.
-      store.tx(() => {
-        for (const i of liveIncidents(store))
-          if (i.host === message.data.host && UNDER_WAY.includes(i.state)) wake(store, now(), i.id);
-      });
+      wakeIn(store, now(), message.data.host, UNDER_WAY);
       h.conductor.tick();
       return;
     case 'batch':

@@ -287,6 +287,20 @@ export const wake = (store: Store, now: number, id: string): void => {
   store.run(`UPDATE incident SET due = ? WHERE id = ? AND ${LIVE}`, now, Number(id));
 };
 
+/** The incidents of a host that are in one of these states are looked at now. */
+export const wakeIn = (store: Store, now: number, host: string, states: readonly State[]): void => {
+  store.run(
+    `UPDATE incident SET due = ? WHERE host = ? AND state IN (SELECT value FROM json_each(?)) AND ${LIVE}`,
+    now,
+    host,
+    JSON.stringify(states),
+  );
+};
+
+/** The id of the incident that was opened last. */
+export const newestId = (store: Store): number =>
+  Number(store.get<{ id: number | null }>('SELECT max(id) AS id FROM incident')?.id ?? 0);
+
 /** Everybody who waits for the ground to change looks again: config or groups did. */
 export const wakeWaiting = (store: Store, now: number, host: string): void => {
   store.run(

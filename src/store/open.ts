@@ -9,10 +9,19 @@ import { NotFound, Refused } from '../incident.ts';
 
 export type Row = Record<string, string | number | null>;
 
+/** A statement after which something may be due that was not. */
+const SETS_DUE = /^\s*(?:INSERT|UPDATE)\b.*\b(?:incident|outbox)\b.*\bdue\b/s;
+
+interface Prepared {
+  statement: StatementSync;
+  setsDue: boolean;
+}
+
 export class Store {
   readonly db: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #statements = new Map<string, Prepared>();
   #depth = 0;
+  #dueSet = false;
   /** Counts up with every write by this process: what was read at the same number is still so. */
   writes = 0;
   /** Called after every outermost commit. */
@@ -22,25 +31,34 @@ export class Store {
     this.db = db;
   }
 
-  #prepare(sql: string): StatementSync {
-    let statement = this.#statements.get(sql);
-    if (!statement) {
-      statement = this.db.prepare(sql);
-      this.#statements.set(sql, statement);
+  #prepare(sql: string): Prepared {
+    let prepared = this.#statements.get(sql);
+    if (!prepared) {
+      prepared = { statement: this.db.prepare(sql), setsDue: SETS_DUE.test(sql) };
+      this.#statements.set(sql, prepared);
     }
-    return statement;
+    return prepared;
   }
 
   run(sql: string, ...values: SQLInputValue[]): { changes: number; id: number } {
     this.writes++;
-    const { changes, lastInsertRowid } = this.#prepare(sql).run(...values);
+    const { statement, setsDue } = this.#prepare(sql);
+    if (setsDue) this.#dueSet = true;
+    const { changes, lastInsertRowid } = statement.run(...values);
     return { changes: Number(changes), id: Number(lastInsertRowid) };
   }
   get<T = Row>(sql: string, ...values: SQLInputValue[]): T | undefined {
-    return this.#prepare(sql).get(...values) as T | undefined;
+    return this.#prepare(sql).statement.get(...values) as T | undefined;
   }
   all<T = Row>(sql: string, ...values: SQLInputValue[]): T[] {
-    return this.#prepare(sql).all(...values) as T[];
+    return this.#prepare(sql).statement.all(...values) as T[];
+  }
+
+  /** Whether a time at which an incident or a row of the outbox is due was written since this was asked last. */
+  takeDueSet(): boolean {
+    const set = this.#dueSet;
+    this.#dueSet = false;
+    return set;
   }
 
   /** As `tx`, but the disk is not waited for: a power cut may take it back, whole, with all that came after it. */

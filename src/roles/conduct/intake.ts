@@ -15,6 +15,7 @@ import {
   type IncidentRecord,
   type IncidentRef,
   liveIncidents,
+  newestId,
   newestRef,
   openIncident,
   wake,
@@ -32,21 +33,31 @@ export interface IntakeParts {
   /** Makes empty clusters; they are filled again from the store at start and after a failed transaction. */
   clusters(): Clusters;
   send(host: string, message: AgentMessage): Promise<void>;
+  /** Resolves when no message waits that could be taken at once. */
+  quiet(): Promise<void>;
 }
 
 const RETRY_MS = 1000;
-/** Somebody's lines come in live when a whole batch did within this time; then so long a pause is between two parts. */
-const LIVE_MS = 1000;
-const PAUSE_MS = 2;
+/** So many keys without an incident are remembered, most of them addresses. */
+const MOST_NONE = 10_000;
+/** The next part comes within this time, or there is none. */
+const REST_MS = 1000;
+/** Parts are counted in one transaction for so long: what they change in the same pages is then written once. */
+const TOGETHER_MS = 8;
+/** Other messages go before the parts of a large batch, which is not put off for longer than this for one of its parts. */
+const PATIENCE_MS = 30;
 
 export class Intake {
   readonly #p: IntakeParts;
   #clusters: Clusters;
   /** Incidents asked for while one batch is counted; nobody else writes meanwhile. */
   readonly #newest = new Map<string, IncidentRef | undefined>();
+  /** Keys that had no incident when `#newestId` was the newest. */
+  readonly #none = new Set<string>();
+  #newestId = 0;
   /** What the batch adds up to so far. */
   #counting: Counting | null = null;
-  #wholeAt = Number.NEGATIVE_INFINITY;
+  #partAt = Number.NEGATIVE_INFINITY;
   #parts: 'at rest' | 'counting' | 'stopped' = 'at rest';
 
   constructor(parts: IntakeParts) {
@@ -63,6 +74,7 @@ export class Intake {
 
   async take(batch: Batch): Promise<void> {
     const { store, now, log } = this.#p;
+    if (batch.part) this.#partAt = performance.now();
     const verdict = this.#written(batch.part ? 'unsynced' : 'synced', () => {
       if (batch.part) return keepPart(store, now(), batch);
       const place = commitBatch(store, now(), batch);
@@ -71,7 +83,6 @@ export class Intake {
     });
     if (verdict.kind === 'kept') return;
     const { committed } = verdict;
-    if (!batch.part) this.#wholeAt = now();
     // A batch in parts is acknowledged when it has been counted: its agent sends no more of it than that.
     if (verdict.kind === 'committed' && batch.part) return this.countParts();
     if (verdict.kind === 'misplaced')
@@ -87,7 +98,7 @@ export class Intake {
   #written<T>(disk: 'synced' | 'unsynced', count: () => T): T {
     const { store } = this.#p;
     const body = (): T => {
-      this.#newest.clear();
+      this.#lookAgain();
       return count();
     };
     try {
@@ -97,6 +108,15 @@ export class Intake {
       this.#clusters = this.#restored();
       throw error;
     }
+  }
+
+  /** What was known of incidents may not be so any more. */
+  #lookAgain(): void {
+    this.#newest.clear();
+    const newest = newestId(this.#p.store);
+    if (newest === this.#newestId && this.#none.size < MOST_NONE) return;
+    this.#newestId = newest;
+    this.#none.clear();
   }
 
   #countAll({ host, source, tallies }: Batch): void {
@@ -119,6 +139,11 @@ export class Intake {
     });
   }
 
+  /** No large batch is coming in or being counted. */
+  get atRest(): boolean {
+    return this.#parts === 'at rest' && performance.now() - this.#partAt > REST_MS;
+  }
+
   #again(): void {
     if (this.#parts === 'stopped') return;
     this.#parts = 'at rest';
@@ -129,12 +154,9 @@ export class Intake {
     const { store, log } = this.#p;
     await yieldNow();
     for (let part = this.#nextPart(); part; part = this.#nextPart()) {
-      const { batch, last } = part;
-      this.#written(last ? 'synced' : 'unsynced', () => {
-        this.#countAll(batch);
-        dropPart(store, part!);
-      });
-      if (last)
+      const { batch, left } = part;
+      this.#written(left === 0 ? 'synced' : 'unsynced', () => this.#countFrom(part!));
+      if (left === 0)
         await this.#acknowledge(batch, committedOf(store, batch.host, batch.source.id)).catch(error =>
           // The agent asks again.
           log.debug({ reason: (error as Error).message }, 'not acknowledged'),
@@ -144,10 +166,20 @@ export class Intake {
     if (this.#parts === 'counting') this.#parts = 'at rest';
   }
 
-  /** Where lines come in as they are written, there is time between two parts to fetch the next and to answer. */
-  async #giveWay(): Promise<void> {
-    if (this.#p.now() - this.#wholeAt < LIVE_MS) await pause(PAUSE_MS);
-    else await yieldNow();
+  /** This part and those after it, while there is time, but not the last of a batch: its transaction waits for the disk. */
+  #countFrom(first: Part): void {
+    const { store } = this.#p;
+    const end = performance.now() + TOGETHER_MS;
+    for (let part: Part | null = first; part; part = performance.now() < end ? this.#nextPart() : null) {
+      if (part !== first && part.left === 0) return;
+      this.#countAll(part.batch);
+      dropPart(store, part);
+    }
+  }
+
+  /** Lines that come in as they are written are counted between two transactions. */
+  #giveWay(): Promise<void> {
+    return Promise.race([this.#p.quiet(), pause(PATIENCE_MS, undefined, { ref: false })]);
   }
 
   #nextPart(): Part | null {
@@ -162,7 +194,12 @@ export class Intake {
   /** The newest incident of this key, ended or not. */
   #last(kind: IncidentKind, key: string, host: string): IncidentRef | undefined {
     const name = `${kind} ${host} ${key}`;
-    if (!this.#newest.has(name)) this.#newest.set(name, newestRef(this.#p.store, kind, key, host));
+    if (this.#none.has(name)) return undefined;
+    if (!this.#newest.has(name)) {
+      const newest = newestRef(this.#p.store, kind, key, host);
+      if (!newest) this.#none.add(name);
+      this.#newest.set(name, newest);
+    }
     return this.#newest.get(name);
   }
 
@@ -177,7 +214,7 @@ export class Intake {
     if (!isExplained(store, greater, smaller, latest)) return;
     this.#counting?.settle();
     explain(store, now(), greater, smaller);
-    this.#newest.clear();
+    this.#lookAgain();
   }
 
   #count(host: string, tally: Tally): void {
@@ -240,7 +277,7 @@ export class Intake {
       because: BECAUSE[verdict.because],
       held,
     });
-    this.#newest.clear();
+    this.#lookAgain();
     // Those whose own incidents opened before it was clear that everybody is concerned, or that the name is one of many.
     const lately = kind === 'service' ? config.detect.serviceWindow : config.detect.window;
     if (kind !== 'user')
