@@ -8,11 +8,20 @@
 const SETTLED_MS = 3000;
 /** It takes a tenth of a second for 30 MB. Where there is much more, starting is the least of it. */
 const MOST_BYTES = 64 << 20;
+/** Share of the time: a process with more to do is not to be stopped for that long, and asks again later. */
+const BUSY = 0.3;
 
 /** Where the process was started with `--expose-gc`, as `deploy/readmit` does; elsewhere nothing happens. */
 export function settle(): { stop(): void } {
-  const timer = setTimeout(() => {
-    if (process.memoryUsage().heapUsed < MOST_BYTES) void globalThis.gc?.({ type: 'major', flavor: 'last-resort' });
-  }, SETTLED_MS);
+  let timer: NodeJS.Timeout;
+  const later = (): void => {
+    const before = performance.eventLoopUtilization();
+    timer = setTimeout(() => {
+      if (performance.eventLoopUtilization(before).utilization > BUSY) later();
+      else if (process.memoryUsage().heapUsed < MOST_BYTES)
+        void globalThis.gc?.({ type: 'major', flavor: 'last-resort' });
+    }, SETTLED_MS);
+  };
+  later();
   return { stop: () => clearTimeout(timer) };
 }
