@@ -28,7 +28,7 @@ afterEach(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-const intake = (): Intake => {
+const intake = (quiet = (): Promise<void> => yieldNow()): Intake => {
   const config = parseConfig(`state: ${dir}\nhost: head\n`, 'readmit.yaml');
   return new Intake({
     store,
@@ -37,7 +37,7 @@ const intake = (): Intake => {
     log: { debug: () => {}, warn: () => {} } as never,
     clusters: () => new Clusters(config.detect),
     send: async (_host, message) => void answers.push(message),
-    quiet: () => yieldNow(),
+    quiet,
   });
 };
 
@@ -135,6 +135,19 @@ describe('a batch in parts', () => {
     for (const { packed: numbers, ...part } of partsOf(whole)) await serve.take({ ...part, tallies: unpack(numbers!) });
     await allCounted();
     expect(sums()).toEqual([2400, 2400]);
+  });
+
+  test('counting gives way to messages that wait, and is not put off for ever by them', async () => {
+    let waits = 0;
+    const serve = intake(() => {
+      waits++;
+      return new Promise(() => {});
+    });
+    for (const part of partsOf(batch(0, 900, 3000))) await serve.take(part);
+    expect(serve.atRest).toBe(false);
+    await allCounted();
+    expect(sums()).toEqual([6000, 6000]);
+    expect(waits).toBeGreaterThan(1);
   });
 
   test('in any order, and each part twice', async () => {
