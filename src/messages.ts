@@ -61,28 +61,33 @@ export type StrangeLine = z.infer<typeof StrangeLine>;
 const MOST_TALLIES = 2000;
 
 /** The lines of one file from byte `from` (inclusive) to byte `to` (exclusive), parsed and merged by key. */
-export const Batch = z.strictObject({
-  v: z.literal(1),
-  host: z.string(),
-  source: SourceRef,
-  from: z.number().int().nonnegative(),
-  to: z.number().int().nonnegative(),
-  lines: z.number().int().nonnegative(),
-  unparsed: z.number().int().nonnegative(),
-  /** Lines cut, lines with broken encoding, hostile names rejected. */
-  cut: z.number().int().nonnegative(),
-  bad: z.number().int().nonnegative(),
-  /** The first of those that were not understood. */
-  strange: StrangeLine.optional(),
-  readAt: z.number(),
-  /** Read while catching up: line times are not arrival times. */
-  approximate: z.boolean(),
-  tallies: z.array(TallySchema).max(MOST_TALLIES),
-  /** A part's tallies, as they travel; until it is counted, it is kept so. */
-  packed: z.custom<PackedTallies>(it => isPacked(it, MOST_TALLIES), 'not packed tallies').optional(),
-  /** A batch of many tallies comes in parts: each has its share of them, and the rest is said of the whole. */
-  part: z.strictObject({ n: z.number().int().positive(), of: z.number().int().positive().max(1000) }).optional(),
-});
+export const Batch = z
+  .strictObject({
+    v: z.literal(1),
+    host: z.string(),
+    source: SourceRef,
+    from: z.number().int().nonnegative(),
+    to: z.number().int().nonnegative(),
+    lines: z.number().int().nonnegative(),
+    unparsed: z.number().int().nonnegative(),
+    /** Lines cut, lines with broken encoding, hostile names rejected. */
+    cut: z.number().int().nonnegative(),
+    bad: z.number().int().nonnegative(),
+    /** The first of those that were not understood. */
+    strange: StrangeLine.optional(),
+    readAt: z.number(),
+    /** Read while catching up: line times are not arrival times. */
+    approximate: z.boolean(),
+    tallies: z.array(TallySchema).max(MOST_TALLIES),
+    /** A part's tallies, as they travel; until it is counted, it is kept so. */
+    packed: z.custom<PackedTallies>(it => isPacked(it, MOST_TALLIES), 'not packed tallies').optional(),
+    /** A batch of many tallies comes in parts: each has its share of them, and the rest is said of the whole. */
+    part: z.strictObject({ n: z.number().int().positive(), of: z.number().int().positive().max(1000) }).optional(),
+  })
+  .refine(({ packed, part, tallies }) => packed === undefined || (part !== undefined && tallies.length === 0), {
+    path: ['packed'],
+    message: 'only instead of the tallies of a part',
+  });
 export type Batch = z.infer<typeof Batch>;
 
 /** The state of config and groups as the agent saw it: what the history of both is made of. No secrets. */

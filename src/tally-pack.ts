@@ -117,7 +117,9 @@ export function isPacked(it: unknown, mostRows: number): it is PackedTallies {
   if (typeof it !== 'object' || it === null || Object.keys(it).length !== 3) return false;
   const { texts, since, numbers } = it as PackedTallies;
   if (!Number.isSafeInteger(since) || !Array.isArray(texts) || !Array.isArray(numbers)) return false;
-  if (!texts.every(text => typeof text === 'string')) return false;
+  // A row has no more of either, so nothing comes along that no row speaks of.
+  if (numbers.length > mostRows * (HEAD + 2) || texts.length > mostRows * 4) return false;
+  if (!texts.every(text => typeof text === 'string' && text.length <= LONGEST.endpoint)) return false;
   if (!numbers.every(n => Number.isSafeInteger(n) && n >= 0)) return false;
   const fits = (at: number, longest: number): boolean => {
     const n = numbers[at]!;

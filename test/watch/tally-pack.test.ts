@@ -85,6 +85,8 @@ describe('packed tallies', () => {
     expect([isPacked(good, rows), isPacked(good, rows - 1)]).toEqual([true, false]);
     for (const long of [{ user: 'u'.repeat(65) }, { ip: '1'.repeat(65) }, { sample: 's'.repeat(601) }])
       expect(isPacked(pack([{ ...tallies[0]!, ...long }]), 2000)).toBe(false);
+    const ballast = { ...good, texts: [...good.texts, 'x'.repeat(1025)] };
+    expect([isPacked(ballast, 2000), isPacked({ ...good, texts: Array(8001).fill('') }, 2000)]).toEqual([false, false]);
     for (const odd of [null, 7, [], {}, { ...good, more: 1 }, { ...good, texts: [7] }, { ...good, since: 0.5 }])
       expect(isPacked(odd, 2000)).toBe(false);
   });
@@ -104,5 +106,8 @@ describe('packed tallies', () => {
     expect(Batch.parse(JSON.parse(JSON.stringify(sent)))).toEqual(sent);
     expect(JSON.stringify(sent).length * 3).toBeLessThan(JSON.stringify(batch).length);
     expect(Batch.safeParse({ ...sent, packed: { ...sent.packed, numbers: [1] } }).success).toBe(false);
+    // Where nobody would unpack them, they would be lost.
+    expect(Batch.safeParse({ ...sent, part: undefined }).success).toBe(false);
+    expect(Batch.safeParse({ ...sent, tallies: tallies.slice(0, 1) }).success).toBe(false);
   });
 });
