@@ -2,21 +2,26 @@
  * Tallies as numbers in one list and texts in another, each different text once: what the parts of a large batch travel
  * as, and wait as, in a quarter of the room that objects with names take.
  */
-import { type Account, EVENTS, type Tally } from './incident.ts';
+import { type Account, EVENTS, type EventName, type Tally } from './incident.ts';
 
 export interface PackedTallies {
-  /** Names, addresses, endpoints and lines; a number below speaks of the one before it, and 0 of none. */
+  /** Events, names, addresses, endpoints and lines; a number below speaks of the one before it, and 0 of none. */
   texts: string[];
   /** The earliest time, epoch ms; the others are told from it. */
   since: number;
-  /** Of each tally: kind, user, address, first, last, offset, line, how many endpoints; of each of these: text, count. */
+  /**
+   * Of each tally: marks, event, user, address, first, last, offset, line, how many endpoints; of each of these: text,
+   * count.
+   */
   numbers: number[];
 }
 
+/** What is kept outlives an update of the program, so their order stays; events, which a site's rules name, go by name. */
 const ACCOUNTS: readonly Account[] = ['user', 'system', 'unknown'];
+/** Marks: two of one bit each, and the account above them. */
+const [SELF_REPORTED, APPROXIMATE, MARKS] = [1, 2, 4];
 /** Numbers of a tally before its endpoints. */
-const HEAD = 8;
-const KINDS = EVENTS.length * ACCOUNTS.length * 4;
+const HEAD = 9;
 
 /** The longest texts, in characters. */
 export const LONGEST = { user: 64, ip: 64, endpoint: 1024, sample: 600 };
@@ -39,7 +44,8 @@ export function pack(tallies: readonly Tally[]): PackedTallies {
   for (const t of tallies) {
     const endpoints = t.endpoints ?? [[t.endpoint, t.count]];
     numbers.push(
-      kindOf(t),
+      marksOf(t),
+      number(t.event),
       number(t.user),
       number(t.ip),
       Math.round(t.first) - since,
@@ -78,18 +84,18 @@ export function unpack({ texts, since, numbers }: PackedTallies): Tally[] {
     return n === 0 ? null : texts[n - 1]!;
   };
   while (at < numbers.length) {
-    const kind = next();
+    const marks = next();
     const tally: Tally = {
-      event: EVENTS[Math.floor(kind / 12)]!,
+      event: text() as EventName,
       user: text(),
       ip: text(),
       endpoint: null,
-      account: ACCOUNTS[Math.floor(kind / 4) % 3]!,
+      account: ACCOUNTS[Math.floor(marks / MARKS)]!,
       count: 0,
       first: since + next(),
       last: since + next(),
-      approximate: (kind & 2) === 2,
-      selfReported: (kind & 1) === 1,
+      approximate: (marks & APPROXIMATE) !== 0,
+      selfReported: (marks & SELF_REPORTED) !== 0,
       offset: next(),
       sample: text() ?? '',
     };
@@ -109,8 +115,8 @@ export function unpack({ texts, since, numbers }: PackedTallies): Tally[] {
   return tallies;
 }
 
-const kindOf = (t: Tally): number =>
-  EVENTS.indexOf(t.event) * 12 + ACCOUNTS.indexOf(t.account) * 4 + (t.approximate ? 2 : 0) + (t.selfReported ? 1 : 0);
+const marksOf = (t: Tally): number =>
+  ACCOUNTS.indexOf(t.account) * MARKS + (t.approximate ? APPROXIMATE : 0) + (t.selfReported ? SELF_REPORTED : 0);
 
 /** Whether this can be unpacked, to no more than so many rows, and to no longer texts than they may have. */
 export function isPacked(it: unknown, mostRows: number): it is PackedTallies {
@@ -118,20 +124,23 @@ export function isPacked(it: unknown, mostRows: number): it is PackedTallies {
   const { texts, since, numbers } = it as PackedTallies;
   if (!Number.isSafeInteger(since) || !Array.isArray(texts) || !Array.isArray(numbers)) return false;
   // A row has no more of either, so nothing comes along that no row speaks of.
-  if (numbers.length > mostRows * (HEAD + 2) || texts.length > mostRows * 4) return false;
+  if (numbers.length > mostRows * (HEAD + 2) || texts.length > mostRows * 5) return false;
   if (!texts.every(text => typeof text === 'string' && text.length <= LONGEST.endpoint)) return false;
   if (!numbers.every(n => Number.isSafeInteger(n) && n >= 0)) return false;
   const fits = (at: number, longest: number): boolean => {
     const n = numbers[at]!;
     return n === 0 || (n <= texts.length && texts[n - 1]!.length <= longest);
   };
+  const events = new Set(texts.flatMap((text, n) => ((EVENTS as readonly string[]).includes(text) ? [n + 1] : [])));
   let rows = 0;
   let at = 0;
   while (at + HEAD <= numbers.length) {
     const endpoints = numbers[at + HEAD - 1]!;
     const end = at + HEAD + 2 * endpoints;
-    if (numbers[at]! >= KINDS || endpoints < 1 || endpoints > MOST_ENDPOINTS || end > numbers.length) return false;
-    if (!fits(at + 1, LONGEST.user) || !fits(at + 2, LONGEST.ip) || !fits(at + 6, LONGEST.sample)) return false;
+    if (numbers[at]! >= ACCOUNTS.length * MARKS || endpoints < 1 || endpoints > MOST_ENDPOINTS || end > numbers.length)
+      return false;
+    if (!events.has(numbers[at + 1]!)) return false;
+    if (!fits(at + 2, LONGEST.user) || !fits(at + 3, LONGEST.ip) || !fits(at + 7, LONGEST.sample)) return false;
     for (at += HEAD; at < end; at += 2) if (!fits(at, LONGEST.endpoint) || numbers[at + 1]! < 1) return false;
     rows += endpoints;
   }

@@ -49,21 +49,21 @@ export function keepPart(store: Store, now: number, batch: Batch): PartVerdict {
 export interface Part {
   id: number;
   batch: Batch;
-  /** How many of its batch come after it. */
-  left: number;
+  /** Whether it is the last one of its batch, after which the agent is answered. */
+  last: boolean;
 }
 
 /** The next part to count, or null. */
 export function nextPart(store: Store): Part | null {
-  const row = store.get<{ id: number; batch_json: string; left: number }>(
-    `SELECT id, batch_json,
-       (SELECT count(*) FROM received o WHERE o.host = r.host AND o.source = r.source AND o.start = r.start) AS left
+  const row = store.get<{ id: number; batch_json: string; last: number }>(
+    `SELECT id, batch_json, NOT EXISTS
+       (SELECT 1 FROM received o WHERE o.host = r.host AND o.source = r.source AND o.start = r.start AND o.id <> r.id) AS last
      FROM received r WHERE whole = 1 ORDER BY id LIMIT 1`,
   );
   if (!row) return null;
   const { packed, ...batch } = JSON.parse(row.batch_json) as Batch;
   if (packed) batch.tallies = unpack(packed);
-  return { id: Number(row.id), batch, left: Number(row.left) - 1 };
+  return { id: Number(row.id), batch, last: row.last === 1 };
 }
 
 /** A part was counted: in the same transaction it goes. */

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ParsedLine, Tally } from '../../src/incident.ts';
 import { Merge } from '../../src/watch/merge.ts';
+import { sequence } from './sequence.ts';
 
 const HOUR = 3_600_000;
 const NOON = 500_000 * HOUR;
@@ -36,15 +37,6 @@ function merged(said: readonly Said[]): Merge {
 function joined(said: readonly Said[]): Tally[] {
   const merge = merged(said);
   return merge.joined(merge.ordered());
-}
-
-/** Numbers without an order, the same at every run. */
-function sequence(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state >>> 8;
-  };
 }
 
 /** Counts by all that makes a key, however the tallies are cut. */

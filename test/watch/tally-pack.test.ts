@@ -3,17 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { EVENTS, type Tally } from '../../src/incident.ts';
 import { Batch } from '../../src/messages.ts';
 import { isPacked, pack, packed, unpack } from '../../src/tally-pack.ts';
+import { sequence } from './sequence.ts';
 
 const NOON = 1_789_000_000_000;
-
-/** Numbers without an order, the same at every run. */
-function sequence(seed: number): (below: number) => number {
-  let state = seed;
-  return below => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return (state >>> 8) % below;
-  };
-}
 
 /** As agents make them: the endpoint is the latest of several, and each of these stands there once. */
 function someTally(any: (below: number) => number): Tally {
@@ -86,7 +78,10 @@ describe('packed tallies', () => {
     for (const long of [{ user: 'u'.repeat(65) }, { ip: '1'.repeat(65) }, { sample: 's'.repeat(601) }])
       expect(isPacked(pack([{ ...tallies[0]!, ...long }]), 2000)).toBe(false);
     const ballast = { ...good, texts: [...good.texts, 'x'.repeat(1025)] };
-    expect([isPacked(ballast, 2000), isPacked({ ...good, texts: Array(8001).fill('') }, 2000)]).toEqual([false, false]);
+    expect([isPacked(ballast, 2000), isPacked({ ...good, texts: Array(10_001).fill('') }, 2000)]).toEqual([
+      false,
+      false,
+    ]);
     for (const odd of [null, 7, [], {}, { ...good, more: 1 }, { ...good, texts: [7] }, { ...good, since: 0.5 }])
       expect(isPacked(odd, 2000)).toBe(false);
   });

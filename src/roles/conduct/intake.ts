@@ -154,9 +154,9 @@ export class Intake {
     const { store, log } = this.#p;
     await yieldNow();
     for (let part = this.#nextPart(); part; part = this.#nextPart()) {
-      const { batch, left } = part;
-      this.#written(left === 0 ? 'synced' : 'unsynced', () => this.#countFrom(part!));
-      if (left === 0)
+      const { batch, last } = part;
+      this.#written(last ? 'synced' : 'unsynced', () => this.#countFrom(part!));
+      if (last)
         await this.#acknowledge(batch, committedOf(store, batch.host, batch.source.id)).catch(error =>
           // The agent asks again.
           log.debug({ reason: (error as Error).message }, 'not acknowledged'),
@@ -171,7 +171,7 @@ export class Intake {
     const { store } = this.#p;
     const end = performance.now() + TOGETHER_MS;
     for (let part: Part | null = first; part; part = performance.now() < end ? this.#nextPart() : null) {
-      if (part !== first && part.left === 0) return;
+      if (part !== first && part.last) return;
       this.#countAll(part.batch);
       dropPart(store, part);
     }
