@@ -18,7 +18,7 @@ export function mailOf(config: Config, { approvers }: Approvers, name: string): 
   return mail;
 }
 
-/** The approvers file, read anew when it changed on disk is not worth the race: it is small and read each time. */
+/** The approvers file, read each time: to ask whether it changed would be a race, and it is small. */
 export const approversReader =
   (config: Config): (() => Approvers) =>
   () =>

@@ -200,6 +200,20 @@ describe('the approvers file', () => {
     );
   });
 
+  test('a right that was taken away is gone with the next look, and nobody changes what all look at', () => {
+    const file = join(dir, 'changing.yaml');
+    writeFileSync(file, text, { mode: 0o644 });
+    const before = loadApprovers(file);
+    expect(() => before.approvers[0]!.roles.push('security')).toThrow(TypeError);
+    // As long as before, so that neither size nor a clock of whole seconds tells them apart.
+    writeFileSync(file, text.replace('administrator', 'somebodyelses'), { mode: 0o644 });
+    expect(loadApprovers(file).approvers[0]!.roles).toEqual(['somebodyelses']);
+    writeFileSync(file, text, { mode: 0o644 });
+    expect(loadApprovers(file)).toEqual(before);
+    chmodSync(file, 0o666);
+    expect(() => loadApprovers(file)).toThrow(/group or others may write/);
+  });
+
   test('it counts only where nobody else could have written it', () => {
     const file = join(dir, 'approvers.yaml');
     writeFileSync(file, text, { mode: 0o644 });
