@@ -69,6 +69,10 @@ export class Waker {
   #inotify: 'room' | 'full' = 'room';
   #toWatch: string[] = [];
   #sweep: NodeJS.Timeout | null = null;
+  /** Looked at in every sweep. */
+  #lively = new Set<Followed>();
+  /** All logs, in the order in which the sweeps come to them, and how far they came; null when one was added or went. */
+  #round: Followed[] | null = null;
   #swept = 0;
   #stopped: 'yes' | 'no' = 'no';
   #running: Promise<void>[] = [];
@@ -116,6 +120,7 @@ export class Waker {
       lookedAt: 0,
     };
     this.#followed.set(path, followed);
+    this.#round = null;
     this.#once(followed);
   }
 
@@ -123,6 +128,8 @@ export class Waker {
     const followed = this.#followed.get(path);
     if (!followed) return;
     this.#followed.delete(path);
+    this.#lively.delete(followed);
+    this.#round = null;
     const { woken, hot } = this.#lanes[followed.disk];
     woken.delete(followed);
     hot.delete(followed);
@@ -226,6 +233,7 @@ export class Waker {
       else if (turn === 'paused' || now >= followed.hotUntil) hot.delete(followed);
       followed.first = 'no';
       this.#listen(followed);
+      if (this.#often(followed)) this.#lively.add(followed);
       if (now >= sliceEnd) {
         this.#o.after();
         await yieldNow();
@@ -288,7 +296,10 @@ export class Waker {
       this.#inotify = 'full';
       const path = error.path ?? (error as { filename?: string }).filename;
       const one = path ? this.#followed.get(path) : undefined;
-      for (const followed of one ? [one] : this.#followed.values()) followed.events = 'none';
+      for (const followed of one ? [one] : this.#followed.values()) {
+        followed.events = 'none';
+        this.#lively.add(followed);
+      }
     }
     this.#o.trouble(error);
   }
@@ -297,19 +308,26 @@ export class Waker {
 
   /** Compares the attributes of every log that is due with what they were. */
   async #sweepAll(): Promise<void> {
-    const spread = Math.max(1, Math.round(this.#o.idleSweepMs / this.#o.sweepMs));
-    const turn = this.#swept++;
-    let n = 0;
     let sliceEnd = this.#o.steady() + SLICE_MS;
-    for (const followed of [...this.#followed.values()]) {
-      const mine = n++ % spread === turn % spread;
-      if (followed.busy === 'yes' || (!mine && !this.#often(followed))) continue;
+    for (const followed of this.#due()) {
+      if (followed.busy === 'yes') continue;
       if (followed.disk === 'network' || this.#glance(followed) === 'look') this.#once(followed);
       if (this.#o.steady() < sliceEnd) continue;
       await yieldNow();
       if (this.#stopped === 'yes') return;
       sliceEnd = this.#o.steady() + SLICE_MS;
     }
+  }
+
+  /** What is lively, and of the rest as many as bring all their turn within the longer time. */
+  #due(): Followed[] {
+    for (const followed of this.#lively) if (!this.#often(followed)) this.#lively.delete(followed);
+    this.#round ??= [...this.#followed.values()];
+    const spread = Math.max(1, Math.round(this.#o.idleSweepMs / this.#o.sweepMs));
+    if (this.#swept >= this.#round.length) this.#swept = 0;
+    const from = this.#swept;
+    this.#swept += Math.ceil(this.#round.length / spread);
+    return [...this.#lively, ...this.#round.slice(from, this.#swept).filter(followed => !this.#lively.has(followed))];
   }
 
   /** Looked at in every sweep: the scheduler's log, what grew lately, and, within the hour, what no event comes from. */
