@@ -8,6 +8,7 @@ import type { SMTPPoolOptions, SMTPPoolSentMessageInfo } from 'nodemailer/lib/sm
 import type { Config } from '../config/config.ts';
 import { Refused, Retry } from '../incident.ts';
 import { headerValue, type MailSite, mailbox, userAddress } from './address.ts';
+import { EarlyConnection } from './early.ts';
 import type { Letter } from './letter.ts';
 
 interface Delivery {
@@ -21,6 +22,8 @@ interface Delivery {
 export interface Mailer {
   /** @throws Retry when the server is away or says later; Refused when this letter will never be taken */
   send(letter: Letter): Promise<Delivery>;
+  /** A letter will be due within some seconds: the server is called now, unless the line is open still. */
+  expect(): void;
   /** Connects, signs in, and leaves. @throws Retry with what is wrong, for `doctor` */
   verify(): Promise<void>;
   close(): void;
@@ -32,7 +35,12 @@ export interface MailerOptions {
   /** The longest one delivery may take, milliseconds. */
   deadlineMs?: number;
   readFile?: (path: string) => string;
+  /** Milliseconds that never go back. */
+  steady?: () => number;
 }
+
+/** A connection is kept for the next letter for so long. */
+const IDLE_MS = 10_000;
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
 
@@ -40,12 +48,23 @@ const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
 export function makeMailer(site: MailSite & { mail: Config['mail'] }, options: MailerOptions = {}): Mailer | null {
   const { mail } = site;
   if (mail.host === null) return null;
-  const { alsoTo = [], deadlineMs = 20_000, readFile = path => readFileSync(path, 'utf8') } = options;
+  const {
+    alsoTo = [],
+    deadlineMs = 20_000,
+    readFile = path => readFileSync(path, 'utf8'),
+    steady = () => performance.now(),
+  } = options;
   const known = new Set([...mail.to, ...alsoTo].map(to => mailbox(to).address.toLowerCase()));
+  const early = new EarlyConnection({ host: mail.host, port: mail.port }, mail.secure ? 'secure' : 'plain');
+  const getSocket: SMTPPoolOptions['getSocket'] = (_options, done) => {
+    const connection = early.take();
+    done(null, connection ? { connection } : false);
+  };
   let pool: Transporter<SMTPPoolSentMessageInfo, SMTPPoolOptions> | null = null;
+  let sentAt = Number.NEGATIVE_INFINITY;
   /** Made at first use and again after a refused sign-in, so that a corrected password needs no restart. */
   const open = (): NonNullable<typeof pool> => {
-    pool ??= createTransport(poolOptions(mail, readFile));
+    pool ??= createTransport({ ...poolOptions(mail, readFile), getSocket });
     return pool;
   };
   const drop = (): void => {
@@ -57,11 +76,15 @@ export function makeMailer(site: MailSite & { mail: Config['mail'] }, options: M
       const message = { ...checked(letter, known, site), signal: AbortSignal.timeout(deadlineMs) };
       try {
         const sent = await open().sendMail(message);
+        sentAt = steady();
         return { messageId: sent.messageId, response: sent.response, accepted: sent.accepted, refused: sent.rejected };
       } catch (error) {
         if ((error as SmtpError).code === 'EAUTH') drop();
         throw verdict(error as SmtpError, mail.host!);
       }
+    },
+    expect() {
+      if (steady() - sentAt > IDLE_MS / 2) early.open();
     },
     async verify() {
       // A connection of its own: the one that is in use is left alone.
@@ -74,7 +97,10 @@ export function makeMailer(site: MailSite & { mail: Config['mail'] }, options: M
         probe.close();
       }
     },
-    close: drop,
+    close() {
+      early.close();
+      drop();
+    },
   };
 }
 
@@ -106,7 +132,7 @@ function poolOptions(mail: Config['mail'], readFile: (path: string) => string): 
     maxMessages: 50,
     // The outbox repeats what failed; a second repetition in here would only hide it.
     maxRequeues: 0,
-    idleTimeout: 10_000,
+    idleTimeout: IDLE_MS,
     disableFileAccess: true,
     disableUrlAccess: true,
   };

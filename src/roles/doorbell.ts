@@ -4,15 +4,7 @@
  */
 import type { Logger } from 'pino';
 import type { Store } from '../store/open.ts';
-import {
-  type Channel,
-  dueRows,
-  markAgain,
-  markDone,
-  markFailed,
-  nextOutboxDue,
-  type OutboxRow,
-} from '../store/outbox.ts';
+import { type Channel, dueRows, markAgain, markDone, markFailed, nextRow, type OutboxRow } from '../store/outbox.ts';
 
 /** Not done yet: it is carried again at `again` (epoch ms), with what its carrier remembers until then. */
 export interface Again {
@@ -26,6 +18,8 @@ export type Carrier = (row: OutboxRow) => Promise<string | Again>;
 
 export type Carriers = { [channel in Channel]?: Carrier };
 
+/** Somebody who has to be called for a row is called so long before. */
+const AHEAD_MS = 2000;
 /** A store that can't be written is left alone for so long. */
 const STORE_PAUSE_MS = 5000;
 
@@ -34,6 +28,7 @@ export class Doorbell {
   readonly #now: () => number;
   readonly #log: Logger;
   readonly #carriers: Carriers;
+  readonly #expect: (channel: Channel) => void;
   readonly #channels: Channel[];
   readonly #busy = new Set<Channel>();
   readonly #again = new Set<Channel>();
@@ -45,11 +40,19 @@ export class Doorbell {
   /** The last failure of each channel, for health; null when the last row went out. */
   readonly failing: Partial<Record<Channel, string | null>> = {};
 
-  constructor(store: Store, now: () => number, log: Logger, carriers: Carriers) {
+  /** @param expect called when a row that was never carried will be due in a moment */
+  constructor(
+    store: Store,
+    now: () => number,
+    log: Logger,
+    carriers: Carriers,
+    expect: (channel: Channel) => void = () => {},
+  ) {
     this.#store = store;
     this.#now = now;
     this.#log = log;
     this.#carriers = carriers;
+    this.#expect = expect;
     this.#channels = Object.keys(carriers) as Channel[];
   }
 
@@ -111,10 +114,11 @@ export class Doorbell {
 
   #arm(): void {
     if (this.#timer) clearTimeout(this.#timer);
-    const due = this.#stopped ? null : nextOutboxDue(this.#store);
-    if (due === null) return;
-    const at = Math.max(due, this.#notBefore);
-    this.#timer = setTimeout(() => this.ring(), Math.max(10, Math.min(60_000, at - this.#now())));
+    const next = this.#stopped ? null : nextRow(this.#store);
+    if (next === null) return;
+    const wait = Math.max(next.due, this.#notBefore) - this.#now();
+    if (next.carried === 'never' && wait > 0 && wait <= AHEAD_MS) this.#expect(next.channel);
+    this.#timer = setTimeout(() => this.ring(), Math.max(10, Math.min(60_000, wait)));
   }
 
   stop(): void {

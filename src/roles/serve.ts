@@ -15,7 +15,7 @@ import type { ToAgent } from '../messages.ts';
 import { type AgentMessage, type ServeMessage, ToServe } from '../messages.ts';
 import { userNames } from '../names.ts';
 import { makeMailer } from '../notify/mail.ts';
-import { otherAddresses } from '../notify/routes.ts';
+import { otherAddresses, receivers } from '../notify/routes.ts';
 import { hostQueue, receive, SERVE_QUEUE, Sender } from '../queue/queues.ts';
 import { agentRows, markBlind, saveHealth } from '../store/desk-rows.ts';
 import { wakeIn } from '../store/incidents.ts';
@@ -36,7 +36,7 @@ import { Intake } from './conduct/intake.ts';
 import { controlSocket, serveControl, type Verb } from './control.ts';
 import { actsOf } from './desk/acts.ts';
 import { StoreDesk } from './desk/desk.ts';
-import { Doorbell } from './doorbell.ts';
+import { type Carriers, Doorbell } from './doorbell.ts';
 import { ReportPages } from './report-page.ts';
 import { askForReport, renderedWeek, startReports } from './reporting.ts';
 import { startRetention } from './retention.ts';
@@ -138,7 +138,7 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
       approvers,
       report: week => renderedWeek(store, config, now(), week, log),
     };
-    doorbell = new Doorbell(store, now, log, {
+    const carriers: Carriers = {
       job: async row => {
         const { host, message } = row.payload as { host: string; message: AgentMessage };
         await send(host, message);
@@ -146,6 +146,10 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
         return 'sent';
       },
       ...carriersOf(post),
+    };
+    const mailed = new Set(receivers(config).flatMap(r => (r.type === 'mail' ? [channelOf(r.name)] : [])));
+    doorbell = new Doorbell(store, now, log, carriers, channel => {
+      if (mailed.has(channel)) mailer?.expect();
     });
     dropChannels(
       store,

@@ -56,8 +56,13 @@ export const dueRows = (store: Store, now: number, channel: Channel, limit = 100
     )
     .map(rowOf);
 
-export const nextOutboxDue = (store: Store): number | null =>
-  store.get<{ due: number | null }>('SELECT min(due) AS due FROM outbox WHERE done IS NULL')?.due ?? null;
+/** What is due next, and whether it was tried or held back before. */
+export function nextRow(store: Store): { due: number; channel: Channel; carried: 'before' | 'never' } | null {
+  const row = store.get<{ due: number; channel: Channel; result: string }>(
+    'SELECT due, channel, result FROM outbox WHERE done IS NULL ORDER BY due LIMIT 1',
+  );
+  return row ? { due: row.due, channel: row.channel, carried: row.result === '' ? 'never' : 'before' } : null;
+}
 
 export const markDone = (store: Store, now: number, id: number, result: string): void => {
   store.run('UPDATE outbox SET done = ?, result = ? WHERE id = ?', now, result.slice(0, 500), id);

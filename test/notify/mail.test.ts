@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { parseConfig } from '../../src/config/config.ts';
 import { Refused, Retry } from '../../src/incident.ts';
 import { USUAL_NAMES } from '../../src/names.ts';
@@ -12,7 +12,7 @@ import { alert } from '../../src/notify/letters/alert.ts';
 import { resolved } from '../../src/notify/letters/resolved.ts';
 import { userTell } from '../../src/notify/letters/user-tell.ts';
 import { weekly } from '../../src/notify/letters/weekly.ts';
-import { type Mailer, makeMailer } from '../../src/notify/mail.ts';
+import { type Mailer, type MailerOptions, makeMailer } from '../../src/notify/mail.ts';
 import { ALICE, PAPER } from './an-incident.ts';
 import { type Manners, smtp } from './smtp.ts';
 
@@ -27,12 +27,12 @@ async function server(manners: Manners = {}): Promise<Awaited<ReturnType<typeof 
   return started;
 }
 
-function mailer(port: number, more = ''): Mailer {
+function mailer(port: number, more = '', options: MailerOptions = {}): Mailer {
   const config = parseConfig(
     `mail: {host: 127.0.0.1, port: ${port}, from: "Readmit <readmit@site.example>", to: [ops@site.example], userDomain: site.example${more}}`,
     'x.yaml',
   );
-  const made = makeMailer(config, { deadlineMs: 3000 })!;
+  const made = makeMailer(config, { deadlineMs: 3000, ...options })!;
   undo.push(() => made.close());
   return made;
 }
@@ -111,6 +111,74 @@ describe('delivery', () => {
     await post.send(alert(ALICE, PAPER));
     await post.verify();
     expect(box.mails).toHaveLength(1);
+  });
+});
+
+describe('a server that lets its callers wait', () => {
+  /** Greets nobody before it is told to, and tells of every caller who comes and leaves. */
+  async function reserved(): Promise<Awaited<ReturnType<typeof server>> & { calls: (() => void)[]; left: number[] }> {
+    const calls: (() => void)[] = [];
+    const left: number[] = [];
+    const box = await server({
+      onConnect: (_session, greet) => void calls.push(() => greet()),
+      onClose: () => void left.push(calls.length),
+    });
+    return { ...box, calls, left };
+  }
+
+  it('is called while the letter waits, and the letter goes over that connection', async () => {
+    const box = await reserved();
+    const post = mailer(box.port);
+    post.expect();
+    post.expect();
+    await vi.waitFor(() => expect(box.calls).toHaveLength(1));
+    box.calls[0]!();
+    await post.send(alert(ALICE, PAPER));
+    expect(box.mails).toHaveLength(1);
+    expect(box.calls).toHaveLength(1);
+  });
+
+  it('is not called again while the line is open, and is again when it may be closed', async () => {
+    const box = await reserved();
+    let steady = 0;
+    const post = mailer(box.port, '', { steady: () => steady });
+    const sent = post.send(alert(ALICE, PAPER));
+    await vi.waitFor(() => expect(box.calls).toHaveLength(1));
+    box.calls[0]!();
+    await sent;
+    steady = 3000;
+    post.expect();
+    // It would be under way before this letter is.
+    await post.send(alert(ALICE, PAPER));
+    expect(box.calls).toHaveLength(1);
+    steady = 9000;
+    post.expect();
+    await vi.waitFor(() => expect(box.calls).toHaveLength(2));
+  });
+
+  it('gets a goodbye when the letter does not come', async () => {
+    const box = await reserved();
+    const post = mailer(box.port);
+    post.expect();
+    await vi.waitFor(() => expect(box.calls).toHaveLength(1));
+    box.calls[0]!();
+    post.close();
+    await vi.waitFor(() => expect(box.left).toEqual([1]));
+    expect(box.mails).toEqual([]);
+  });
+
+  it('or is not there: that is the business of the letter', async () => {
+    const box = await server();
+    await box.close();
+    undo.pop();
+    const post = mailer(box.port);
+    post.expect();
+    await expect(post.send(alert(ALICE, PAPER))).rejects.toBeInstanceOf(Retry);
+    const back = await smtp({}, box.port);
+    undo.push(back.close);
+    post.expect();
+    await post.send(alert(ALICE, PAPER));
+    expect(back.mails).toHaveLength(1);
   });
 });
 

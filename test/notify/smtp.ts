@@ -23,6 +23,9 @@ interface Session {
 /** What a test may change about the server; as smtp-server names it. */
 export interface Manners {
   authOptional?: boolean;
+  /** Nobody is greeted before it is done. */
+  onConnect?: (session: Session, done: Done) => void;
+  onClose?: (session: Session) => void;
   onAuth?: (auth: { password?: string }, session: Session, done: Done) => void;
   onRcptTo?: (address: unknown, session: Session, done: Done) => void;
   onData?: (stream: Readable, session: Session, done: Done) => void;

@@ -4,8 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
+import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { afterCommits } from '../../src/roles/after-commits.ts';
+import { Doorbell } from '../../src/roles/doorbell.ts';
 import { Counting } from '../../src/store/counting.ts';
 import { openIncident, update, wake, wakeIn, wakeWaiting } from '../../src/store/incidents.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
@@ -114,5 +116,53 @@ describe('after a commit', () => {
     store.tx(() => update(store, NOON + 5, other, { note: 'old' }));
     await vi.waitFor(() => expect(changed).toHaveBeenCalledTimes(3));
     expect(changed.mock.calls[2]).toEqual([[other]]);
+  });
+});
+
+describe('the doorbell', () => {
+  let now: number;
+  let expected: string[];
+  let carried: string[];
+  const bells: Doorbell[] = [];
+  const ring = (): void => {
+    const bell = new Doorbell(
+      store,
+      () => now,
+      pino({ level: 'silent' }),
+      {
+        mail: async row => {
+          carried.push(row.key);
+          return 'sent';
+        },
+      },
+      channel => expected.push(channel),
+    );
+    bells.push(bell);
+    bell.ring();
+  };
+  beforeEach(() => {
+    now = NOON;
+    expected = [];
+    carried = [];
+  });
+  afterEach(() => {
+    for (const bell of bells.splice(0)) bell.stop();
+  });
+
+  test('says who will be called in a moment, and of nobody who was in vain or is called later', async () => {
+    enqueue(store, NOON, { key: 'alert-1', channel: 'mail', payload: {}, due: NOON + 1500 });
+    ring();
+    expect(expected).toEqual(['mail']);
+    expect(carried).toEqual([]);
+    // What is held back comes up again and again, and the mail server need not hear of it.
+    markAgain(store, 1, NOON + 1500, 'a silence is on', {});
+    ring();
+    enqueue(store, NOON, { key: 'report', channel: 'mail', payload: {}, due: NOON + 60_000 });
+    markDone(store, NOON, 1, 'ended');
+    ring();
+    expect(expected).toEqual(['mail']);
+    now = NOON + 60_000;
+    ring();
+    await vi.waitFor(() => expect(carried).toEqual(['report']));
   });
 });
