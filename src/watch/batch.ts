@@ -10,16 +10,26 @@ import { Draft } from './draft.ts';
 
 /**
  * What one batch may hold. It grows while the one before it is under way: at rest it is a line, and where much is to be
- * caught up on, the same people from the same places are counted together for a gigabyte. A row takes some 70 bytes here.
+ * caught up on, the same people from the same places are counted together for a gigabyte or two. A row takes some 70 bytes
+ * here.
  */
-const MOST_ROWS = 250_000;
-const MOST_BYTES = 1 << 30;
+const MOST_ROWS = 400_000;
+const MOST_BYTES = 2 ** 31;
 /** A line under so many bytes can't weigh as much as a row: a piece can't bring more than fits. */
 const BYTES_OF_A_ROW = 8;
 const PIECE = 32 << 10;
 /** With so little room left a batch is full: pieces would become tiny. */
 const FULL = MOST_ROWS - 1000;
 const LAZY_MS = 1000;
+/**
+ * A large log is caught up on in few batches, since the same people come up in each: the first one holds this share of
+ * what is to come, and the last one waits for what is little beside it.
+ */
+const LARGE_BYTES = 64 << 20;
+const FIRST_SHARE = 1 / 4;
+const LAST_SHARE = 1 / 3;
+/** Nothing waits longer for company, however slow its disk. */
+const COMPANY_MS = 2000;
 const RESEND_MS = 5000;
 /** A batch in parts takes serve longer. */
 const RESEND_PARTS_MS = 60_000;
@@ -54,6 +64,8 @@ export class Outbox {
   #ready: Draft[] = [];
   #open: Draft | null = null;
   #openedAt = 0;
+  /** Since when the open batch could have gone, and waited for what is to come. */
+  #waitingSince: number | null = null;
   /** Whom the open batch tells of. */
   #names: 'nobody' | 'somebody' = 'nobody';
   #low = { committed: -1, times: 0 };
@@ -166,6 +178,7 @@ export class Outbox {
     if (this.#open) this.#ready.push(this.#open);
     this.#open = null;
     this.#names = 'nobody';
+    this.#waitingSince = null;
   }
 
   #count(
@@ -196,8 +209,9 @@ export class Outbox {
   /**
    * The batch to send now, or null. Asking marks it as sent; the same one is answered again when it stays unanswered.
    * @param hurry reading waits, or the source has ended: a batch that names nobody does not wait either
+   * @param ahead bytes that are known to follow and are read now
    */
-  next(hurry: 'hurry' | 'easy'): Draft | null {
+  next(hurry: 'hurry' | 'easy', ahead = 0): Draft | null {
     const steady = this.#options.steady();
     const first = this.#ready[0];
     if (first) {
@@ -208,12 +222,21 @@ export class Outbox {
     }
     if (!this.#open) return null;
     const due = this.#names === 'somebody' || hurry === 'hurry' || steady - this.#openedAt >= LAZY_MS;
-    if (!due) return null;
+    if (!due || this.#waits(this.#open, ahead, steady)) return null;
     const draft = this.#open;
     this.#close();
     draft.sentAt = steady;
     draft.tries = 1;
     return draft;
+  }
+
+  /** Is it worth waiting for what is to come? */
+  #waits({ batch }: Draft, ahead: number, steady: number): boolean {
+    const bytes = batch.to - batch.from;
+    const large = bytes + ahead >= LARGE_BYTES && batch.approximate;
+    if (!large || ahead === 0 || (bytes >= ahead * FIRST_SHARE && ahead >= bytes * LAST_SHARE)) return false;
+    this.#waitingSince ??= steady;
+    return steady - this.#waitingSince < COMPANY_MS;
   }
 
   /** It could not be sent: the next `next` that comes `after` milliseconds later answers it again. */

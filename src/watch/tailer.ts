@@ -33,7 +33,7 @@ export interface Committed {
 
 /** Beyond these bounds reading pauses: of one source, and of all rows in memory. */
 const BATCHES_OF_ONE = 16;
-const ROWS = 400_000;
+const ROWS = 600_000;
 /** Room that is kept for logs that hold little, beyond what one more chunk can bring: one that has much stops no other. */
 const RESERVED = 150_000;
 const LITTLE = 500;
@@ -159,7 +159,8 @@ export class Tailer {
       else if (underWay.has(source.id!)) later.push(source);
       else if (source.recorded === 'yes') {
         const hurry = source.pausedAt !== null || source.standing === 'rotated' || source.outbox!.batches > 1;
-        const draft = source.outbox!.next(hurry ? 'hurry' : 'easy');
+        const ahead = source.pausedAt === null ? Math.max(0, source.caughtUp - source.read) : 0;
+        const draft = source.outbox!.next(hurry ? 'hurry' : 'easy', ahead);
         if (draft) out.push(draft);
       }
     }

@@ -131,7 +131,7 @@ describe('a batch', () => {
     expect(out.next('easy')!.whole()).toMatchObject({ approximate: false, from: 3, to: 6 });
   });
 
-  test('500,000 different names: no batch holds more than 250,000, none is lost, the lines are right', () => {
+  test('500,000 different names: no batch holds more than 400,000, none is lost, the lines are right', () => {
     const { out, spool } = outbox();
     feed(out, Array.from({ length: 500_000 }, (_, i) => `name${i};\n`).join(''));
     expect(spool.rows).toBeGreaterThan(500_000);
@@ -141,7 +141,7 @@ describe('a batch', () => {
     for (let draft = out.next('hurry'); draft; draft = out.next('hurry')) {
       const batch = draft.whole();
       expect(batch.from).toBe(at);
-      expect(batch.tallies.length).toBeLessThanOrEqual(250_000);
+      expect(batch.tallies.length).toBeLessThanOrEqual(400_000);
       names += batch.tallies.length;
       lines += batch.lines;
       at = batch.to;
@@ -151,13 +151,13 @@ describe('a batch', () => {
     expect(spool).toEqual({ batches: 0, rows: 0 });
   });
 
-  test('a batch spans at most 1 GiB and a chunk of the file', () => {
+  test('a batch spans at most 2 GiB and a chunk of the file', () => {
     const { out } = outbox((_bytes, from, to) => ({ lines: (to - from) / 1001, unparsed: 0, bad: 0 }));
     const chunk = `${'x'.repeat(1000)}\n`.repeat(1000);
-    for (let i = 0; i < 1100; i++) feed(out, chunk);
+    for (let i = 0; i < 2200; i++) feed(out, chunk);
     const batch = out.next('hurry')!.whole();
-    expect(batch.to - batch.from).toBeGreaterThan(1000 << 20);
-    expect(batch.to - batch.from).toBeLessThanOrEqual((1 << 30) + (64 << 10));
+    expect(batch.to - batch.from).toBeGreaterThan(2 ** 31 - (1 << 20));
+    expect(batch.to - batch.from).toBeLessThanOrEqual(2 ** 31 + (64 << 10));
   });
 
   test('of one person from everywhere only the first lines are sent as they stand', () => {
@@ -208,6 +208,70 @@ describe('a batch', () => {
     feed(out, 'a;\n');
     const draft = out.next('easy')!;
     expect([...draft.parts()]).toEqual([draft.whole()]);
+  });
+});
+
+describe('a large log that is caught up on goes in few batches', () => {
+  const MB = 1 << 20;
+  const OLD: When = { live: 'catching-up', from: 1, to: 2 };
+  /** Everything that is read tells of the same person: what is looked at here is when it goes. */
+  const big = (): ReturnType<typeof outbox> & { read: (megabytes: number, when?: When) => void } => {
+    const made = outbox((_bytes, from, to, _source, sink) => {
+      const line = { event: 'denied', user: 'a', ip: null, endpoint: null, time: null, selfReported: false } as const;
+      sink({ ...line, start: from, end: to });
+      return { lines: 1, unparsed: 0, bad: 0 };
+    });
+    const read = (megabytes: number, when: When = OLD): void =>
+      feed(made.out, `${'x'.repeat(MB - 1)}\n`.repeat(megabytes), when);
+    return { ...made, read };
+  };
+
+  test('the first one waits until it holds a quarter of what is to come', () => {
+    const { out, read } = big();
+    read(10);
+    expect(out.next('hurry', 290 * MB)).toBeNull();
+    read(40);
+    expect(out.next('hurry', 250 * MB)).toBeNull();
+    read(13);
+    expect(out.next('easy', 237 * MB)!.batch.to).toBe(63 * MB);
+  });
+
+  test('the last one waits for what is little beside it, and goes when that is read', () => {
+    const { out, read } = big();
+    read(100);
+    expect(out.next('easy', 120 * MB)).not.toBeNull();
+    read(100);
+    expect(out.ack(100 * MB)).toBe('moved');
+    expect(out.next('hurry', 20 * MB)).toBeNull();
+    read(20);
+    expect(out.next('hurry', 0)!.batch.to).toBe(220 * MB);
+  });
+
+  test('nothing waits longer than two seconds, what is small and what is live not at all', () => {
+    const { out, clock, read } = big();
+    read(10);
+    expect(out.next('easy', 290 * MB)).toBeNull();
+    clock.now += 1999;
+    expect(out.next('easy', 290 * MB)).toBeNull();
+    clock.now += 1;
+    expect(out.next('easy', 290 * MB)).not.toBeNull();
+    const small = big();
+    small.read(1);
+    expect(small.out.next('easy', 50 * MB)).not.toBeNull();
+    const live = big();
+    live.read(1, LIVE);
+    expect(live.out.next('easy', 290 * MB)).not.toBeNull();
+  });
+
+  test('each has its own two seconds', () => {
+    const { out, clock, read } = big();
+    read(10);
+    expect(out.next('easy', 490 * MB)).toBeNull();
+    clock.now += 2000;
+    expect(out.next('easy', 490 * MB)).not.toBeNull();
+    read(20);
+    out.ack(10 * MB);
+    expect(out.next('easy', 470 * MB)).toBeNull();
   });
 });
 
