@@ -91,5 +91,13 @@ export function cpuOf(pid: number): number {
 export const residentOf = (pid: number): number =>
   Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
 
+/** Bytes of several processes of one program together: its own pages, which they share, counted once, by the larger part. */
+export function residentTogether(pids: readonly number[]): number {
+  const of = (pid: number, what: string): number =>
+    Number(new RegExp(`^${what}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+  const own = pids.reduce((sum, pid) => sum + of(pid, 'RssAnon'), 0);
+  return own + Math.max(...pids.map(pid => of(pid, 'RssFile')));
+}
+
 /** How busy the machine is: said beside every figure. */
 export const load = (): number => two(loadavg()[0]!);

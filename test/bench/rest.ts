@@ -1,7 +1,7 @@
 /** At rest, and how long a start takes: the practice cluster's own processes, by the kernel's account. */
 import { execFileSync } from 'node:child_process';
 import { Cluster } from '../e2e/cluster.ts';
-import { cpuOf, residentOf, three } from './measure.ts';
+import { cpuOf, residentOf, residentTogether, three } from './measure.ts';
 
 const REST_MS = 20_000;
 const PARTS: Record<string, string> = {
@@ -36,6 +36,9 @@ export async function restFigures(): Promise<Record<string, unknown>> {
             ofOneCore: three((cpuOf(pid) - before[i]!) / (REST_MS / 1000)),
           },
         ]),
+      ),
+      'serve and agent together, the program they share counted once (MB)': Math.round(
+        residentTogether(pids.slice(0, 2).map(([, pid]) => pid)) / (1 << 20),
       ),
     };
   } finally {
