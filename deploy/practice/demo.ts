@@ -102,11 +102,13 @@ export async function startDemo(
     undo.push(proxy.close);
     const units = await startUnits(at);
     undo.push(units.close);
-    await startScheduler(at, units, say);
+    // Beside each other: Readmit takes several times as long to start, and asks the scheduler nothing before that.
+    const scheduled = startScheduler(at, units, say);
     const up = start(at);
     undo.push(() => endChild(up));
     const { ready, ended } = follow(up, say);
-    await Promise.race([ready.then(() => answers(web)), ended.then(stoppedEarly), aborted(abort)]);
+    const both = Promise.all([scheduled, ready.then(() => answers(web))]);
+    await Promise.race([both, ended.then(stoppedEarly), aborted(abort)]);
     for (const line of welcome(at, ports)) say(line);
     say(`ready http://127.0.0.1:${web}`);
     return { at, ports, ended, stop };

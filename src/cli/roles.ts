@@ -1,11 +1,6 @@
-/** Starts a role with its configuration and ends it on SIGTERM or SIGINT; and `demo`, which starts the practice cluster. */
-import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { ofOurs } from '../compiled.ts';
+/** Starts a role with its configuration and ends it on SIGTERM or SIGINT. */
 import type { Config } from '../config/config.ts';
-import { environment, loadConfig } from '../config/config.ts';
-import { Usage } from '../incident.ts';
+import { loadConfig } from '../config/config.ts';
 import { type Logger, makeLog } from '../log.ts';
 
 type Role = 'up' | 'serve' | 'agent';
@@ -33,19 +28,4 @@ export async function runRole(role: Role, file?: string): Promise<number> {
   // Sockets that still close must not hold up the end.
   setTimeout(() => process.exit(0), 500).unref();
   return 0;
-}
-
-export async function demo(o: { dir: string; port: string }): Promise<number> {
-  const port = Number(o.port);
-  if (!Number.isInteger(port) || port < 1 || port > 65535)
-    throw new Usage(`--port ${o.port}: a number from 1 to 65535`);
-  const practice = resolve(import.meta.dirname, '../../deploy/practice/demo.ts');
-  if (!existsSync(practice))
-    throw new Usage('the practice cluster is not installed with Readmit: run `npm start` in a checkout');
-  const child = spawn(process.execPath, [practice, '--dir', resolve(o.dir), '--port', String(port)], {
-    env: ofOurs(environment()),
-    stdio: 'inherit',
-  });
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => child.kill(signal));
-  return await new Promise(done => child.on('exit', (code, signal) => done(code ?? (signal ? 0 : 1))));
 }

@@ -74,7 +74,7 @@ function rolesCommands(add: Add, does: Does): void {
   add('demo', 'the practice cluster with everything running, in a directory of its own')
     .option('--dir <dir>', 'where it lives', '.readmit/practice')
     .option('--port <port>', 'port of the page', '8420')
-    .action(does(async (o: { dir: string; port: string }) => (await import('./roles.ts')).demo(o)));
+    .action(does(async (o: { dir: string; port: string }) => (await import('./demo.ts')).demo(o)));
   add('doctor', 'check config, permissions, Redis, SMTP, commands, clock')
     .option('--json', 'one JSON document on standard output')
     .action(does(async (o: { config?: string; json?: boolean }) => (await import('./doctor/doctor.ts')).doctor(o)));

@@ -1,12 +1,13 @@
 /**
  * readmit.yaml → Config: the whole schema, with a file beside this one per chapter. Strict: an unknown key or a wrong value
- * is an error that names file, line, key and what would be right. The only reader of the environment.
+ * is an error that names file, line, key and what would be right.
  */
 import { readFileSync, realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
+import { environment } from '../environment.ts';
 import { readGuarded } from '../guarded.ts';
 import { Usage } from '../incident.ts';
 import { inAnyCase } from '../names.ts';
@@ -87,9 +88,6 @@ export type Config = z.infer<typeof Config> & {
   home: string;
 };
 
-/** The environment, for the few that speak a protocol of its (LISTEN_FDS, PATH). Everything else is configuration. */
-export const environment = (): NodeJS.ProcessEnv => process.env;
-
 const WHERE = ['/etc/readmit/readmit.yaml'];
 const MAX_ALIASES = 50;
 
@@ -98,7 +96,7 @@ const MAX_ALIASES = 50;
  * @param path the file; default: $READMIT_CONFIG, then /etc/readmit/readmit.yaml
  * @throws Usage with `file:line: key: what would be right`, all faults at once
  */
-export function loadConfig(path?: string, env: NodeJS.ProcessEnv = process.env): Config {
+export function loadConfig(path?: string, env: NodeJS.ProcessEnv = environment()): Config {
   const file = whereOf(path, env);
   return parseConfig(
     found(file, () => readFileSync(file, 'utf8')),
@@ -110,7 +108,7 @@ export function loadConfig(path?: string, env: NodeJS.ProcessEnv = process.env):
  * The same for whoever acts as root by it: which groups, units and files may be changed, and which programs are run.
  * @throws Usage also when others could have written it
  */
-export function loadGuardedConfig(path?: string, env: NodeJS.ProcessEnv = process.env): Config {
+export function loadGuardedConfig(path?: string, env: NodeJS.ProcessEnv = environment()): Config {
   const file = whereOf(path, env);
   const real = found(file, () => realpathSync(file));
   return parseConfig(readGuarded(real, 'the configuration'), file);

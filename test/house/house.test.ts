@@ -91,12 +91,12 @@ describe('the house', () => {
 
   it('starts programs in one place only', () => {
     const spawners = files.filter(f => /from 'node:child_process'/.test(text.get(f)!));
-    expect(spawners).toEqual(['cli/roles.ts', 'command.ts', 'queue/embedded-redis.ts', 'roles/up.ts']);
+    expect(spawners).toEqual(['cli/demo.ts', 'command.ts', 'queue/embedded-redis.ts', 'roles/up.ts']);
   });
 
   it('reads the environment in one place only', () => {
     const readers = files.filter(f => /process\.env\b/.test(text.get(f)!));
-    expect(readers).toEqual(['config/config.ts']);
+    expect(readers).toEqual(['environment.ts']);
   });
 
   it('never asks whether it is being tested or demonstrated', () => {
