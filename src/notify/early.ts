@@ -13,6 +13,7 @@ export class EarlyConnection {
   /** `secure`: the server waits for TLS first, and would not understand a goodbye. */
   readonly #wire: 'plain' | 'secure';
   #socket: Socket | null = null;
+  /** Until the line is given up; a server that refused or hung up is not called again before. */
   #timer: NodeJS.Timeout | null = null;
 
   constructor(to: { host: string; port: number }, wire: 'plain' | 'secure') {
@@ -22,10 +23,10 @@ export class EarlyConnection {
 
   /** Opens it, unless it is open. A server that can't be reached is the business of the letter itself. */
   open(): void {
-    if (this.#socket) return;
+    if (this.#timer) return;
     const socket = connect(this.#to);
     const gone = (): void => {
-      if (this.#socket === socket) this.#release();
+      if (this.#socket === socket) this.#socket = null;
     };
     socket.on('error', gone);
     socket.on('close', gone);
@@ -46,8 +47,8 @@ export class EarlyConnection {
   /** Takes leave of the server. */
   close(): void {
     const socket = this.#socket;
-    if (!socket) return;
     this.#release();
+    if (!socket) return;
     if (this.#wire === 'secure' || socket.readyState !== 'open') return void socket.destroy();
     socket.setTimeout(GOODBYE_MS, () => socket.destroy());
     socket.resume();

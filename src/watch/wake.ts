@@ -224,6 +224,8 @@ export class Waker {
       }
       const now = this.#o.steady();
       followed.lookedAt = now;
+      // Its owner went while it was looked at.
+      if (this.#followed.get(followed.tail.place.path) !== followed) continue;
       if (turn === 'more') again = 'more';
       if (turn === 'more' || (turn === 'grew' && followed.first === 'no' && told === 'no')) {
         followed.hotUntil = now + HOT_MS;

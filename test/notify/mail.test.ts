@@ -116,12 +116,15 @@ describe('delivery', () => {
 
 describe('a server that lets its callers wait', () => {
   /** Greets nobody before it is told to, and tells of every caller who comes and leaves. */
-  async function reserved(): Promise<Awaited<ReturnType<typeof server>> & { calls: (() => void)[]; left: number[] }> {
+  async function reserved(
+    manners: Manners = {},
+  ): Promise<Awaited<ReturnType<typeof server>> & { calls: (() => void)[]; left: number[] }> {
     const calls: (() => void)[] = [];
     const left: number[] = [];
     const box = await server({
       onConnect: (_session, greet) => void calls.push(() => greet()),
       onClose: () => void left.push(calls.length),
+      ...manners,
     });
     return { ...box, calls, left };
   }
@@ -136,6 +139,38 @@ describe('a server that lets its callers wait', () => {
     await post.send(alert(ALICE, PAPER));
     expect(box.mails).toHaveLength(1);
     expect(box.calls).toHaveLength(1);
+  });
+
+  it.each([
+    ['STARTTLS', { disabledCommands: [] }, ''],
+    ['TLS from the first byte', { secure: true }, ', secure: true'],
+  ] as const)('with %s too', async (_what, manners, more) => {
+    const box = await reserved({ ...manners, disabledCommands: [] });
+    const post = mailer(box.port, more);
+    post.expect();
+    const sent = vi.waitFor(() => expect(box.calls).toHaveLength(1)).then(() => box.calls[0]!());
+    // Only somebody who speaks TLS is a caller of such a server.
+    if (more === '') await sent;
+    await Promise.all([sent, post.send(alert(ALICE, PAPER))]);
+    expect(box.mails).toHaveLength(1);
+    expect(box.calls).toHaveLength(1);
+  });
+
+  it('that refused to be called is not called again and again', async () => {
+    const attempts: string[] = [];
+    const hasty = createServer(socket => {
+      attempts.push('call');
+      socket.on('error', () => {}).destroy();
+    });
+    await new Promise<void>(ready => hasty.listen(0, '127.0.0.1', ready));
+    undo.push(() => new Promise<void>(done => hasty.close(() => done())));
+    const post = mailer((hasty.address() as { port: number }).port);
+    post.expect();
+    await vi.waitFor(() => expect(attempts).toHaveLength(1));
+    post.expect();
+    post.expect();
+    await expect(post.send(alert(ALICE, PAPER))).rejects.toBeInstanceOf(Retry);
+    expect(attempts.length).toBeLessThanOrEqual(2);
   });
 
   it('is not called again while the line is open, and is again when it may be closed', async () => {

@@ -23,6 +23,9 @@ interface Session {
 /** What a test may change about the server; as smtp-server names it. */
 export interface Manners {
   authOptional?: boolean;
+  /** TLS from the first byte. */
+  secure?: boolean;
+  disabledCommands?: string[];
   /** Nobody is greeted before it is done. */
   onConnect?: (session: Session, done: Done) => void;
   onClose?: (session: Session) => void;
