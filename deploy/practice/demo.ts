@@ -103,7 +103,11 @@ export async function startDemo(
     const units = await startUnits(at);
     undo.push(units.close);
     // Beside each other: Readmit takes several times as long to start, and asks the scheduler nothing before that.
-    const scheduled = startScheduler(at, units, say);
+    const scheduled = startScheduler(at, units, line => {
+      // Whoever ends us ends it too, and is not told that it does not start.
+      if (!abort?.aborted) say(line);
+    });
+    scheduled.catch(() => {});
     const up = start(at);
     undo.push(() => endChild(up));
     const { ready, ended } = follow(up, say);

@@ -7,12 +7,18 @@ import { connect, type Socket } from 'node:net';
 /** A letter that is folded into another one never comes: the server is not kept waiting for it. */
 const KEPT_MS = 5000;
 const GOODBYE_MS = 1000;
+/** No greeting is longer. */
+const MOST_BYTES = 4096;
+const GREETED = /^220[ \r\n]/m;
+const TURNED_AWAY = /^[45]\d\d/;
 
 export class EarlyConnection {
   readonly #to: { host: string; port: number };
   /** `secure`: the server waits for TLS first, and would not understand a goodbye. */
   readonly #wire: 'plain' | 'secure';
   #socket: Socket | null = null;
+  /** What the server said so far. It is listened to, since who hangs up is only heard by those who listen. */
+  #said = Buffer.alloc(0);
   /** Until the line is given up; a server that refused or hung up is not called again before. */
   #timer: NodeJS.Timeout | null = null;
 
@@ -27,31 +33,46 @@ export class EarlyConnection {
     const socket = connect(this.#to);
     const gone = (): void => {
       if (this.#socket === socket) this.#socket = null;
+      socket.destroy();
     };
-    socket.on('error', gone);
-    socket.on('close', gone);
+    socket.on('data', (chunk: Buffer) => {
+      this.#said = Buffer.concat([this.#said, chunk]);
+      if (this.#said.length > MOST_BYTES) gone();
+    });
+    for (const event of ['error', 'end', 'close']) socket.on(event, gone);
+    this.#said = Buffer.alloc(0);
     this.#socket = socket;
     this.#timer = setTimeout(() => this.close(), KEPT_MS).unref();
   }
 
-  /** Hands it over, with what the server said so far unread; null when there is none that is open. */
+  /**
+   * Hands it over, paused, with what the server said still to be read; null when there is none, or none to be used: then
+   * whoever asks opens one of their own and hears for themselves why.
+   */
   take(): Socket | null {
     const socket = this.#socket;
-    if (socket?.readyState !== 'open') return null;
+    if (!socket) return null;
+    this.#socket = null;
+    const said = this.#said;
+    if (socket.readyState !== 'open' || TURNED_AWAY.test(said.toString('latin1'))) {
+      socket.destroy();
+      return null;
+    }
     this.#release();
-    socket.removeAllListeners('error');
-    socket.removeAllListeners('close');
+    for (const event of ['data', 'error', 'end', 'close']) socket.removeAllListeners(event);
+    socket.pause();
+    if (said.length > 0) socket.unshift(said);
     return socket;
   }
 
-  /** Takes leave of the server. */
+  /** Takes leave of the server. To one that has not greeted yet nothing is said: it would take us for a spammer. */
   close(): void {
     const socket = this.#socket;
     this.#release();
     if (!socket) return;
-    if (this.#wire === 'secure' || socket.readyState !== 'open') return void socket.destroy();
+    const greeted = this.#wire === 'plain' && GREETED.test(this.#said.toString('latin1'));
+    if (!greeted || socket.readyState !== 'open') return void socket.destroy();
     socket.setTimeout(GOODBYE_MS, () => socket.destroy());
-    socket.resume();
     socket.end('QUIT\r\n');
   }
 

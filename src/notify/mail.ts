@@ -41,6 +41,8 @@ export interface MailerOptions {
 
 /** A connection is kept for the next letter for so long. */
 const IDLE_MS = 10_000;
+/** So long before it is due a letter is expected, at most. */
+const AHEAD_MS = 2000;
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
 
@@ -80,11 +82,14 @@ export function makeMailer(site: MailSite & { mail: Config['mail'] }, options: M
         return { messageId: sent.messageId, response: sent.response, accepted: sent.accepted, refused: sent.rejected };
       } catch (error) {
         if ((error as SmtpError).code === 'EAUTH') drop();
-        throw verdict(error as SmtpError, mail.host!);
+        const why = verdict(error as SmtpError, mail.host!);
+        // A server that refused a letter stays on the line.
+        if (why instanceof Refused) sentAt = steady();
+        throw why;
       }
     },
     expect() {
-      if (steady() - sentAt > IDLE_MS / 2) early.open();
+      if (steady() - sentAt > IDLE_MS - AHEAD_MS) early.open();
     },
     async verify() {
       // A connection of its own: the one that is in use is left alone.

@@ -117,8 +117,11 @@ export class Doorbell {
     const next = this.#stopped ? null : nextRow(this.#store);
     if (next === null) return;
     const wait = Math.max(next.due, this.#notBefore) - this.#now();
-    if (next.carried === 'never' && wait > 0 && wait <= AHEAD_MS) this.#expect(next.channel);
-    this.#timer = setTimeout(() => this.ring(), Math.max(10, Math.min(60_000, wait)));
+    const fresh = next.carried === 'never' && wait > 0;
+    if (fresh && wait <= AHEAD_MS) this.#expect(next.channel);
+    // Looked at once more in time to call for it.
+    const until = fresh && wait > AHEAD_MS ? wait - AHEAD_MS : wait;
+    this.#timer = setTimeout(() => this.ring(), Math.max(10, Math.min(60_000, until)));
   }
 
   stop(): void {

@@ -102,21 +102,36 @@ export class Tailer {
   unwatch(path: string): void {
     const tail = this.tails.get(path);
     if (!tail) return;
+    this.#letGo(tail);
+    this.tails.delete(path);
+    this.shared.checkpoint.changed(path, () => null);
+  }
+
+  #letGo(tail: Tail): void {
     for (const source of tail.all) {
       if (source.id) this.#sources.delete(source.id);
       for (const set of [this.#busy, this.#moved, this.#unrecorded]) set.delete(source);
       source.outbox?.restart(source.outbox.committed);
     }
     tail.close();
-    this.tails.delete(path);
-    this.shared.checkpoint.changed(path, () => null);
   }
 
   /** One look at one log. */
   async poll(tail: Tail): Promise<Turn> {
     const turn = await tail.poll();
+    if (this.tails.get(tail.place.path) !== tail) return this.#tooLate(tail);
     for (const source of tail.sources) if (!source.settledUp) this.#holds(source);
     return turn;
+  }
+
+  /** It was unwatched while it was looked at: what was read of it is nobody's, and of another owner's log nothing is forgotten. */
+  #tooLate(tail: Tail): Turn {
+    const { path } = tail.place;
+    this.#letGo(tail);
+    const next = this.tails.get(path);
+    if (next) next.moved();
+    else this.shared.checkpoint.changed(path, () => null);
+    return 'idle';
   }
 
   #holds(source: Source): void {
@@ -159,7 +174,8 @@ export class Tailer {
       else if (underWay.has(source.id!)) later.push(source);
       else if (source.recorded === 'yes') {
         const hurry = source.pausedAt !== null || source.standing === 'rotated' || source.outbox!.batches > 1;
-        const ahead = source.pausedAt === null ? Math.max(0, source.caughtUp - source.read) : 0;
+        const comes = source.pausedAt === null && source.more === 'yes';
+        const ahead = comes ? Math.max(0, source.caughtUp - source.read) : 0;
         const draft = source.outbox!.next(hurry ? 'hurry' : 'easy', ahead);
         if (draft) out.push(draft);
       }

@@ -163,6 +163,7 @@ export class Waker {
 
   /** Looked at once; it becomes hot if there is something. */
   #once(followed: Followed): void {
+    if (!this.#isFollowed(followed)) return;
     const lane = this.#lanes[followed.disk];
     lane.woken.add(followed);
     lane.ring();
@@ -210,7 +211,7 @@ export class Waker {
     let sliceEnd = this.#o.steady() + SLICE_MS;
     for (const followed of [...set]) {
       if (set !== hot) set.delete(followed);
-      if (followed.busy === 'yes' || this.#stopped === 'yes') continue;
+      if (followed.busy === 'yes' || this.#stopped === 'yes' || !this.#isFollowed(followed)) continue;
       followed.busy = 'yes';
       let turn: Turn = 'idle';
       const { told } = followed;
@@ -225,7 +226,7 @@ export class Waker {
       const now = this.#o.steady();
       followed.lookedAt = now;
       // Its owner went while it was looked at.
-      if (this.#followed.get(followed.tail.place.path) !== followed) continue;
+      if (!this.#isFollowed(followed)) continue;
       if (turn === 'more') again = 'more';
       if (turn === 'more' || (turn === 'grew' && followed.first === 'no' && told === 'no')) {
         followed.hotUntil = now + HOT_MS;
@@ -243,6 +244,11 @@ export class Waker {
       }
     }
     return again;
+  }
+
+  /** Its owner may have gone since, or another one may have come. */
+  #isFollowed(followed: Followed): boolean {
+    return this.#followed.get(followed.tail.place.path) === followed;
   }
 
   // ------------------------------------------------------------ events

@@ -1,7 +1,7 @@
 /** Letters on a real SMTP server: delivered, threaded, refused, and what a dead server does. */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -156,6 +156,44 @@ describe('a server that lets its callers wait', () => {
     expect(box.calls).toHaveLength(1);
   });
 
+  it('and has greeted nobody yet hears nothing when the letter does not come', async () => {
+    const heard: string[] = [];
+    const [called, left] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const silent = createServer(socket => {
+      called.resolve();
+      socket.on('data', chunk => heard.push(chunk.toString())).on('error', () => {});
+      socket.on('close', () => left.resolve());
+    });
+    await new Promise<void>(ready => silent.listen(0, '127.0.0.1', ready));
+    undo.push(() => new Promise<void>(done => silent.close(() => done())));
+    const post = mailer((silent.address() as { port: number }).port);
+    post.expect();
+    await called.promise;
+    post.close();
+    await left.promise;
+    expect(heard).toEqual([]);
+  });
+
+  it('and hangs up meanwhile: the letter calls anew, and arrives', async () => {
+    const box = await server();
+    const gone = Promise.withResolvers<void>();
+    let calls = 0;
+    const door = createServer(socket => {
+      socket.on('error', () => {});
+      if (++calls > 1) return void socket.pipe(connect(box.port, '127.0.0.1')).pipe(socket);
+      socket.on('close', () => gone.resolve());
+      socket.end('421 too busy\r\n');
+    });
+    await new Promise<void>(ready => door.listen(0, '127.0.0.1', ready));
+    undo.push(() => new Promise<void>(done => door.close(() => done())));
+    const post = mailer((door.address() as { port: number }).port);
+    post.expect();
+    await gone.promise;
+    await post.send(alert(ALICE, PAPER));
+    expect(box.mails).toHaveLength(1);
+    expect(calls).toBe(2);
+  });
+
   it('that refused to be called is not called again and again', async () => {
     const attempts: string[] = [];
     const hasty = createServer(socket => {
@@ -181,12 +219,12 @@ describe('a server that lets its callers wait', () => {
     await vi.waitFor(() => expect(box.calls).toHaveLength(1));
     box.calls[0]!();
     await sent;
-    steady = 3000;
+    steady = 7000;
     post.expect();
     // It would be under way before this letter is.
     await post.send(alert(ALICE, PAPER));
     expect(box.calls).toHaveLength(1);
-    steady = 9000;
+    steady = 15_001;
     post.expect();
     await vi.waitFor(() => expect(box.calls).toHaveLength(2));
   });

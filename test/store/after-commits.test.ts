@@ -165,4 +165,23 @@ describe('the doorbell', () => {
     ring();
     await vi.waitFor(() => expect(carried).toEqual(['report']));
   });
+
+  test('looks once more in time for a row that is due later', async () => {
+    vi.useFakeTimers();
+    try {
+      enqueue(store, NOON, { key: 'alert-1', channel: 'mail', payload: {}, due: NOON + 30_000 });
+      ring();
+      now = NOON + 28_000;
+      await vi.advanceTimersByTimeAsync(27_999);
+      expect(expected).toEqual([]);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(expected).toEqual(['mail']);
+      expect(carried).toEqual([]);
+      now = NOON + 30_000;
+      await vi.advanceTimersByTimeAsync(2000);
+      expect(carried).toEqual(['alert-1']);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
 });

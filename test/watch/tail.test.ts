@@ -4,7 +4,16 @@
  */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, mkdirSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -29,6 +38,39 @@ describe('a log that grows', () => {
     await lab.drain();
     expect(counted(lab)).toBe(5);
     expect(lab.serve.twice).toEqual([]);
+  });
+
+  test('whose owner goes while it is looked at: nothing of it is held, nor remembered', async () => {
+    const lab = new Lab();
+    writeFileSync(lab.log, lines('a', 3));
+    await lab.open();
+    await lab.drain();
+    appendFileSync(lab.log, lines('b', 3));
+    const looking = lab.tailer.poll(only(lab));
+    lab.tailer.unwatch(lab.log);
+    expect(await looking).toBe('idle');
+    await lab.tailer.record();
+    expect(lab.tailer.outgoing()).toEqual([]);
+    expect(lab.tailer.spool).toEqual({ batches: 0, rows: 0 });
+    await lab.tailer.shared.checkpoint.save();
+    expect(readFileSync(lab.checkpointFile, 'utf8')).not.toContain(lab.log);
+  });
+
+  test('which gets another owner while it is looked at is read for that one, and remembered', async () => {
+    const lab = new Lab();
+    writeFileSync(lab.log, lines('a', 3));
+    await lab.open();
+    await lab.drain();
+    appendFileSync(lab.log, lines('b', 3));
+    const looking = lab.tailer.poll(only(lab));
+    lab.tailer.unwatch(lab.log);
+    lab.tailer.watch(lab.places[0]!);
+    await looking;
+    await lab.drain();
+    expect(counted(lab)).toBe(3 + 6);
+    await lab.tailer.shared.checkpoint.save();
+    expect(readFileSync(lab.checkpointFile, 'utf8')).toContain(lab.log);
+    expect(lab.tailer.spool).toEqual({ batches: 0, rows: 0 });
   });
 
   test('rotations from before the first start are not ours to count', async () => {
