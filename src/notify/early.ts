@@ -36,6 +36,8 @@ export class EarlyConnection {
       socket.destroy();
     };
     socket.on('data', (chunk: Buffer) => {
+      // An earlier one may still be told goodbye.
+      if (this.#socket !== socket) return;
       this.#said = Buffer.concat([this.#said, chunk]);
       if (this.#said.length > MOST_BYTES) gone();
     });

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { parseConfig } from '../../src/config/config.ts';
 import { Refused, Retry } from '../../src/incident.ts';
@@ -115,6 +116,11 @@ describe('delivery', () => {
 });
 
 describe('a server that lets its callers wait', () => {
+  /** Both ends are in this process: what one has written the other has read. */
+  const turns = async (): Promise<void> => {
+    for (let n = 0; n < 10; n++) await turn();
+  };
+
   /** Greets nobody before it is told to, and tells of every caller who comes and leaves. */
   async function reserved(
     manners: Manners = {},
@@ -229,15 +235,42 @@ describe('a server that lets its callers wait', () => {
     await vi.waitFor(() => expect(box.calls).toHaveLength(2));
   });
 
-  it('gets a goodbye when the letter does not come', async () => {
-    const box = await reserved();
-    const post = mailer(box.port);
+  it('gets a goodbye when the letter does not come, and its answer is not taken for the next greeting', async () => {
+    const box = await server();
+    const heard: string[] = [];
+    const [greeted, left, again] = [0, 1, 2].map(() => Promise.withResolvers<void>());
+    let calls = 0;
+    const door = createServer({ allowHalfOpen: true }, async socket => {
+      socket.on('error', () => {});
+      if (++calls === 1) {
+        socket.on('data', chunk => {
+          heard.push(chunk.toString());
+          left!.resolve();
+        });
+        socket.write('220 at your service\r\n', () => greeted!.resolve());
+        await again!.promise;
+        socket.end('221 good bye\r\n');
+      } else {
+        again!.resolve();
+        await turns();
+        socket.pipe(connect(box.port, '127.0.0.1')).pipe(socket);
+      }
+    });
+    await new Promise<void>(ready => door.listen(0, '127.0.0.1', ready));
+    undo.push(() => new Promise<void>(done => door.close(() => done())));
+    const post = mailer((door.address() as { port: number }).port);
     post.expect();
-    await vi.waitFor(() => expect(box.calls).toHaveLength(1));
-    box.calls[0]!();
+    await greeted!.promise;
+    await turns();
     post.close();
-    await vi.waitFor(() => expect(box.left).toEqual([1]));
-    expect(box.mails).toEqual([]);
+    await left!.promise;
+    expect(heard).toEqual(['QUIT\r\n']);
+    post.expect();
+    await again!.promise;
+    await turns();
+    await post.send(alert(ALICE, PAPER));
+    expect(box.mails).toHaveLength(1);
+    expect(calls).toBe(2);
   });
 
   it('or is not there: that is the business of the letter', async () => {
