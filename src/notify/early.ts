@@ -12,13 +12,19 @@ const MOST_BYTES = 4096;
 const GREETED = /^220[ \r\n]/m;
 const TURNED_AWAY = /^[45]\d\d/;
 
+interface Call {
+  socket: Socket;
+  /** What the server said so far. It is listened to, since who hangs up is only heard by those who listen. */
+  said: Buffer;
+  /** Listens no more. */
+  leave: () => void;
+}
+
 export class EarlyConnection {
   readonly #to: { host: string; port: number };
   /** `secure`: the server waits for TLS first, and would not understand a goodbye. */
   readonly #wire: 'plain' | 'secure';
-  #socket: Socket | null = null;
-  /** What the server said so far. It is listened to, since who hangs up is only heard by those who listen. */
-  #said = Buffer.alloc(0);
+  #call: Call | null = null;
   /** Until the line is given up; a server that refused or hung up is not called again before. */
   #timer: NodeJS.Timeout | null = null;
 
@@ -32,18 +38,18 @@ export class EarlyConnection {
     if (this.#timer) return;
     const socket = connect(this.#to);
     const gone = (): void => {
-      if (this.#socket === socket) this.#socket = null;
+      if (this.#call === call) this.#call = null;
       socket.destroy();
     };
-    socket.on('data', (chunk: Buffer) => {
-      // An earlier one may still be told goodbye.
-      if (this.#socket !== socket) return;
-      this.#said = Buffer.concat([this.#said, chunk]);
-      if (this.#said.length > MOST_BYTES) gone();
-    });
-    for (const event of ['error', 'end', 'close']) socket.on(event, gone);
-    this.#said = Buffer.alloc(0);
-    this.#socket = socket;
+    const heard = (chunk: Buffer): void => {
+      call.said = Buffer.concat([call.said, chunk]);
+      if (call.said.length > MOST_BYTES) gone();
+    };
+    // Our own listeners alone: Node has one at `end` that closes our side too.
+    const leave = (): void => void socket.off('data', heard).off('error', gone).off('end', gone).off('close', gone);
+    socket.on('data', heard).on('error', gone).on('end', gone).on('close', gone);
+    const call: Call = { socket, said: Buffer.alloc(0), leave };
+    this.#call = call;
     this.#timer = setTimeout(() => this.close(), KEPT_MS).unref();
   }
 
@@ -52,16 +58,16 @@ export class EarlyConnection {
    * whoever asks opens one of their own and hears for themselves why.
    */
   take(): Socket | null {
-    const socket = this.#socket;
-    if (!socket) return null;
-    this.#socket = null;
-    const said = this.#said;
+    const call = this.#call;
+    if (!call) return null;
+    this.#call = null;
+    const { socket, said, leave } = call;
     if (socket.readyState !== 'open' || TURNED_AWAY.test(said.toString('latin1'))) {
       socket.destroy();
       return null;
     }
     this.#release();
-    for (const event of ['data', 'error', 'end', 'close']) socket.removeAllListeners(event);
+    leave();
     socket.pause();
     if (said.length > 0) socket.unshift(said);
     return socket;
@@ -69,17 +75,18 @@ export class EarlyConnection {
 
   /** Takes leave of the server. To one that has not greeted yet nothing is said: it would take us for a spammer. */
   close(): void {
-    const socket = this.#socket;
+    const call = this.#call;
     this.#release();
-    if (!socket) return;
-    const greeted = this.#wire === 'plain' && GREETED.test(this.#said.toString('latin1'));
+    if (!call) return;
+    const { socket, said } = call;
+    const greeted = this.#wire === 'plain' && GREETED.test(said.toString('latin1'));
     if (!greeted || socket.readyState !== 'open') return void socket.destroy();
     socket.setTimeout(GOODBYE_MS, () => socket.destroy());
     socket.end('QUIT\r\n');
   }
 
   #release(): void {
-    this.#socket = null;
+    this.#call = null;
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
   }

@@ -22,8 +22,8 @@ interface Delivery {
 export interface Mailer {
   /** @throws Retry when the server is away or says later; Refused when this letter will never be taken */
   send(letter: Letter): Promise<Delivery>;
-  /** A letter will be due within some seconds: the server is called now, unless the line is open still. */
-  expect(): void;
+  /** A letter will be due in so many milliseconds: the server is called now, unless the line is still open then. */
+  expect(inMs: number): void;
   /** Connects, signs in, and leaves. @throws Retry with what is wrong, for `doctor` */
   verify(): Promise<void>;
   close(): void;
@@ -41,8 +41,6 @@ export interface MailerOptions {
 
 /** A connection is kept for the next letter for so long. */
 const IDLE_MS = 10_000;
-/** So long before it is due a letter is expected, at most. */
-const AHEAD_MS = 2000;
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
 
@@ -88,8 +86,8 @@ export function makeMailer(site: MailSite & { mail: Config['mail'] }, options: M
         throw why;
       }
     },
-    expect() {
-      if (steady() - sentAt > IDLE_MS - AHEAD_MS) early.open();
+    expect(inMs) {
+      if (steady() - sentAt + inMs > IDLE_MS) early.open();
     },
     async verify() {
       // A connection of its own: the one that is in use is left alone.

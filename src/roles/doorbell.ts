@@ -28,7 +28,7 @@ export class Doorbell {
   readonly #now: () => number;
   readonly #log: Logger;
   readonly #carriers: Carriers;
-  readonly #expect: (channel: Channel) => void;
+  readonly #expect: (channel: Channel, inMs: number) => void;
   readonly #channels: Channel[];
   readonly #busy = new Set<Channel>();
   readonly #again = new Set<Channel>();
@@ -46,7 +46,7 @@ export class Doorbell {
     now: () => number,
     log: Logger,
     carriers: Carriers,
-    expect: (channel: Channel) => void = () => {},
+    expect: (channel: Channel, inMs: number) => void = () => {},
   ) {
     this.#store = store;
     this.#now = now;
@@ -118,7 +118,7 @@ export class Doorbell {
     if (next === null) return;
     const wait = Math.max(next.due, this.#notBefore) - this.#now();
     const fresh = next.carried === 'never' && wait > 0;
-    if (fresh && wait <= AHEAD_MS) this.#expect(next.channel);
+    if (fresh && wait <= AHEAD_MS) this.#expect(next.channel, wait);
     // Looked at once more in time to call for it.
     const until = fresh && wait > AHEAD_MS ? wait - AHEAD_MS : wait;
     this.#timer = setTimeout(() => this.ring(), Math.max(10, Math.min(60_000, until)));

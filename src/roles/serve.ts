@@ -148,8 +148,8 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
       ...carriersOf(post),
     };
     const mailed = new Set(receivers(config).flatMap(r => (r.type === 'mail' ? [channelOf(r.name)] : [])));
-    doorbell = new Doorbell(store, now, log, carriers, channel => {
-      if (mailed.has(channel)) mailer?.expect();
+    doorbell = new Doorbell(store, now, log, carriers, (channel, inMs) => {
+      if (mailed.has(channel)) mailer?.expect(inMs);
     });
     dropChannels(
       store,

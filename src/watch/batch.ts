@@ -233,8 +233,10 @@ export class Outbox {
   /** Is it worth waiting for what is to come? */
   #waits({ batch }: Draft, ahead: number, steady: number): boolean {
     const bytes = batch.to - batch.from;
-    const large = bytes + ahead >= LARGE_BYTES && batch.approximate;
-    if (!large || ahead === 0 || (bytes >= ahead * FIRST_SHARE && ahead >= bytes * LAST_SHARE)) return false;
+    const large = batch.approximate && bytes + ahead >= LARGE_BYTES;
+    const begins = bytes < ahead * FIRST_SHARE;
+    const ends = ahead > 0 && ahead < bytes * LAST_SHARE;
+    if (!large || !(begins || ends)) return false;
     this.#waitingSince ??= steady;
     return steady - this.#waitingSince < COMPANY_MS;
   }

@@ -104,6 +104,11 @@ export class Source {
     return this.#inode.ino === look.ino && this.#inode.dev === look.dev;
   }
 
+  /** Bytes that were there when we came and are being read: they join what was read of them so far. */
+  get ahead(): number {
+    return this.pausedAt === null && this.more === 'yes' ? Math.max(0, this.caughtUp - this.read) : 0;
+  }
+
   /** Nothing is held for serve. */
   get settledUp(): boolean {
     return this.outbox?.idle ?? true;

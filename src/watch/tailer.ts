@@ -174,9 +174,7 @@ export class Tailer {
       else if (underWay.has(source.id!)) later.push(source);
       else if (source.recorded === 'yes') {
         const hurry = source.pausedAt !== null || source.standing === 'rotated' || source.outbox!.batches > 1;
-        const comes = source.pausedAt === null && source.more === 'yes';
-        const ahead = comes ? Math.max(0, source.caughtUp - source.read) : 0;
-        const draft = source.outbox!.next(hurry ? 'hurry' : 'easy', ahead);
+        const draft = source.outbox!.next(hurry ? 'hurry' : 'easy', source.ahead);
         if (draft) out.push(draft);
       }
     }

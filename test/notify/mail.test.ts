@@ -138,8 +138,8 @@ describe('a server that lets its callers wait', () => {
   it('is called while the letter waits, and the letter goes over that connection', async () => {
     const box = await reserved();
     const post = mailer(box.port);
-    post.expect();
-    post.expect();
+    post.expect(1500);
+    post.expect(1500);
     await vi.waitFor(() => expect(box.calls).toHaveLength(1));
     box.calls[0]!();
     await post.send(alert(ALICE, PAPER));
@@ -153,7 +153,7 @@ describe('a server that lets its callers wait', () => {
   ] as const)('with %s too', async (_what, manners, more) => {
     const box = await reserved({ ...manners, disabledCommands: [] });
     const post = mailer(box.port, more);
-    post.expect();
+    post.expect(1500);
     const sent = vi.waitFor(() => expect(box.calls).toHaveLength(1)).then(() => box.calls[0]!());
     // Only somebody who speaks TLS is a caller of such a server.
     if (more === '') await sent;
@@ -173,7 +173,7 @@ describe('a server that lets its callers wait', () => {
     await new Promise<void>(ready => silent.listen(0, '127.0.0.1', ready));
     undo.push(() => new Promise<void>(done => silent.close(() => done())));
     const post = mailer((silent.address() as { port: number }).port);
-    post.expect();
+    post.expect(1500);
     await called.promise;
     post.close();
     await left.promise;
@@ -193,7 +193,7 @@ describe('a server that lets its callers wait', () => {
     await new Promise<void>(ready => door.listen(0, '127.0.0.1', ready));
     undo.push(() => new Promise<void>(done => door.close(() => done())));
     const post = mailer((door.address() as { port: number }).port);
-    post.expect();
+    post.expect(1500);
     await gone.promise;
     await post.send(alert(ALICE, PAPER));
     expect(box.mails).toHaveLength(1);
@@ -209,10 +209,10 @@ describe('a server that lets its callers wait', () => {
     await new Promise<void>(ready => hasty.listen(0, '127.0.0.1', ready));
     undo.push(() => new Promise<void>(done => hasty.close(() => done())));
     const post = mailer((hasty.address() as { port: number }).port);
-    post.expect();
+    post.expect(1500);
     await vi.waitFor(() => expect(attempts).toHaveLength(1));
-    post.expect();
-    post.expect();
+    post.expect(1500);
+    post.expect(1500);
     await expect(post.send(alert(ALICE, PAPER))).rejects.toBeInstanceOf(Retry);
     expect(attempts.length).toBeLessThanOrEqual(2);
   });
@@ -226,12 +226,12 @@ describe('a server that lets its callers wait', () => {
     box.calls[0]!();
     await sent;
     steady = 7000;
-    post.expect();
+    post.expect(1500);
     // It would be under way before this letter is.
     await post.send(alert(ALICE, PAPER));
     expect(box.calls).toHaveLength(1);
-    steady = 15_001;
-    post.expect();
+    steady = 16_000;
+    post.expect(1500);
     await vi.waitFor(() => expect(box.calls).toHaveLength(2));
   });
 
@@ -259,13 +259,13 @@ describe('a server that lets its callers wait', () => {
     await new Promise<void>(ready => door.listen(0, '127.0.0.1', ready));
     undo.push(() => new Promise<void>(done => door.close(() => done())));
     const post = mailer((door.address() as { port: number }).port);
-    post.expect();
+    post.expect(1500);
     await greeted!.promise;
     await turns();
     post.close();
     await left!.promise;
     expect(heard).toEqual(['QUIT\r\n']);
-    post.expect();
+    post.expect(1500);
     await again!.promise;
     await turns();
     await post.send(alert(ALICE, PAPER));
@@ -278,11 +278,11 @@ describe('a server that lets its callers wait', () => {
     await box.close();
     undo.pop();
     const post = mailer(box.port);
-    post.expect();
+    post.expect(1500);
     await expect(post.send(alert(ALICE, PAPER))).rejects.toBeInstanceOf(Retry);
     const back = await smtp({}, box.port);
     undo.push(back.close);
-    post.expect();
+    post.expect(1500);
     await post.send(alert(ALICE, PAPER));
     expect(back.mails).toHaveLength(1);
   });

@@ -27,6 +27,18 @@ const lines = (prefix: string, n: number): string => Array.from({ length: n }, (
 const counted = (lab: Lab): number => lab.serve.total;
 const only = (lab: Lab) => [...lab.tailer.tails.values()][0]!;
 
+/** Three lines were counted, three more are there, and while they are looked at the log is ours no more. */
+async function whoseOwnerGoes(): Promise<{ lab: Lab; looking: Promise<unknown> }> {
+  const lab = new Lab();
+  writeFileSync(lab.log, lines('a', 3));
+  await lab.open();
+  await lab.drain();
+  appendFileSync(lab.log, lines('b', 3));
+  const looking = lab.tailer.poll(only(lab));
+  lab.tailer.unwatch(lab.log);
+  return { lab, looking };
+}
+
 describe('a log that grows', () => {
   test('what is there at the first start is read from its beginning, and what comes later too', async () => {
     const lab = new Lab();
@@ -41,13 +53,7 @@ describe('a log that grows', () => {
   });
 
   test('whose owner goes while it is looked at: nothing of it is held, nor remembered', async () => {
-    const lab = new Lab();
-    writeFileSync(lab.log, lines('a', 3));
-    await lab.open();
-    await lab.drain();
-    appendFileSync(lab.log, lines('b', 3));
-    const looking = lab.tailer.poll(only(lab));
-    lab.tailer.unwatch(lab.log);
+    const { lab, looking } = await whoseOwnerGoes();
     expect(await looking).toBe('idle');
     await lab.tailer.record();
     expect(lab.tailer.outgoing()).toEqual([]);
@@ -57,13 +63,7 @@ describe('a log that grows', () => {
   });
 
   test('which gets another owner while it is looked at is read for that one, and remembered', async () => {
-    const lab = new Lab();
-    writeFileSync(lab.log, lines('a', 3));
-    await lab.open();
-    await lab.drain();
-    appendFileSync(lab.log, lines('b', 3));
-    const looking = lab.tailer.poll(only(lab));
-    lab.tailer.unwatch(lab.log);
+    const { lab, looking } = await whoseOwnerGoes();
     lab.tailer.watch(lab.places[0]!);
     await looking;
     await lab.drain();
