@@ -21,7 +21,7 @@ export default defineConfig({
       { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [...slow, 'node_modules/**'], testTimeout: 30_000, hookTimeout: 30_000 } },
       { test: { name: 'system', include: system, testTimeout: 60_000, hookTimeout: 60_000 } },
       { test: { name: 'practice', include: ['test/practice/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false } },
-      { test: { name: 'browser', include: ['test/browser/**/*.test.ts'], exclude: [...long, 'node_modules/**'], testTimeout: 120_000, hookTimeout: 60_000, fileParallelism: false } },
+      { test: { name: 'browser', include: ['test/browser/**/*.test.ts'], exclude: [...long, 'node_modules/**'], testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false } },
       { test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], exclude: [...long, 'node_modules/**'], testTimeout: 300_000, hookTimeout: 120_000, fileParallelism: false } },
       { test: { name: 'long', include: long, testTimeout: 600_000, hookTimeout: 120_000, fileParallelism: false } },
       { test: { name: 'faults', include: ['test/faults/**/*.test.ts'], testTimeout: 600_000, hookTimeout: 120_000, fileParallelism: false } },

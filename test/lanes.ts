@@ -6,7 +6,8 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
+import type { Shown } from './reporter.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const LANES = Number(process.env.READMIT_LANES ?? 2);
@@ -18,25 +19,6 @@ const WAITING = /^test\/faults\/(lock|kill|disk|channel|votes|redis)\./;
 const LONGEST = ['e2e/causes', 'e2e/pairs', 'faults/lock', 'faults/kill', 'e2e/ldap', 'browser/real', 'faults/storm'];
 /** What these print is the table that people want to see. */
 const TELLING = /e2e\/(causes|pairs)/;
-
-/** One test, or a file that could not be run (`name` is empty). */
-export interface Shown {
-  file: string;
-  /** Titles from the outermost `describe` inwards, one a line. */
-  name: string;
-  passed: boolean;
-  why: string;
-}
-
-interface Assertion {
-  ancestorTitles: string[];
-  title: string;
-  status: string;
-  failureMessages?: string[];
-}
-interface Answer {
-  testResults: { name: string; message?: string; assertionResults: Assertion[] }[];
-}
 
 /** All test files, as paths from the root of the project. */
 export const testFiles = (): string[] =>
@@ -90,31 +72,24 @@ async function vitest(files: readonly string[], dir: string): Promise<Shown[]> {
       join(ROOT, 'node_modules/vitest/vitest.mjs'),
       'run',
       ...files,
-      '--reporter=json',
-      `--outputFile=${answer}`,
+      `--reporter=${join(ROOT, 'test/reporter.ts')}`,
       '--disableConsoleIntercept',
     ],
-    { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] },
+    { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, READMIT_SHOWN: answer } },
   );
   let said = '';
   child.stdout.on('data', d => (said = (said + d).slice(-20_000)));
   child.stderr.on('data', d => (said = (said + d).slice(-20_000)));
-  await new Promise(done => child.on('close', done));
-  let parsed: Answer;
+  const code = await new Promise<number | null>(done => child.on('close', done));
+  const failed = (why: string): Shown[] =>
+    files.map(file => ({ file, name: '', passed: false, why: `${why}:\n${said}` }));
+  let shown: Shown[];
   try {
-    parsed = JSON.parse(readFileSync(answer, 'utf8')) as Answer;
+    shown = JSON.parse(readFileSync(answer, 'utf8')) as Shown[];
   } catch {
-    return files.map(file => ({ file, name: '', passed: false, why: `vitest gave no answer:\n${said}` }));
+    return failed('vitest gave no answer');
   }
-  if (files.some(f => TELLING.test(f))) process.stdout.write(said.replace(/^JSON report written to .*\n/m, ''));
-  return parsed.testResults.flatMap(({ name, message, assertionResults }) => {
-    const file = relative(ROOT, name);
-    if (assertionResults.length === 0) return [{ file, name: '', passed: false, why: message || 'no test ran' }];
-    return assertionResults.map(a => ({
-      file,
-      name: [...a.ancestorTitles, a.title].join('\n'),
-      passed: a.status === 'passed',
-      why: a.failureMessages?.[0] ?? `it was ${a.status}`,
-    }));
-  });
+  if (files.some(f => TELLING.test(f))) process.stdout.write(said);
+  // Nothing it told of failed, and yet it did.
+  return code !== 0 && shown.every(t => t.passed) ? [...shown, ...failed(`vitest ended with ${code}`)] : shown;
 }

@@ -28,7 +28,8 @@ export interface UnitReply {
 }
 
 const DONE: UnitReply = { code: 0, message: '' };
-const READY_MS = 5_000;
+/** One that runs and says nothing is given up after this; one that can't start ends, and is not waited for. */
+const READY_MS = 30_000;
 const STOP_MS = 1_500;
 
 const pad = (n: number): string => String(n).padStart(2, '0');

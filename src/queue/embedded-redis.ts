@@ -42,12 +42,23 @@ const redisConfig = (socket: string, dir: string): string =>
     '',
   ].join('\n');
 
-/** Starts it; resolves when it answers. `path`: where the server is looked for first. @throws Retry when it does not within five seconds */
+/**
+ * A server that runs and says nothing for so long is stuck. Its first start writes and syncs, and a disk that others keep
+ * busy can take seconds for that.
+ */
+const SILENT_MS = 60_000;
+
+/**
+ * Starts it; resolves when it answers and has loaded what it kept, however long that takes.
+ * @param path where the server is looked for first
+ * @throws Retry when it ends, or runs and says nothing at all for `silentMs`
+ */
 export async function startRedis(
   socket: string,
   dir: string,
   setpriv: string | null,
   path: string,
+  silentMs = SILENT_MS,
 ): Promise<ChildProcess> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   mkdirSync(dirname(socket), { recursive: true, mode: 0o700 });
@@ -61,12 +72,14 @@ export async function startRedis(
   child.stderr!.on('data', d => (output = (output + d).slice(-2000)));
   child.stdin!.on('error', () => {});
   child.stdin!.end(redisConfig(socket, dir));
-  const until = performance.now() + 5000;
+  let heard = performance.now();
   for (;;) {
     if (child.exitCode !== null || child.signalCode !== null)
       throw new Retry(`redis-server ended at once: ${output.trim()}`);
-    if (await answers(socket)) return child;
-    if (performance.now() > until) {
+    const said = await ping(socket);
+    if (said.startsWith('+PONG')) return child;
+    if (said) heard = performance.now();
+    if (performance.now() - heard > silentMs) {
       child.kill('SIGKILL');
       throw new Retry(`redis-server does not answer on ${socket}: ${output.trim()}`);
     }
@@ -75,15 +88,19 @@ export async function startRedis(
 }
 
 /** Whether a Redis answers PING there and has finished loading. */
-export const answers = (socket: string): Promise<boolean> =>
+export const answers = async (socket: string): Promise<boolean> => (await ping(socket)).startsWith('+PONG');
+
+/** What is said to a PING there, and nothing when nobody is. While it loads, a Redis says `-LOADING …`. */
+const ping = (socket: string): Promise<string> =>
   new Promise(done => {
     const connection = connect(socket);
-    const end = (value: boolean): void => {
+    const end = (said: string): void => {
       connection.destroy();
-      done(value);
+      done(said);
     };
-    connection.setTimeout(500, () => end(false));
-    connection.on('error', () => end(false));
-    connection.on('data', d => end(d.toString().startsWith('+PONG')));
+    connection.setTimeout(500, () => end(''));
+    connection.on('error', () => end(''));
+    connection.on('close', () => end(''));
+    connection.on('data', d => end(d.toString()));
     connection.write('PING\r\n');
   });

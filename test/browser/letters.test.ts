@@ -5,7 +5,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Browser, chromium } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { USUAL_NAMES } from '../../src/names.ts';
 import { accessRestored } from '../../src/notify/letters/access-restored.ts';
@@ -23,6 +23,7 @@ import { renderMail } from '../../src/report/render.ts';
 import { weekReport } from '../../src/report/week.ts';
 import { ALICE, CONFIG, PAPER } from '../notify/an-incident.ts';
 import { BUSY, tally } from '../report/a-week.ts';
+import { openBrowser } from './chromium.ts';
 
 const PICTURES = join(import.meta.dirname, '../../.readmit/pictures/letters');
 const HOUR = 3_600_000;
@@ -69,10 +70,7 @@ const LETTERS: Record<string, () => string | Promise<string>> = {
 let browser: Browser;
 beforeAll(async () => {
   mkdirSync(PICTURES, { recursive: true });
-  browser = await chromium.launch({
-    executablePath: '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'],
-  });
+  browser = await openBrowser();
 });
 afterAll(async () => {
   await browser?.close();

@@ -6,22 +6,13 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import AxeBuilder from '@axe-core/playwright';
-import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunningWeb, startWeb } from '../../src/web/start.ts';
 import { consoleWith } from '../web/console.ts';
+import { openProfile } from './chromium.ts';
 
 const PICTURES = resolve(import.meta.dirname, '../../test-results/pages');
-const QUIET = [
-  '--no-sandbox',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-default-apps',
-  '--disable-sync',
-  '--no-first-run',
-  '--no-default-browser-check',
-  '--disable-dev-shm-usage',
-];
 const SIZES = { desk: { width: 1280, height: 850 }, phone: { width: 390, height: 844 } } as const;
 const PAGES: Record<string, string> = {
   now: '/',
@@ -78,11 +69,7 @@ let browser: BrowserContext;
 beforeAll(async () => {
   mkdirSync(PICTURES, { recursive: true });
   web = await startWeb(c.parts);
-  browser = await chromium.launchPersistentContext(profile, {
-    executablePath: '/usr/bin/chromium',
-    args: QUIET,
-    headless: true,
-  });
+  browser = await openProfile(profile);
   const page = await browser.newPage();
   await page.goto(web.address + new URL(c.sessions.issueLink('root-ann')).pathname);
   await page.getByRole('button', { name: 'Sign in as root-ann' }).click();
@@ -98,12 +85,7 @@ afterAll(async () => {
 /** Another browser with nothing in it: nobody is signed in there. Closing it removes its profile. */
 async function strangers(more: { javaScriptEnabled?: boolean } = {}): Promise<BrowserContext> {
   const folder = mkdtempSync(join(tmpdir(), 'readmit-browser-'));
-  const context = await chromium.launchPersistentContext(folder, {
-    executablePath: '/usr/bin/chromium',
-    args: QUIET,
-    headless: true,
-    ...more,
-  });
+  const context = await openProfile(folder, more);
   context.on('close', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
   return context;
 }

@@ -5,12 +5,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import AxeBuilder from '@axe-core/playwright';
-import { type Browser, type CDPSession, chromium, type Page } from 'playwright-core';
+import type { Browser, CDPSession, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseDocument } from 'yaml';
 import { Cluster } from '../e2e/cluster.ts';
-
-const QUIET = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-dev-shm-usage'];
+import { openBrowser } from './chromium.ts';
 
 let c: Cluster;
 let browser: Browser;
@@ -21,10 +20,7 @@ let authenticator: string;
 const said: string[] = [];
 
 beforeAll(async () => {
-  [c, browser] = await Promise.all([
-    Cluster.start(),
-    chromium.launch({ executablePath: '/usr/bin/chromium', args: QUIET }),
-  ]);
+  [c, browser] = await Promise.all([Cluster.start(), openBrowser()]);
   // Browsers bind passkeys to names, so the page is at `localhost`, not at an address.
   await c.down();
   base = `http://localhost:${c.port}`;

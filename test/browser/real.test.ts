@@ -5,20 +5,12 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import AxeBuilder from '@axe-core/playwright';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cluster } from '../e2e/cluster.ts';
+import { openBrowser } from './chromium.ts';
 
 const PICTURES = resolve(import.meta.dirname, '../../test-results/real');
-const QUIET = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--no-first-run',
-  '--disable-dev-shm-usage',
-];
 const LOOKS = [
   { theme: 'light', size: 'desk', viewport: { width: 1440, height: 900 }, axe: true },
   { theme: 'dark', size: 'phone', viewport: { width: 390, height: 844 }, axe: true },
@@ -34,10 +26,7 @@ const said: string[] = [];
 
 beforeAll(async () => {
   mkdirSync(PICTURES, { recursive: true });
-  [c, browser] = await Promise.all([
-    Cluster.start(),
-    chromium.launch({ executablePath: '/usr/bin/chromium', args: QUIET }),
-  ]);
+  [c, browser] = await Promise.all([Cluster.start(), openBrowser()]);
   base = `http://127.0.0.1:${c.port}`;
 });
 afterAll(async () => {

@@ -6,15 +6,15 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import AxeBuilder from '@axe-core/playwright';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort } from '../e2e/cluster.ts';
+import { freePort } from '../free-port.ts';
 import { BASE, GROUPS, PEOPLE, READER, type Slapd, startSlapd } from '../ldap/slapd.ts';
 import { startProvider } from '../sign-in/provider.ts';
 import { type SignInSite, signInSite } from '../sign-in/site.ts';
+import { openBrowser } from './chromium.ts';
 
 const PICTURES = resolve(import.meta.dirname, '../../test-results/sign-in');
-const QUIET = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-dev-shm-usage'];
 
 let browser: Browser;
 let site: SignInSite;
@@ -63,7 +63,7 @@ beforeAll(async () => {
   writeFileSync(join(site.dir, 'secret'), 'a secret of the client');
   writeFileSync(join(site.dir, 'people.json'), JSON.stringify({ 'sub-ann': { preferred_username: 'ann' } }));
   provider = await startProvider(port, base, join(site.dir, 'people.json'));
-  browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: QUIET });
+  browser = await openBrowser();
 });
 afterAll(async () => {
   await browser?.close();

@@ -1,13 +1,13 @@
 /** A practice cluster of one's own for a test: the real program, started and ended by its own process group. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { reading } from '../../src/cli/inbox.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import type { IncidentDetail, IncidentRow } from '../../src/desk.ts';
 import type { StoreDesk } from '../../src/roles/desk/desk.ts';
+import { freePort } from '../free-port.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
@@ -16,15 +16,6 @@ export interface Result {
   out: string;
   err: string;
 }
-
-export const freePort = (): Promise<number> =>
-  new Promise(done => {
-    const server = createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => done(port));
-    });
-  });
 
 const command = (file: string, args: string[], env?: NodeJS.ProcessEnv): Promise<Result> =>
   new Promise(done => {

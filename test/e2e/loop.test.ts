@@ -4,26 +4,17 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Browser, chromium } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openBrowser } from '../browser/chromium.ts';
 import { Cluster } from './cluster.ts';
-
-const CHROMIUM = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 
 describe('from a denial to a person who works again', () => {
   let c: Cluster;
   let browser: Browser;
   beforeAll(async () => {
     c = await Cluster.start();
-    browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: CHROMIUM });
+    browser = await openBrowser();
   });
   afterAll(async () => {
     await browser?.close();

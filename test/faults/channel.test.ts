@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort } from '../e2e/cluster.ts';
+import { freePort } from '../free-port.ts';
 import { smtp } from '../notify/smtp.ts';
 import {
   type Cluster,

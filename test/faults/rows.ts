@@ -1,5 +1,5 @@
 /** The rows of the fault matrix with what the tests said of each: a row without a test, or with one that failed, failed. */
-import type { Shown } from '../lanes.ts';
+import type { Shown } from '../reporter.ts';
 import { MATRIX, type RowId, rowsOf } from './matrix.ts';
 
 /** One line per row, and beneath a row that failed what went wrong. `partly`: rows without a test are left out. */

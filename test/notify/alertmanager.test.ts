@@ -1,10 +1,10 @@
 /** Debian's Alertmanager, as it comes: what it makes of the incidents that are handed over to it. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { freePort } from '../free-port.ts';
 import { anOffice, type Office } from './a-post.ts';
 import { type Hooks, hooks } from './hooks.ts';
 
@@ -13,14 +13,6 @@ let daemon: ChildProcess;
 let pager: Hooks;
 let office: Office;
 let url: string;
-
-const freePort = (): Promise<number> =>
-  new Promise(ready => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => ready(port));
-    });
-  });
 
 async function until<T>(what: string, look: () => Promise<T | false | undefined> | T | false | undefined): Promise<T> {
   const end = Date.now() + 20_000;

@@ -4,11 +4,11 @@
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, truncateSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Demo, startDemo } from '../../deploy/practice/demo.ts';
 import type { Layout } from '../../deploy/practice/layout.ts';
+import { freePort } from '../free-port.ts';
 
 export interface Typed {
   code: number | null;
@@ -32,14 +32,6 @@ export interface Cluster {
 
 const page = (port: number): string =>
   `require('node:http').createServer((q, s) => s.end('here')).listen(${port}, '127.0.0.1', () => console.log('sign in: http://127.0.0.1:${port}/x\\nready http://127.0.0.1:${port}'))`;
-
-export const freePort = (): Promise<number> =>
-  new Promise(resolve => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
 
 /** The project's Node, whatever started the test. */
 export const NODE = join(import.meta.dirname, '../../node_modules/.bin/node');

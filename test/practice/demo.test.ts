@@ -14,7 +14,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
 import { startDemo } from '../../deploy/practice/demo.ts';
 import { loadConfig } from '../../src/config/config.ts';
-import { freePort, NODE, run, startCluster } from './cluster.ts';
+import { freePort } from '../free-port.ts';
+import { NODE, run, startCluster } from './cluster.ts';
 
 const freshDir = (under = tmpdir()): string => {
   const dir = mkdtempSync(join(under, 'practice-'));

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { signInFindings } from '../../src/cli/doctor/sign-in.ts';
-import { freePort } from '../e2e/cluster.ts';
+import { freePort } from '../free-port.ts';
 import { startProvider } from './provider.ts';
 import { type Browser, type Shown, type SignInSite, signInSite } from './site.ts';
 

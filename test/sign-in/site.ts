@@ -17,7 +17,7 @@ import { signingIn } from '../../src/roles/sign-in/ways.ts';
 import { journal } from '../../src/store/journal.ts';
 import { openStore } from '../../src/store/open.ts';
 import { startWeb } from '../../src/web/start.ts';
-import { freePort } from '../e2e/cluster.ts';
+import { freePort } from '../free-port.ts';
 
 export interface Listed {
   name: string;
