@@ -1,4 +1,5 @@
 /** Test projects: `unit` is the inner loop; the others start real daemons, browsers and the practice cluster. */
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** Real executors, real slapd, real logrotate, real installs: seconds each, so not in the inner loop. */
@@ -17,6 +18,8 @@ const slow = [...system, 'test/e2e/**', 'test/browser/**', 'test/faults/**', 'te
 export default defineConfig({
   test: {
     reporters: ['default'],
+    // By itself it leaves a processor free, which of two is half of them; many of these tests wait as well.
+    maxWorkers: availableParallelism() + 1,
     projects: [
       { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [...slow, 'node_modules/**'], testTimeout: 30_000, hookTimeout: 30_000 } },
       { test: { name: 'system', include: system, testTimeout: 60_000, hookTimeout: 60_000 } },

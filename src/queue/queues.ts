@@ -21,6 +21,8 @@ export function connect(config: Config['redis'], onError: (error: Error) => void
     maxRetriesPerRequest: forever ? null : 1,
     retryStrategy: attempt => Math.min(1000, 20 * 2 ** Math.min(attempt, 6)),
     enableOfflineQueue: forever,
+    // For a connection that never came to be it waits that long for an end that can't come, and keeps the program alive.
+    ...(forever ? {} : { disconnectTimeout: 50 }),
     ...(config.username ? { username: config.username } : {}),
     ...(config.passwordFile ? { password: readFileSync(config.passwordFile, 'utf8').trim() } : {}),
   };

@@ -281,7 +281,8 @@ describe('a server that lets its callers wait', () => {
     post.expect(1500);
     await expect(post.send(alert(ALICE, PAPER))).rejects.toBeInstanceOf(Retry);
     const back = await smtp({}, box.port);
-    undo.push(back.close);
+    // Undone last: it waits until nobody is on the line.
+    undo.unshift(back.close);
     post.expect(1500);
     await post.send(alert(ALICE, PAPER));
     expect(back.mails).toHaveLength(1);

@@ -198,7 +198,8 @@ describe('a batch', () => {
       [500, 500, 500, 300].map((n, i) => [n, { n: i + 1, of: 4 }]),
     );
     expect(parts.every(p => p.from === from && p.to === to && p.lines === lines)).toBe(true);
-    expect(new Set(parts.flatMap(p => p.tallies))).toEqual(new Set(tallies));
+    const told = (of: typeof tallies): string[] => of.map(t => JSON.stringify(t)).sort();
+    expect(told(parts.flatMap(p => p.tallies))).toEqual(told(tallies));
     expect(parts.map(p => new Set(p.tallies.map(t => t.user)).size)).toEqual([2, 3, 2, 1]);
     expect([...draft.parts()]).toEqual(parts);
   });

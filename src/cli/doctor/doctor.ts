@@ -34,14 +34,16 @@ const CHECKS: [name: string, check: Check][] = [
 export async function doctor(o: { config?: string; json?: boolean }): Promise<number> {
   const config = loadConfig(o.config);
   const findings: Finding[] = [];
-  for (const [name, check] of CHECKS) {
-    try {
-      findings.push(...(await check(config)));
-    } catch (error) {
-      // What several checks rest on is one thing to mend.
-      const { message } = error as Error;
-      if (!findings.some(f => f.what === message)) findings.push(problem(name, message, 'mend that first'));
+  // All at once: what doesn't answer is waited for once, not once a check.
+  const answers = await Promise.allSettled(CHECKS.map(async ([, check]) => await check(config)));
+  for (const [n, answer] of answers.entries()) {
+    if (answer.status === 'fulfilled') {
+      findings.push(...answer.value);
+      continue;
     }
+    // What several checks rest on is one thing to mend.
+    const { message } = answer.reason as Error;
+    if (!findings.some(f => f.what === message)) findings.push(problem(CHECKS[n]![0], message, 'mend that first'));
   }
   const problems = findings.filter(f => f.level === 'problem').length;
   if (o.json) printJson({ config: config.file, problems, findings });
