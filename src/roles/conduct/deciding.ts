@@ -53,14 +53,16 @@ export class Deciding {
       const alone = i.kind === 'user' && i.state === 'open' ? i.openedMs + GROUP_WAIT_MS : at;
       if (alone > at) return update(store, at, i.id, { due: alone });
     }
+    const { remedy } = diagnosis;
+    // A denial stands until another change can be offered, or the person works without one.
+    if (i.state === 'denied' && (i.takenBy !== null || remedy.kind !== 'plan'))
+      return update(store, at, i.id, { diagnosis, due: at + 60_000 });
     if (i.takenBy !== null)
       return i.state === 'escalated'
         ? update(store, at, i.id, { ...base, due: again })
         : this.#to(i, 'escalated', `left to ${i.takenBy}`, { ...base, due: again });
-    const { remedy } = diagnosis;
     if (i.state === 'failed' || i.state === 'not-effective') return update(store, at, i.id, { due: again });
     if (remedy.kind === 'plan') return this.#offer(i, { diagnosis, facts, snapshot }, again);
-    if (i.state === 'denied') return update(store, at, i.id, { diagnosis, due: at + 60_000 });
     if (remedy.kind === 'tell')
       return this.#to(i, 'advised', `advised: ${diagnosis.title}`, {
         ...base,
@@ -98,7 +100,10 @@ export class Deciding {
       now: at,
       until: i.ends === null ? null : new Date(i.ends).toISOString(),
     });
-    if ('refused' in made) return this.#to(i, 'escalated', made.refused, { ...base, note: made.refused, due: again });
+    if ('refused' in made)
+      return i.state === 'denied'
+        ? update(store, at, i.id, { diagnosis, due: at + 60_000 })
+        : this.#to(i, 'escalated', made.refused, { ...base, note: made.refused, due: again });
     const until = deniedUntil(store, made.digest, at);
     if (until !== null) {
       if (i.state === 'denied') return update(store, at, i.id, { diagnosis, due: Math.min(until, at + 60_000) });
@@ -181,6 +186,8 @@ export class Deciding {
   #withoutShared(i: IncidentRecord, diagnosis: Diagnosis, again: number): void {
     const { store, now } = this.#p;
     // What they shared is gone; those who still can't work are told apart by what they have themselves.
+    if (this.#diagnosing.isShared(i.cause) && i.state === 'denied')
+      return this.#to(i, 'resolved', 'what they shared was mended by other means', { diagnosis });
     if (this.#diagnosing.isShared(i.cause)) return this.#tryIt(i, i.diagnosis ?? diagnosis, again);
     if (i.attempts < knownUsersOf(store, i.id, ASKED_OF_MANY).length) return update(store, now(), i.id, { due: now() });
     // What one of them lacks is told in their own incident; here it would read as the cause of all.

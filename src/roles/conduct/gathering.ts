@@ -58,11 +58,11 @@ export function explain(store: Store, now: number, greater: Explained, smaller: 
 
 /**
  * A person's incident whose cause is the service's: the service's incident of that cause takes it, and a second person
- * is what opens one. Alone it stays what it is.
+ * is what opens one. Alone it stays what it is, and one that is decided already makes nobody a second person.
  * @param unit the key of service incidents
  */
 export function gather(store: Store, now: number, i: IncidentRecord, cause: string, unit: string): boolean {
-  if (i.kind !== 'user' || i.takenBy !== null) return false;
+  if (i.kind !== 'user' || i.takenBy !== null || !UNDECIDED.includes(i.state)) return false;
   const whole = liveIncident(store, 'service', unit, i.host);
   if (whole) {
     if ((whole.cause !== null && whole.cause !== cause) || !isExplained(store, whole, i)) return false;
