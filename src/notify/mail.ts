@@ -41,6 +41,8 @@ export interface MailerOptions {
 
 /** A connection is kept for the next letter for so long. */
 const IDLE_MS = 10_000;
+/** Over one connection. Some servers hang up on callers who bring more. */
+const MOST_LETTERS = 50;
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
 
@@ -56,7 +58,10 @@ export function makeMailer(site: MailSite & { mail: Config['mail'] }, options: M
   } = options;
   const known = new Set([...mail.to, ...alsoTo].map(to => mailbox(to).address.toLowerCase()));
   const early = new EarlyConnection({ host: mail.host, port: mail.port }, mail.secure ? 'secure' : 'plain');
+  /** Letters since a connection was last opened: one takes so many and no more. */
+  let carried = 0;
   const getSocket: SMTPPoolOptions['getSocket'] = (_options, done) => {
+    carried = 0;
     const connection = early.take();
     done(null, connection ? { connection } : false);
   };
@@ -77,6 +82,7 @@ export function makeMailer(site: MailSite & { mail: Config['mail'] }, options: M
       try {
         const sent = await open().sendMail(message);
         sentAt = steady();
+        carried++;
         return { messageId: sent.messageId, response: sent.response, accepted: sent.accepted, refused: sent.rejected };
       } catch (error) {
         if ((error as SmtpError).code === 'EAUTH') drop();
@@ -87,7 +93,7 @@ export function makeMailer(site: MailSite & { mail: Config['mail'] }, options: M
       }
     },
     expect(inMs) {
-      if (steady() - sentAt + inMs > IDLE_MS) early.open();
+      if (carried >= MOST_LETTERS || steady() - sentAt + inMs > IDLE_MS) early.open();
     },
     async verify() {
       // A connection of its own: the one that is in use is left alone.
@@ -132,7 +138,7 @@ function poolOptions(mail: Config['mail'], readFile: (path: string) => string): 
     socketTimeout: 10_000,
     dnsTimeout: 5000,
     maxConnections: 2,
-    maxMessages: 50,
+    maxMessages: MOST_LETTERS,
     // The outbox repeats what failed; a second repetition in here would only hide it.
     maxRequeues: 0,
     idleTimeout: IDLE_MS,

@@ -316,9 +316,7 @@ test('systemd may hand over the socket: started by the first connection, the ord
       .split('\n')
       .some(s => / 00010000 .* (\S+)$/.exec(s)?.[1] === socket),
   );
-  const begun = performance.now();
   expect((await send(order(ground, [addAlice()]))).result).toBe('done');
-  expect(performance.now() - begun).toBeLessThan(5000);
   const { pid } = await orderExecutor(socket, { v: 1, kind: 'status' });
   process.kill(pid, 'SIGTERM');
   child.kill('SIGTERM');

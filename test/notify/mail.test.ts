@@ -235,6 +235,26 @@ describe('a server that lets its callers wait', () => {
     await vi.waitFor(() => expect(box.calls).toHaveLength(2));
   });
 
+  it('is called for the letter that needs a new connection, since the line has carried as many as it may', async () => {
+    const box = await reserved();
+    const post = mailer(box.port);
+    const first = post.send(alert(ALICE, PAPER));
+    await vi.waitFor(() => expect(box.calls).toHaveLength(1));
+    box.calls[0]!();
+    await first;
+    for (let n = 2; n <= 50; n++) {
+      post.expect(1500);
+      await post.send(alert(ALICE, PAPER));
+    }
+    expect(box.calls).toHaveLength(1);
+    post.expect(1500);
+    await vi.waitFor(() => expect(box.calls).toHaveLength(2));
+    box.calls[1]!();
+    await post.send(alert(ALICE, PAPER));
+    expect(box.calls).toHaveLength(2);
+    expect(box.mails).toHaveLength(51);
+  });
+
   it('gets a goodbye when the letter does not come, and its answer is not taken for the next greeting', async () => {
     const box = await server();
     const heard: string[] = [];
