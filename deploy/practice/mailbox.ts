@@ -2,7 +2,7 @@
  * The mailbox: a real SMTP server that takes every message, keeps it as a file, and shows all of them at a page and at
  * `GET /messages` (JSON, newest last). `DELETE /messages` empties it.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { simpleParser } from 'mailparser';
@@ -20,59 +20,76 @@ interface Message {
   html: string | null;
 }
 
+interface Envelope {
+  from: string;
+  to: string[];
+}
+
 export interface Mailbox {
   close(): Promise<void>;
 }
 
 const MAX_BYTES = 25 * 1024 * 1024;
 
-/** Files are `000001.eml` with the envelope beside them, so that what is listed is what SMTP said. */
+/**
+ * Files are `000001.eml` with the envelope beside them, so that what is listed is what SMTP said. A message is taken when
+ * it is kept, as by any mail server; what stands in it is only read when somebody looks.
+ */
 class Store {
   #dir: string;
-  #messages: Message[] = [];
-  #last = 0;
+  #kept: number[];
+  #last: number;
+  readonly #read = new Map<number, Message>();
 
   constructor(dir: string) {
     this.#dir = dir;
     mkdirSync(dir, { recursive: true });
-  }
-
-  async load(): Promise<void> {
-    for (const file of readdirSync(this.#dir)
+    this.#kept = readdirSync(dir)
       .filter(f => f.endsWith('.eml'))
-      .sort()) {
-      const id = Number.parseInt(file, 10);
-      const envelope = JSON.parse(readFileSync(join(this.#dir, file.replace('.eml', '.json')), 'utf8')) as {
-        from: string;
-        to: string[];
-      };
-      this.#messages.push(await read(id, readFileSync(join(this.#dir, file)), envelope));
-      this.#last = id;
-    }
+      .map(f => Number.parseInt(f, 10))
+      .sort((a, b) => a - b);
+    this.#last = this.#kept.at(-1) ?? 0;
   }
 
-  async add(raw: Buffer, envelope: { from: string; to: string[] }): Promise<void> {
+  #file(id: number): string {
+    return join(this.#dir, String(id).padStart(6, '0'));
+  }
+
+  add(raw: Buffer, envelope: Envelope): void {
     const id = ++this.#last;
-    const name = join(this.#dir, String(id).padStart(6, '0'));
+    const name = this.#file(id);
     writeFileSync(`${name}.json`, JSON.stringify(envelope));
     writeFileSync(`${name}.new`, raw);
     renameSync(`${name}.new`, `${name}.eml`);
-    const message = await read(id, raw, envelope);
-    this.#messages.push(message);
-    this.#messages.sort((a, b) => a.id - b.id);
+    this.#kept.push(id);
   }
 
-  all(): Message[] {
-    return this.#messages;
+  async all(): Promise<Message[]> {
+    const messages: Message[] = [];
+    for (const id of [...this.#kept]) {
+      const message = this.#read.get(id) ?? (await this.#take(id));
+      if (message) messages.push(message);
+    }
+    return messages;
+  }
+
+  async #take(id: number): Promise<Message | null> {
+    const name = this.#file(id);
+    // Somebody else may have emptied it meanwhile.
+    if (!existsSync(`${name}.eml`)) return null;
+    const message = await read(id, readFileSync(`${name}.eml`), JSON.parse(readFileSync(`${name}.json`, 'utf8')));
+    this.#read.set(id, message);
+    return message;
   }
 
   clear(): void {
     for (const file of readdirSync(this.#dir)) rmSync(join(this.#dir, file));
-    this.#messages = [];
+    this.#kept = [];
+    this.#read.clear();
   }
 }
 
-async function read(id: number, raw: Buffer, envelope: { from: string; to: string[] }): Promise<Message> {
+async function read(id: number, raw: Buffer, envelope: Envelope): Promise<Message> {
   const mail = await simpleParser(raw);
   return {
     id,
@@ -89,7 +106,6 @@ async function read(id: number, raw: Buffer, envelope: { from: string; to: strin
 /** @throws when one of the ports is taken */
 export async function openMailbox(dir: string, smtpPort: number, httpPort: number): Promise<Mailbox> {
   const store = new Store(dir);
-  await store.load();
   const smtp = new SMTPServer({
     authOptional: true,
     disabledCommands: ['AUTH', 'STARTTLS'],
@@ -102,10 +118,12 @@ export async function openMailbox(dir: string, smtpPort: number, httpPort: numbe
       stream.on('end', () => {
         const from = session.envelope.mailFrom ? session.envelope.mailFrom.address : '';
         const to = session.envelope.rcptTo.map(r => r.address);
-        store.add(Buffer.concat(chunks), { from, to }).then(
-          () => done(),
-          (error: Error) => done(error),
-        );
+        try {
+          store.add(Buffer.concat(chunks), { from, to });
+          done();
+        } catch (error) {
+          done(error as Error);
+        }
       });
     },
   });
@@ -115,9 +133,9 @@ export async function openMailbox(dir: string, smtpPort: number, httpPort: numbe
     smtp.server.once('error', reject);
     smtp.listen(smtpPort, '127.0.0.1', () => resolve());
   });
-  const http = createServer((request, response) => {
+  const http = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://mailbox');
-    const reply = answer(store, request.method ?? 'GET', pathname);
+    const reply = await answer(store, request.method ?? 'GET', pathname).catch(broken);
     response.writeHead(reply.status, {
       'content-type': reply.type,
       'content-security-policy': POLICY,
@@ -147,17 +165,19 @@ interface Reply {
 /** Mails are shown as they would look, but nothing in them runs or is fetched from elsewhere. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self'; frame-ancestors 'self'";
 
-function answer(store: Store, method: string, path: string): Reply {
+const broken = (error: Error): Reply => ({ status: 500, type: 'text/plain', body: error.message });
+
+async function answer(store: Store, method: string, path: string): Promise<Reply> {
   if (path === '/messages' && method === 'DELETE') {
     store.clear();
     return { status: 200, type: 'application/json', body: '[]' };
   }
   if (method !== 'GET' && method !== 'HEAD')
     return { status: 405, type: 'text/plain', body: 'GET or DELETE /messages' };
-  if (path === '/messages') return { status: 200, type: 'application/json', body: JSON.stringify(store.all()) };
-  if (path === '/') return { status: 200, type: 'text/html; charset=utf-8', body: listPage(store.all()) };
+  if (path === '/messages') return { status: 200, type: 'application/json', body: JSON.stringify(await store.all()) };
+  if (path === '/') return { status: 200, type: 'text/html; charset=utf-8', body: listPage(await store.all()) };
   const found = /^\/(html|text|raw)\/(\d+)$/.exec(path);
-  const message = found && store.all().find(m => m.id === Number(found[2]));
+  const message = found && (await store.all()).find(m => m.id === Number(found[2]));
   if (!found || !message) return { status: 404, type: 'text/plain', body: 'not found' };
   if (found[1] === 'html')
     return {
