@@ -42,6 +42,14 @@ const PEOPLE = [
 
 const pem = (): string => generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
 
+interface Asked {
+  token?: string;
+  body?: unknown;
+  method?: string;
+  headers?: Record<string, string>;
+  from?: string;
+}
+
 export function aSite(more: { web?: string; proof?: 'session' | 'passkey' | 'key' } = {}) {
   const dir = mkdtempSync(join(tmpdir(), 'rdm-api-'));
   let time = NOON;
@@ -113,11 +121,8 @@ export function aSite(more: { web?: string; proof?: 'session' | 'passkey' | 'key
     ).token;
 
   /** Asks as a program does. `from` is the address it comes from. */
-  async function ask(
-    path: string,
-    o: { token?: string; body?: unknown; method?: string; headers?: Record<string, string>; from?: string } = {},
-  ) {
-    const answer = await app.request(
+  const send = async (path: string, o: Asked = {}): Promise<Response> =>
+    await app.request(
       path,
       {
         method: o.method ?? (o.body === undefined ? 'GET' : 'POST'),
@@ -130,6 +135,9 @@ export function aSite(more: { web?: string; proof?: 'session' | 'passkey' | 'key
       },
       { incoming: { socket: { remoteAddress: o.from ?? '192.0.2.1' } } },
     );
+  /** The same, with what is in the answer. */
+  async function ask(path: string, o: Asked = {}) {
+    const answer = await send(path, o);
     const text = await answer.text();
     const type = answer.headers.get('content-type') ?? '';
     return {
@@ -174,6 +182,7 @@ export function aSite(more: { web?: string; proof?: 'session' | 'passkey' | 'key
   return {
     app,
     ask,
+    send,
     approvers,
     config,
     desk,
