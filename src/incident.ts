@@ -127,7 +127,7 @@ const TRANSITIONS: Record<State, readonly State[]> = {
   advised: ['proposed', 'escalated', 'verifying', 'resolved', 'expired'],
   approved: ['running', 'stale', 'failed', 'expired'],
   running: ['verifying', 'propagating', 'stale', 'failed', 'not-effective'],
-  propagating: ['verifying', 'resolved', 'not-effective', 'undone'],
+  propagating: ['verifying', 'resolved', 'not-effective', 'failed', 'undone'],
   verifying: ['propagating', 'resolved', 'not-effective', 'failed', 'open', 'undone'],
   'not-effective': ['open', 'undone', 'proposed', 'verifying', 'resolved', 'escalated', 'expired'],
   failed: ['open', 'undone', 'proposed', 'verifying', 'resolved', 'escalated', 'expired'],

@@ -145,6 +145,34 @@ export const lastRun = (store: Store, incident: string, what?: Run['what']): Run
 export const runsOf = (store: Store, incident: string): Run[] =>
   store.all('SELECT * FROM run WHERE incident = ? ORDER BY created, rowid', Number(incident)).map(runFrom);
 
+const EFFECTIVE: readonly Outcome['result'][] = ['done', 'already', 'failed', 'unknown'];
+
+/**
+ * The newest plan of an incident that an executor began, with its run: what may have changed something. What the incident
+ * offers now can be another plan, or none.
+ */
+export function begunPlan(store: Store, incident: string): { run: Run; plan: Plan } | null {
+  const run = runsOf(store, incident).findLast(
+    r => r.what === 'plan' && r.outcome && EFFECTIVE.includes(r.outcome.result),
+  );
+  const plan = run && planOf(store, incident, run.serial);
+  return run && plan ? { run, plan } : null;
+}
+
+/** How often something was decided about an incident: plans that ran to whatever end, and plans that were denied. */
+export const decisionsOf = (store: Store, incident: string): number =>
+  Number(
+    store.get<{ n: number }>(
+      `SELECT (SELECT count(*) FROM run WHERE incident = ?1 AND what = 'plan' AND ended IS NOT NULL)
+            + (SELECT count(*) FROM vote WHERE incident = ?1 AND decision = 'deny') AS n`,
+      Number(incident),
+    )!.n,
+  );
+
+/** Orders to take something back that have no answer yet, oldest first. */
+export const openUndos = (store: Store): Run[] =>
+  store.all("SELECT * FROM run WHERE what = 'undo' AND ended IS NULL ORDER BY created").map(runFrom);
+
 /** Whether a run that starts or restarts a service goes on there, or ended after `since`. */
 export const restartUnderWay = (store: Store, host: string, since: number): boolean =>
   store.get(
@@ -223,8 +251,16 @@ export const endGrant = (store: Store, now: number, id: string): void => {
   store.run('UPDATE access_grant SET ended = ? WHERE id = ? AND ended IS NULL', now, id);
 };
 
-export const endGrants = (store: Store, now: number, incident: string): void => {
-  store.run('UPDATE access_grant SET ended = ? WHERE incident = ? AND ended IS NULL', now, Number(incident));
+/** The end of what one plan of an incident gave; what another one gave goes on. */
+export const endGrants = (store: Store, now: number, incident: string, serial: number): void => {
+  store.run(
+    `UPDATE access_grant SET ended = ? WHERE incident = ? AND ended IS NULL
+     AND run IN (SELECT id FROM run WHERE incident = ? AND serial = ?)`,
+    now,
+    Number(incident),
+    Number(incident),
+    serial,
+  );
 };
 
 /**

@@ -244,6 +244,16 @@ export function membershipNow(
   return row ? { by: row.added_by ?? 'others' } : null;
 }
 
+/** Whether what this run of ours gave was seen there, and was seen to be gone. */
+export const takenOut = (store: Store, host: string, group: string, user: string, run: string): boolean =>
+  store.get(
+    'SELECT 1 FROM membership WHERE host = ? AND "group" = ? AND user = ? AND added_by = ? AND until IS NOT NULL LIMIT 1',
+    host,
+    group,
+    user,
+    run,
+  ) !== undefined;
+
 /** What we gave in this run and others took back since, and when that was seen; null while it is as we left it. */
 export const revertedAt = (store: Store, host: string, group: string, user: string, run: string): number | null =>
   store.get<{ until: number }>(

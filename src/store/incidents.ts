@@ -133,6 +133,10 @@ export const newestRef = (store: Store, kind: IncidentKind, key: string, host: s
   );
 };
 
+/** What an incident is about. */
+export const refOf = (store: Store, id: string): { kind: IncidentKind; key: string } | undefined =>
+  store.get<{ kind: IncidentKind; key: string }>('SELECT kind, key FROM incident WHERE id = ?', Number(id));
+
 /** The newest incident of this key, ended or not. */
 export const lastIncident = (
   store: Store,

@@ -22,7 +22,7 @@ import { carriersOf } from '../../src/roles/tell/post.ts';
 import { LookOut } from '../../src/roles/tell/reminders.ts';
 import { tellRouted } from '../../src/roles/tell/telling.ts';
 import { receiverHealth } from '../../src/roles/tell/told.ts';
-import { savePlan, saveVote } from '../../src/store/approvals.ts';
+import { endRun, savePlan, saveRun, saveVote } from '../../src/store/approvals.ts';
 import { incident, move, openIncident, update } from '../../src/store/incidents.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
 import { dropChannels } from '../../src/store/outbox.ts';
@@ -174,6 +174,8 @@ export async function anOffice(
       }),
     change: (id: string, change: Parameters<typeof update>[3]) => update(store, time, id, change),
     vote: (id: string, by: string) => vote(store, time, id, by),
+    /** What it proposes was carried out. */
+    carriedOut: (id: string) => carriedOut(store, time, id),
     subjects: () => box.mails.map(m => m.subject),
     async end(): Promise<void> {
       doorbell?.stop();
@@ -236,6 +238,14 @@ function propose(store: Store, config: Config, now: number, key: string, tier: T
     tellRouted(store, config, now, id, 'alert', `alert-${id}`);
     return id;
   });
+}
+
+function carriedOut(store: Store, now: number, id: string): void {
+  const { host, incident: of, serial, subject, tier, steps, undo, assumes, digest } = incident(store, id).plan!;
+  const plan = { host, incident: of, serial, subject, tier, steps, undo, assumes, digest };
+  const run = `${id}.${serial}.a-vote`;
+  saveRun(store, now, { v: 1, kind: 'run', run, what: 'plan', ...plan, votes: [] });
+  endRun(store, run, now, now, { result: 'done', detail: 'done', steps: [] });
 }
 
 function vote(store: Store, now: number, id: string, name: string): void {

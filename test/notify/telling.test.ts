@@ -379,12 +379,34 @@ describe('when it is over', () => {
         done ?? '',
       );
     if (before) add(`tell-${id}-openclaw/missing-group`, 'user-tell', 'sent');
+    o.carriedOut(id);
     resolve(o, id);
     add(`restored-${id}`, 'access-restored', null);
     await o.settle();
     expect(o.rows().find(r => r.key === `restored-${id}`)!.result).toBe(result);
     expect(o.box.recipients.flat().filter(to => to === 'alice@site.example')).toHaveLength(result === 'sent' ? 1 : 0);
   });
+
+  it.each([
+    ['access-restored', `restored-`, 'undone', 'it is not so any more'],
+    ['user-tell', `tell-`, 'resolved', 'it is over'],
+    ['failed', `failed-`, 'resolved', 'it is not so any more'],
+  ] as const)(
+    'a letter that waited for the mail server is not sent when it has become wrong: %s',
+    async (letter, key, state, why) => {
+      const o = await open();
+      const id = o.propose();
+      o.carriedOut(id);
+      resolve(o, id);
+      if (state !== 'resolved') o.go(id, state);
+      o.store.run(
+        'INSERT INTO outbox (key, channel, incident, payload_json, created, due) VALUES (?,?,?,?,?,?)',
+        ...[`${key}${id}`, 'mail', Number(id), JSON.stringify({ letter, incident: id }), o.now(), o.now()],
+      );
+      await o.settle();
+      expect(o.rows().find(r => r.key === `${key}${id}`)!.result).toBe(why);
+    },
+  );
 
   it('what ended before Readmit said such things is not brought up', async () => {
     const o = await open();

@@ -11,7 +11,7 @@ import type { Person } from '../../desk.ts';
 import { Refused, type State } from '../../incident.ts';
 import type { Order } from '../../messages.ts';
 import type { Plan, Vote } from '../../plan.ts';
-import { denyDigest, hasVote, lastRun, saveRun, saveVote, votesOf } from '../../store/approvals.ts';
+import { begunPlan, denyDigest, hasVote, lastRun, saveRun, saveVote, votesOf } from '../../store/approvals.ts';
 import { maintenance } from '../../store/desk-rows.ts';
 import { type IncidentRecord, incident, move, update } from '../../store/incidents.ts';
 import { record } from '../../store/journal.ts';
@@ -186,19 +186,22 @@ export class Approvals {
   undo(person: Person, id: string): void {
     this.#store.tx(() => {
       const i = incident(this.#store, id);
-      const run = lastRun(this.#store, id, 'plan');
-      if (!run?.outcome || !i.plan || i.plan.undo.length === 0) throw new Refused('there is nothing of ours to undo');
+      const begun = begunPlan(this.#store, id);
+      if (!begun || begun.plan.undo.length === 0) throw new Refused('there is nothing of ours to undo');
+      const { plan, run } = begun;
       if (!UNDOABLE.includes(i.state)) throw new Refused(`an incident that is ${i.state} can't be undone`);
       if (!mayDecide(person, this.#config)) throw new Refused(`${person.name} has no role that may undo`);
       const earlier = lastRun(this.#store, id, 'undo');
       if (earlier && !earlier.outcome) throw new Refused('the undo is under way');
+      if (earlier?.serial === run.serial && ['done', 'already'].includes(earlier.outcome!.result))
+        throw new Refused('it was taken back already');
       record(this.#store, this.#now(), {
         actor: person.name,
         what: 'asked for the undo',
         incident: id,
-        plan: i.plan.digest,
+        plan: plan.digest,
       });
-      this.#send(i.plan, 'undo', run.order.votes, i);
+      this.#send(plan, 'undo', run.order.votes, i);
     });
   }
 

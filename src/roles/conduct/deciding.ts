@@ -1,13 +1,13 @@
 /** Where a diagnosis leads: to a plan that is offered, to a word with the person, or to a human. */
 import type { Diagnosis, Fact } from '../../diagnosis.ts';
-import type { State } from '../../incident.ts';
+import { mayMove, type State } from '../../incident.ts';
 import type { Snapshot } from '../../messages.ts';
 import { GROUP_WAIT_MS } from '../../notify/routes.ts';
 import { letsIn } from '../../remedy/access-model.ts';
 import { makePlan } from '../../remedy/plan.ts';
-import { deniedUntil, lastRun, restartUnderWay, savePlan } from '../../store/approvals.ts';
+import { decisionsOf, deniedUntil, lastRun, restartUnderWay, savePlan } from '../../store/approvals.ts';
 import { maintenance, tell, toldAt } from '../../store/desk-rows.ts';
-import { type IncidentRecord, incident, move, update } from '../../store/incidents.ts';
+import { type IncidentRecord, incident, inhibitedBy, move, update } from '../../store/incidents.ts';
 import { journalOf, record } from '../../store/journal.ts';
 import { knownUsersOf } from '../../store/observations.ts';
 import type { Store } from '../../store/open.ts';
@@ -21,6 +21,8 @@ import { recheckMs } from './pace.ts';
 const SETTLING_MS = 2500;
 /** A restart of ours and what follows from it is over after this time. */
 const RESTART_MS = 5000;
+/** An address from which nobody was refused for so long is no incident any more. Whoever comes back opens another. */
+const GONE_MS = 86_400_000;
 /** How many people of a service incident are asked about before it is said that they share no cause. */
 export const ASKED_OF_MANY = 5;
 
@@ -41,6 +43,8 @@ export class Deciding {
     const at = now();
     const again = at + recheckMs(config, now(), i);
     const base = { diagnosis, cause: diagnosis.cause };
+    const isQuiet = i.kind === 'address' && at - i.last >= GONE_MS;
+    if (isQuiet && i.takenBy === null && mayMove(i.state, 'expired')) return this.#gone(i, diagnosis);
     if (diagnosis.cause === null) return this.#withoutCause(i, diagnosis, facts, again);
     if (i.kind === 'service' && !this.#diagnosing.isShared(diagnosis.cause))
       return this.#withoutShared(i, diagnosis, again);
@@ -196,6 +200,25 @@ export class Deciding {
     release(store, now(), i);
   }
 
+  /** Whoever tried names from there has gone, and the names that were tried are nobody's business any more. */
+  #gone(i: IncidentRecord, diagnosis: Diagnosis): void {
+    const { store, now } = this.#p;
+    const at = now();
+    const what = 'nobody came from there for a day';
+    for (const name of inhibitedBy(store, i.id))
+      if (mayMove(name.state, 'expired'))
+        move(
+          store,
+          at,
+          name.id,
+          name.state,
+          'expired',
+          { actor: 'readmit', what: `over with incident ${i.id}` },
+          { note: what },
+        );
+    this.#to(i, 'expired', what, { diagnosis, note: what });
+  }
+
   /** While the service is restarted by us, what it looks like from outside is no cause to offer anything. */
   #restarting(i: IncidentRecord, cause: string): boolean {
     const { store, now } = this.#p;
@@ -232,20 +255,24 @@ export class Deciding {
     if (to === 'escalated' && explainsNobody({ ...i, state: to, cause: change?.cause ?? null }))
       askEachOf(store, at, i);
     if (to === 'proposed' || to === 'escalated') this.#alert(i, at);
-    if (to === 'advised') this.#tellPerson(i.id, at);
+    if (to === 'advised') this.#tellPerson(i.id, at, i.state === to ? 'again' : 'first');
   }
 
+  /** Once; and once more after each run and each denial: who believes that it is decided must hear that it is not. */
   #alert(i: IncidentRecord, at: number): void {
-    tellRouted(this.#p.store, this.#p.config, at, i.id, 'alert', `alert-${i.id}`);
+    const { store, config } = this.#p;
+    const before = decisionsOf(store, i.id);
+    tellRouted(store, config, at, i.id, 'alert', before ? `alert-${i.id}-again-${before}` : `alert-${i.id}`);
   }
 
-  #tellPerson(id: string, at: number): void {
+  /** @param how `first`: it was not advised until now */
+  #tellPerson(id: string, at: number, how: 'first' | 'again'): void {
     const { store, config } = this.#p;
     const { diagnosis } = incident(store, id);
     if (!diagnosis?.cause || !config.mail.userDomain) return;
     const last = toldAt(store, diagnosis.user, diagnosis.cause);
     if (last !== null && at - last < config.mail.userInterval * 1000) {
-      if (enqueueSeen(store, id)) return;
+      if (how === 'again' || enqueueSeen(store, id)) return;
       record(store, at, {
         actor: 'readmit',
         what: `${diagnosis.user} was told at ${new Date(last).toISOString()}; not told again yet`,
@@ -253,13 +280,14 @@ export class Deciding {
       });
       return;
     }
-    tell(store, at, diagnosis.user, diagnosis.cause);
-    enqueue(store, at, {
+    const letter = { letter: 'user-tell', incident: id };
+    const isNew = enqueue(store, at, {
       key: `tell-${id}-${diagnosis.cause}`,
       channel: 'mail',
       incident: id,
-      payload: { letter: 'user-tell', incident: id },
+      payload: letter,
     });
+    if (isNew) tell(store, at, diagnosis.user, diagnosis.cause);
   }
 }
 

@@ -14,12 +14,13 @@ import {
   endingGrants,
   type GrantRow,
   grantRows,
-  lastRun,
+  openUndos,
   planOf,
   runById,
+  runsOf,
   savePlan,
 } from '../../store/approvals.ts';
-import { membershipNow, revertedAt } from '../../store/history.ts';
+import { membershipNow, revertedAt, takenOut } from '../../store/history.ts';
 import { incident, move, update } from '../../store/incidents.ts';
 import { record } from '../../store/journal.ts';
 import type { Store } from '../../store/open.ts';
@@ -66,8 +67,10 @@ export function endBy({ store, config, now }: EndingParts, person: Person, id: s
 
 /** Takes back what has come to its end; called every second, so that nothing is forgotten over a restart. */
 export function startEndings(parts: EndingParts): { stop(): void } {
+  const sent = new Map<string, number>();
   const look = (): void => {
     announce(parts);
+    sendAgain(parts, sent);
     for (const grant of dueGrants(parts.store, parts.now()))
       try {
         parts.store.tx(() => end(parts, grant));
@@ -78,6 +81,22 @@ export function startEndings(parts: EndingParts): { stop(): void } {
   const timer = setInterval(look, LOOK_EVERY_MS);
   look();
   return { stop: () => clearInterval(timer) };
+}
+
+/** An undo whose answer does not come is ordered again, as a plan is: the executor acts once, whatever it is sent. */
+function sendAgain({ store, now, log }: EndingParts, sent: Map<string, number>): void {
+  try {
+    const open = openUndos(store);
+    for (const { id, order, incident: of, created } of open) {
+      const attempt = Math.floor((now() - created) / RESEND_MS);
+      if (attempt <= (sent.get(id) ?? 0)) continue;
+      sendOrder(store, now(), order, of, attempt);
+      sent.set(id, attempt);
+    }
+    for (const id of sent.keys()) if (!open.some(run => run.id === id)) sent.delete(id);
+  } catch (error) {
+    log.error({ err: error }, 'an undo could not be ordered again');
+  }
 }
 
 /** Once for each grant: its name is the key. */
@@ -102,20 +121,16 @@ function end({ store, config, now }: EndingParts, grant: GrantRow): void {
     endGrant(store, at, grant.id);
     record(store, at, { actor: 'readmit', what, incident: i.id });
   };
-  if (member === null) return left(`access of ${grant.user} to ${grant.group} was to end, and is gone already`);
-  if (member.by !== grant.run)
+  // Never seen there is not gone from there: the host may not list members, or nobody looked since.
+  if (member === null && takenOut(store, grant.host, grant.group, grant.user, grant.run))
+    return left(`access of ${grant.user} to ${grant.group} was to end, and is gone already`);
+  if (member !== null && member.by !== grant.run)
     return left(`access of ${grant.user} to ${grant.group} was to end, but others gave it since: it stays as it is`);
-  const before = lastRun(store, i.id, 'undo');
-  if (before && !before.outcome) {
-    if (at - before.created > RESEND_MS && (i.due === null || i.due <= at)) {
-      sendOrder(store, at, before.order, i.id, Math.floor((at - before.created) / RESEND_MS));
-      update(store, at, i.id, { due: null });
-    }
-    return;
-  }
+  const run = runById(store, grant.run);
+  const before = run && runsOf(store, i.id).findLast(r => r.what === 'undo' && r.serial === run.serial);
+  if (before && !before.outcome) return;
   if (before?.ended && at - before.ended < RETRY_MS) return;
   if (before) tellRouted(store, config, at, i.id, 'failed', `not-ended-${i.id}`);
-  const run = runById(store, grant.run);
   const plan = run && planOf(store, i.id, run.serial);
   if (!run || !plan)
     return left(`access of ${grant.user} to ${grant.group} can't be taken back: its plan is not known`);

@@ -6,6 +6,7 @@
 import { setTimeout as pause, setImmediate as yieldNow } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config } from '../../config/config.ts';
+import { addressKey } from '../../detect/address.ts';
 import type { Clusters, OpenReason, Verdict } from '../../detect/cluster.ts';
 import { type IncidentKind, isEnded, type State, type Tally } from '../../incident.ts';
 import type { AgentMessage, Batch } from '../../messages.ts';
@@ -18,8 +19,11 @@ import {
   newestId,
   newestRef,
   openIncident,
+  refOf,
+  update,
   wake,
 } from '../../store/incidents.ts';
+import { record } from '../../store/journal.ts';
 import { commitBatch, committedOf, talliesSince } from '../../store/observations.ts';
 import type { Store } from '../../store/open.ts';
 import { dropPart, keepPart, nextPart, type Part } from '../../store/received.ts';
@@ -230,6 +234,7 @@ export class Intake {
   /** The incident that explains this observation: a greater one before a smaller one; opened when the detector says so. */
   #incidentFor(host: string, tally: Tally, verdicts: Verdict[]): IncidentRef | null {
     for (const v of verdicts) if (v.kind === 'open') this.#open(host, tally, v);
+    this.#ownAgain(host, tally);
     this.#ownInstead(host, tally, verdicts);
     const keys = verdicts.flatMap(v => (v.kind === 'open' ? [v.incident] : v.kind === 'counted' ? v.into : []));
     const live = [...new Set(keys.map(k => this.#live(k.kind, k.key, host)))].filter(i => i !== undefined);
@@ -242,6 +247,19 @@ export class Intake {
     if (own && explainsNobody(explains)) return own;
     for (const other of others) this.#explain(explains, other, tally);
     return explains;
+  }
+
+  /** Whom an address explained as a name it invented: with an account, or from elsewhere, it explains them no longer. */
+  #ownAgain(host: string, tally: Tally): void {
+    const { store, now } = this.#p;
+    const own = tally.user === null ? undefined : this.#live('user', tally.user, host);
+    const greater = own?.inhibitedBy ? refOf(store, own.inhibitedBy) : undefined;
+    if (!own || greater?.kind !== 'address') return;
+    if (tally.account !== 'user' && (tally.ip === null || addressKey(tally.ip) === greater.key)) return;
+    const what = `incident ${own.inhibitedBy} does not explain this one: ${tally.account === 'user' ? 'the name has an account' : 'it came from elsewhere too'}`;
+    update(store, now(), own.id, { inhibitedBy: null, due: now() });
+    record(store, now(), { actor: 'readmit', what, incident: own.id });
+    this.#lookAgain();
   }
 
   /** A storm that was looked at and was none, or that nobody can explain, keeps nobody from an incident of their own. */

@@ -1,9 +1,10 @@
 /** What became of an order: that it was sent, what the executor did, what was given by it, and what was taken back. */
 import type { Config } from '../../config/config.ts';
+import { isEnded, mayMove } from '../../incident.ts';
 import type { ServeMessage, Snapshot } from '../../messages.ts';
-import { endGrants, endRun, runById, saveGrant, votesOf } from '../../store/approvals.ts';
+import { endGrants, endRun, type Run, runById, saveGrant, votesOf } from '../../store/approvals.ts';
 import { recordSnapshot } from '../../store/history.ts';
-import { type IncidentRecord, incident, move, wakeWaiting } from '../../store/incidents.ts';
+import { type IncidentRecord, incident, move, update, wakeWaiting } from '../../store/incidents.ts';
 import { record } from '../../store/journal.ts';
 import type { Store } from '../../store/open.ts';
 import { tellRouted } from '../tell/telling.ts';
@@ -45,9 +46,9 @@ export class Outcomes {
       const run = runById(store, message.run);
       if (!run || !endRun(store, run.id, Date.parse(message.started), at, message.outcome)) return;
       const { result, detail } = message.outcome;
+      if (run.what === 'undo') return this.#undone(run, message.outcome);
       const i = this.#running(run.incident);
       const digest = run.order.digest;
-      if (run.what === 'undo') return this.#undone(i, result, detail, digest);
       const by = { actor: `executor on ${run.host}`, plan: digest };
       switch (result) {
         case 'done':
@@ -97,23 +98,23 @@ export class Outcomes {
       : i;
   }
 
-  #undone(i: IncidentRecord, result: string, detail: string, digest: string): void {
-    const { store, now } = this.#p;
+  /**
+   * What was taken back is taken back, wherever the incident went meanwhile: one that somebody waits for again goes on from
+   * there, and the journal says what happened.
+   */
+  #undone(run: Run, { result, detail }: Outcome['outcome']): void {
+    const { store, now, config } = this.#p;
     const at = now();
-    if (result === 'done' || result === 'already') {
-      endGrants(store, at, i.id);
-      move(store, at, i.id, i.state, 'undone', {
-        actor: `executor on ${i.host}`,
-        what: detail,
-        plan: digest,
-      });
-    } else
-      record(store, at, {
-        actor: `executor on ${i.host}`,
-        what: `the undo was ${result}: ${detail}`,
-        incident: i.id,
-        plan: digest,
-      });
+    const i = incident(store, run.incident);
+    const by = { actor: `executor on ${run.host}`, plan: run.order.digest };
+    if (result !== 'done' && result !== 'already') {
+      record(store, at, { ...by, what: `the undo was ${result}: ${detail}`, incident: i.id });
+      return tellRouted(store, config, at, i.id, 'failed', `not-ended-${i.id}`);
+    }
+    endGrants(store, at, i.id, run.serial);
+    if (mayMove(i.state, 'undone')) return void move(store, at, i.id, i.state, 'undone', { ...by, what: detail });
+    record(store, at, { ...by, what: detail, incident: i.id });
+    if (!isEnded(i.state)) update(store, at, i.id, { due: at });
   }
 
   #saveGrants(i: IncidentRecord, run: string, at: number): void {

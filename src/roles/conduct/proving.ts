@@ -2,9 +2,10 @@
 import type { Fact } from '../../diagnosis.ts';
 import { mayMove } from '../../incident.ts';
 import type { CanaryResult, ServeMessage } from '../../messages.ts';
+import type { Plan } from '../../plan.ts';
 import { letsIn } from '../../remedy/access-model.ts';
 import { judge } from '../../remedy/verify.ts';
-import { lastRun, runsOf } from '../../store/approvals.ts';
+import { begunPlan, lastRun, type Run, runsOf } from '../../store/approvals.ts';
 import { authorizedUsers } from '../../store/history.ts';
 import { type IncidentRecord, incident, inhibitedBy, move, update, wakeWaiting } from '../../store/incidents.ts';
 import { record } from '../../store/journal.ts';
@@ -57,13 +58,19 @@ export class Proving {
       const at = now();
       const i = incident(store, message.incident);
       if (i.state !== 'verifying' && i.state !== 'propagating') return;
+      const undo = lastRun(store, i.id, 'undo');
+      // What is being taken back proves nothing, either way.
+      if (undo && !undo.outcome) return update(store, at, i.id, { due: at + recheckMs(config, at, i) });
       const since = i.changed ?? i.openedMs;
       const passed = message.canary.filter(c => c.passed);
       if (passed.length) update(store, at, i.id, { proved: { since, results: passed } });
       const rest = i.kind === 'user' ? this.#whatRemains(i, message.facts[i.key]) : null;
+      const begun = begunPlan(store, i.id);
+      // What ran is what is proved, from the time it ended; what is merely offered, or ran for an earlier obstacle, is not.
+      const made = begun && begun.run.ended === i.changed ? begun : null;
       const verdict = judge({
         whom: i.kind === 'service' ? 'service' : 'person',
-        plan: i.plan,
+        plan: made?.plan ?? null,
         cause: i.cause,
         facts: message.facts,
         canary: [...proofsOf(i), ...message.canary],
@@ -75,8 +82,8 @@ export class Proving {
         // What else is in the person's own way is said before test jobs are asked for.
         config: rest?.other ? { ...config, verify: { ...config.verify, canary: 'off' } } : config,
       });
-      const ran = runsOf(store, i.id).some(r => r.what === 'plan' && r.outcome?.result === 'done');
-      const by = { actor: 'readmit', what: verdict.because, plan: i.plan?.digest ?? null };
+      const ran = made?.run.outcome?.result === 'done';
+      const by = { actor: 'readmit', what: verdict.because, plan: made?.plan.digest ?? null };
       // Where nothing of ours has to arrive, a cause is a cause; else only one that is no effect of what we did.
       const goesOn = ran ? rest?.other && (verdict.state === 'resolved' || rest.before) : rest;
       if (rest && goesOn) return this.#goOn(i, `${verdict.because}; and yet ${rest.title}`);
@@ -86,7 +93,7 @@ export class Proving {
         case 'resolved':
           this.#resolveWith(i, at);
           move(store, at, i.id, i.state, 'resolved', by, { note: '' });
-          if (ran) this.#restored(i, at);
+          if (runsOf(store, i.id).some(isDone)) this.#restored(i, at);
           wakeWaiting(store, at, i.host);
           return;
         case 'propagating':
@@ -103,7 +110,7 @@ export class Proving {
             due: at + recheckMs(config, at, i),
           });
           tellRouted(store, config, at, i.id, 'failed', `not-effective-${i.id}-${i.serial}`);
-          if (verdict.state === 'failed' && isUnwell(message.facts)) this.#putConfigBack(i, at);
+          if (verdict.state === 'failed' && made && isUnwell(message.facts)) this.#putConfigBack(i, made, at);
           return;
         default:
           verdict.state satisfies never;
@@ -156,21 +163,20 @@ export class Proving {
   }
 
   /** A service that stays unwell with a file we changed gets the file back at once, under the votes it was changed with. */
-  #putConfigBack(i: IncidentRecord, at: number): void {
+  #putConfigBack(i: IncidentRecord, { run, plan }: { run: Run; plan: Plan }, at: number): void {
     const { store } = this.#p;
-    const run = lastRun(store, i.id, 'plan');
-    if (!run || !i.plan?.undo.some(s => s.action === 'config.restore')) return;
+    if (!plan.undo.some(s => s.action === 'config.restore')) return;
     record(store, at, {
       actor: 'readmit',
       what: 'the service is not well with the changed configuration: it is put back',
       incident: i.id,
-      plan: i.plan.digest,
+      plan: plan.digest,
     });
-    makeOrder(store, at, i.plan, 'undo', run.order.votes, i.id);
+    makeOrder(store, at, plan, 'undo', run.order.votes, i.id);
   }
 
   #restored(i: IncidentRecord, at: number): void {
-    if (i.plan?.subject && this.#p.config.mail.userDomain)
+    if (begunPlan(this.#p.store, i.id)?.plan.subject && this.#p.config.mail.userDomain)
       enqueue(this.#p.store, at, {
         key: `restored-${i.id}`,
         channel: 'mail',
@@ -179,6 +185,8 @@ export class Proving {
       });
   }
 }
+
+const isDone = ({ what, outcome }: Run): boolean => what === 'plan' && outcome?.result === 'done';
 
 /** What passed after the change that is being proved; of an earlier one it says nothing. */
 const proofsOf = (i: IncidentRecord): CanaryResult[] =>

@@ -3,6 +3,7 @@ import type { Approvers } from '../../approve/approvers.ts';
 import { mayStillVote } from '../../approve/voters.ts';
 import { type Config, originOf } from '../../config/config.ts';
 import type { Receiver } from '../../config/notify.ts';
+import { isEnded } from '../../incident.ts';
 import type { Letter, Paper } from '../../notify/letter.ts';
 import { accessEnds } from '../../notify/letters/access-ends.ts';
 import { accessRestored } from '../../notify/letters/access-restored.ts';
@@ -18,7 +19,7 @@ import { needsSecondVote } from '../../notify/letters/second-vote.ts';
 import { userTell } from '../../notify/letters/user-tell.ts';
 import { type Rendered, weekly } from '../../notify/letters/weekly.ts';
 import { DIGEST_EVERY, judgeDigest } from '../../notify/limits.ts';
-import { grantById, lastRun, votesOf } from '../../store/approvals.ts';
+import { begunPlan, grantById, lastRun, votesOf } from '../../store/approvals.ts';
 import { type IncidentRecord, incident } from '../../store/incidents.ts';
 import { journal } from '../../store/journal.ts';
 import type { Store } from '../../store/open.ts';
@@ -71,8 +72,11 @@ export async function writeLetter(p: LetterParts, row: OutboxRow, channel: Chann
       const detail = p.desk.show(id);
       return { letter: detail.kind === 'address' ? addressAlert(detail, paper) : alert(detail, paper) };
     }
-    case 'failed':
-      return { letter: failed(p.desk.show(id), paper, lastRun(p.store, id)?.outcome ?? null) };
+    case 'failed': {
+      const detail = p.desk.show(id);
+      if (detail.state === 'resolved' && !row.key.startsWith('not-ended-')) return { not: 'it is not so any more' };
+      return { letter: failed(detail, paper, lastRun(p.store, id)?.outcome ?? null) };
+    }
     case 'reminder':
     case 'escalation': {
       const waited = p.now() - (waitingSince(p.store, id) ?? p.now());
@@ -88,6 +92,7 @@ export async function writeLetter(p: LetterParts, row: OutboxRow, channel: Chann
     case 'second-vote':
       return secondVote(p, incident(p.store, id), paper);
     case 'user-tell':
+      if (isEnded(incident(p.store, id).state)) return { not: 'it is over' };
       return toThePerson(told(p, incident(p.store, id), paper));
     case 'access-restored':
       return restored(p, incident(p.store, id), paper);
@@ -151,9 +156,11 @@ function restored(p: LetterParts, i: IncidentRecord, paper: Paper): Written {
   if (wanted === 'never') return { not: 'switched off (notify.restored)' };
   if (wanted === 'told' && !rowsOf(p.store, i.id, `tell-${i.id}-`).some(r => r.result === 'sent'))
     return { not: 'the person was not told before' };
-  if (!i.plan?.subject) return { not: 'nobody to write to' };
-  const { user } = i.plan.subject;
-  return toThePerson(accessRestored({ user, host: i.host, incident: i.id, steps: i.plan.steps }, paper, p.config));
+  if (i.state !== 'resolved') return { not: 'it is not so any more' };
+  const plan = begunPlan(p.store, i.id)?.plan;
+  if (!plan?.subject) return { not: 'nobody to write to' };
+  const { user } = plan.subject;
+  return toThePerson(accessRestored({ user, host: i.host, incident: i.id, steps: plan.steps }, paper, p.config));
 }
 
 const toThePerson = (letter: Letter | null): Written => (letter ? { letter } : { not: 'nobody to write to' });

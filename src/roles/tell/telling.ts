@@ -32,7 +32,8 @@ export function tellRouted(
 ): void {
   for (const { receiver, groupWaitMs } of routesFor(config, incident(store, id))) {
     if (receiver.type === 'alertmanager' && letter !== 'alert') continue;
-    tellReceiver(store, now, id, letter, key, receiver.name, letter === 'alert' ? groupWaitMs : 0);
+    const named = receiver.type === 'alertmanager' ? `alert-${id}` : key;
+    tellReceiver(store, now, id, letter, named, receiver.name, letter === 'alert' ? groupWaitMs : 0);
   }
 }
 

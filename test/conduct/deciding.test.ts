@@ -13,7 +13,7 @@ import { Deciding } from '../../src/roles/conduct/deciding.ts';
 import { Diagnosing } from '../../src/roles/conduct/diagnosing.ts';
 import { type IncidentRecord, incident, openIncident, update } from '../../src/store/incidents.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
-import { causes, config, facts, NO_GROUP, NOW, type Observed, STRICT } from './a-host.ts';
+import { causes, config, facts, NO_GROUP, NOW, type Observed, STRICT } from '../diagnose/a-host.ts';
 
 const WAITED_FOR: readonly State[] = [
   'open',

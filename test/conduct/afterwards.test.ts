@@ -1,0 +1,275 @@
+/** After a change: it is proved by what ran, taken back wherever the incident is by then, and told of as it is. */
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
+import { Refused, STATES, type State } from '../../src/incident.ts';
+import { drift } from '../../src/remedy/assumptions.ts';
+import { Approvals } from '../../src/roles/conduct/approvals.ts';
+import { startEndings } from '../../src/roles/conduct/endings.ts';
+import { begunPlan, lastRun, runById } from '../../src/store/approvals.ts';
+import { recordSnapshot } from '../../src/store/history.ts';
+import { facts, NO_GROUP } from '../diagnose/a-host.ts';
+import { ADD, AUTHORIZE, aCase, type Case, HOST, PUT_BACK, RESTART, TAKE } from './a-case.ts';
+
+const MIN = 60_000;
+const ANN = { name: 'root-ann', uid: 2000, roles: ['administrator'], since: 0 };
+
+let c: Case;
+beforeEach(() => {
+  c = aCase();
+});
+afterEach(() => c.end());
+
+const approvals = (): Approvals =>
+  new Approvals(
+    c.store,
+    c.config,
+    c.now,
+    () => ({ approvers: [], session: { keys: [] } }),
+    () => '',
+  );
+
+describe('an undo', () => {
+  it.each(STATES)('that was done has its end in an incident that is %s', state => {
+    const id = c.open('verifying');
+    c.offer(id, [ADD], [TAKE]);
+    c.ran(id);
+    const run = c.undo(id);
+    c.go(id, state);
+    c.answered(run, 'done');
+    expect(runById(c.store, run.id)!.outcome!.result).toBe('done');
+    expect(c.grants()).toEqual([c.now()]);
+    const taken: State[] = ['propagating', 'verifying', 'not-effective', 'failed', 'resolved', 'undone'];
+    expect(c.at(id).state).toBe(taken.includes(state) ? 'undone' : state);
+    expect(c.said(id)).toContain('took it back');
+  });
+
+  it('ends what its own plan gave, and nothing else', () => {
+    const id = c.open('verifying');
+    c.offer(id, [ADD], [TAKE]);
+    c.ran(id);
+    const run = c.undo(id);
+    c.offer(id, [ADD], [TAKE]);
+    c.ran(id);
+    c.answered(run, 'done');
+    expect(c.grants()).toEqual([c.now(), null]);
+  });
+
+  it('that could not be done is told of', () => {
+    const id = c.open('verifying');
+    c.offer(id, [ADD], [TAKE]);
+    c.ran(id);
+    c.answered(c.undo(id), 'failed', 'the group file is locked');
+    expect(c.at(id).state).toBe('verifying');
+    expect(c.grants()).toEqual([null]);
+    expect(c.rows('not-ended-%')).toEqual([`not-ended-${id}`]);
+  });
+
+  it('is ordered again each minute until there is an answer', () => {
+    const id = c.open('verifying');
+    c.offer(id, [ADD], [TAKE]);
+    c.ran(id);
+    const run = c.undo(id);
+    const sent = (): number => c.rows(`run-${run.id}-%`).length;
+    /** As after a restart of serve, each time. */
+    const look = (): void => startEndings({ ...c, log: pino({ level: 'silent' }) }).stop();
+    look();
+    expect(sent()).toBe(1);
+    c.pass(MIN);
+    look();
+    look();
+    expect(sent()).toBe(2);
+    c.pass(MIN);
+    look();
+    expect(sent()).toBe(3);
+    c.answered(run, 'done');
+    c.pass(MIN);
+    look();
+    expect(sent()).toBe(3);
+  });
+
+  it('under way proves nothing: a group that is gone again is no failure of the change', () => {
+    const id = c.open('verifying', 'user', { cause: 'openclaw/missing-group' });
+    c.offer(id, [ADD], [TAKE]);
+    c.ran(id);
+    c.undo(id);
+    expect(c.proved(id, NO_GROUP).state).toBe('verifying');
+    expect(c.rows('not-effective-%')).toEqual([]);
+  });
+
+  it('is of what ran, when the incident offers something else by now, or nothing', () => {
+    const id = c.open('resolved');
+    c.offer(id, [ADD], [TAKE]);
+    c.ran(id);
+    c.store.run('UPDATE incident SET plan_json = NULL WHERE id = ?', Number(id));
+    approvals().undo(ANN, id);
+    const run = lastRun(c.store, id, 'undo')!;
+    expect([run.serial, run.order.undo]).toEqual([1, [TAKE]]);
+    c.answered(run, 'done');
+    expect(c.at(id).state).toBe('undone');
+  });
+
+  it('is not asked for twice', () => {
+    const id = c.open('verifying');
+    c.offer(id, [ADD], [TAKE]);
+    c.ran(id);
+    approvals().undo(ANN, id);
+    expect(() => approvals().undo(ANN, id)).toThrow('the undo is under way');
+    c.go(id, 'open');
+    c.answered(lastRun(c.store, id, 'undo')!, 'done');
+    c.go(id, 'not-effective');
+    expect(() => approvals().undo(ANN, id)).toThrow('it was taken back already');
+  });
+
+  it('there is none of a plan that changed nothing', () => {
+    const id = c.open('failed');
+    c.offer(id, [ADD], [TAKE]);
+    c.ran(id, 'stale');
+    expect(() => approvals().undo(ANN, id)).toThrow(Refused);
+  });
+});
+
+describe('proof', () => {
+  it('is asked of what ran: a plan that was only offered has left nothing behind', () => {
+    const id = c.open('verifying', 'user', { cause: 'openclaw/missing-group' });
+    c.offer(id, [ADD], [TAKE]);
+    // Somebody gave alice another authorised group by hand.
+    const other = {
+      'groups.nss': ['alice', 'hpc-staff'],
+      'groups.file': ['alice', 'hpc-staff'],
+      'access.authorized-groups': ['claw-users', 'hpc-staff'],
+      'config.loaded-groups': ['claw-users', 'hpc-staff'],
+      'access.group-ids': ['claw-users:2500', 'hpc-staff:2700'],
+    };
+    expect(c.proved(id, other).state).toBe('resolved');
+    expect(c.rows('restored-%')).toEqual([]);
+  });
+
+  it('is asked of what ran last: a change for an earlier obstacle may be gone since', () => {
+    const id = c.open('verifying', 'user', { cause: 'openclaw/missing-group' });
+    c.offer(id, [ADD], [TAKE]);
+    c.ran(id);
+    c.pass(MIN);
+    c.store.run('UPDATE incident SET changed = ? WHERE id = ?', c.now(), Number(id));
+    expect(c.proved(id, NO_GROUP).state).toBe('open');
+    expect(c.rows('not-effective-%')).toEqual([]);
+  });
+
+  it('of a change that is not there is the end of it', () => {
+    const id = c.open('verifying', 'user', { cause: 'openclaw/missing-group' });
+    c.offer(id, [ADD], [TAKE]);
+    c.ran(id);
+    expect(c.proved(id, NO_GROUP).state).toBe('not-effective');
+    expect(c.rows('not-effective-%')).toHaveLength(1);
+  });
+
+  it.each(['verifying', 'propagating'] as const)(
+    'a service that dies while its change is %s gets its file back',
+    state => {
+      const id = c.open(state, 'service', { cause: 'openclaw/config-too-strict' });
+      c.offer(id, [AUTHORIZE, RESTART], [PUT_BACK, RESTART]);
+      c.ran(id);
+      c.pass(90_000);
+      expect(c.proved(id, { 'scheduler.health4': 'down', 'scheduler.active': 'failed' }, []).state).toBe('failed');
+      expect(lastRun(c.store, id, 'undo')!.order.undo).toEqual([PUT_BACK, RESTART]);
+      expect(c.rows('not-effective-%')).toHaveLength(1);
+    },
+  );
+});
+
+test('what a plan leaves behind is no drift when its order comes again', () => {
+  const plan = { assumes: { 'config.hash': 'a'.repeat(64), 'config.valid': true }, steps: [AUTHORIZE, RESTART] };
+  const now = (hash: string) => drift(plan, facts({ 'config.hash': hash }));
+  expect(now('a'.repeat(64))).toBeNull();
+  expect(now('b'.repeat(64))).toBeNull();
+  expect(now('c'.repeat(64))?.what).toContain('config.hash');
+  expect(drift({ ...plan, steps: [RESTART] }, facts({ 'config.hash': 'b'.repeat(64) }))).not.toBeNull();
+});
+
+describe('access with an end', () => {
+  const groups = (members: string[], by: string | null): void => {
+    const snapshot = {
+      v: 1,
+      host: HOST,
+      at: new Date(c.now()).toISOString(),
+      config: null,
+      groups: { 'claw-users': members },
+    };
+    recordSnapshot(c.store, c.now(), snapshot as never, () => by);
+  };
+  function given(): { id: string; run: string } {
+    const id = c.open('resolved');
+    c.offer(id, [ADD], [TAKE]);
+    return { id, run: c.ran(id, 'done', c.now() + MIN).id };
+  }
+  const look = (): void => startEndings({ ...c, log: pino({ level: 'silent' }) }).stop();
+
+  it('ends, though the host never listed who is in the group', () => {
+    const { id } = given();
+    c.pass(MIN);
+    look();
+    expect(lastRun(c.store, id, 'undo')?.order.undo).toEqual([TAKE]);
+    expect(c.grants()).toEqual([null]);
+  });
+
+  it('that others ended before is only noted', () => {
+    groups([], null);
+    const { id, run } = given();
+    groups(['alice'], run);
+    groups([], null);
+    c.pass(MIN);
+    look();
+    expect(lastRun(c.store, id, 'undo')).toBeUndefined();
+    expect(c.grants()).toEqual([c.now()]);
+  });
+});
+
+describe('who is told', () => {
+  it('of another plan, when one was carried out or denied before: they believe that it is decided', () => {
+    const id = c.open('open');
+    c.decided(id, NO_GROUP);
+    expect(c.rows('alert-%')).toEqual([`alert-${id}`]);
+    c.ran(id, 'stale');
+    c.go(id, 'stale');
+    c.decided(id, NO_GROUP);
+    expect(c.at(id).state).toBe('proposed');
+    expect(c.rows('alert-%')).toEqual([`alert-${id}`, `alert-${id}-again-1`]);
+  });
+
+  it('what to do, once; and it stands as told only when a letter goes out', () => {
+    const EXPIRED = { 'token.present': false };
+    const id = c.open('open');
+    for (let n = 0; n < 4; n++) {
+      c.decided(id, EXPIRED);
+      c.pass(24 * 60 * MIN);
+    }
+    const told = (): number => c.store.all('SELECT * FROM told').length;
+    expect([c.rows('tell-%').length, told()]).toEqual([1, 1]);
+    c.go(id, 'resolved');
+    const next = c.open('open');
+    for (let n = 0; n < 3; n++) c.decided(next, EXPIRED);
+    expect(c.rows('tell-%')).toHaveLength(2);
+    expect(c.said(next).filter(what => what.includes('not told again'))).toEqual([]);
+  });
+});
+
+test('an address is over when nobody came from it for a day, and so are the names that were tried from there', () => {
+  const id = c.open('escalated', 'address', { cause: 'openclaw/probing' });
+  const name = c.open('open', 'user', { inhibitedBy: id });
+  const looked = (): string[] => [c.decided(id, { 'denial.kind': 'address' }).state, c.at(name).state];
+  expect(looked()).toEqual(['escalated', 'open']);
+  c.pass(23 * 60 * MIN);
+  expect(looked()).toEqual(['escalated', 'open']);
+  c.pass(60 * MIN);
+  expect(looked()).toEqual(['expired', 'expired']);
+  expect(c.rows()).toEqual([`alert-${id}`]);
+});
+
+test('the plan that was begun is the newest that changed something', () => {
+  const id = c.open('open');
+  expect(begunPlan(c.store, id)).toBeNull();
+  c.offer(id, [ADD], [TAKE]);
+  c.ran(id);
+  c.offer(id, [RESTART], []);
+  c.ran(id, 'refused');
+  expect(begunPlan(c.store, id)!.plan.serial).toBe(1);
+});
