@@ -2,6 +2,7 @@
  * Rings until somebody answers: takes what is due from the outbox, channel by channel, so that a dead mail server never
  * holds up a job. A row is done only when its carrier said so; a carrier that fails is asked again later.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Store } from '../store/open.ts';
 import { type Channel, dueRows, markAgain, markDone, markFailed, nextRow, type OutboxRow } from '../store/outbox.ts';
@@ -20,6 +21,8 @@ export type Carriers = { [channel in Channel]?: Carrier };
 
 /** Somebody who has to be called for a row is called so long before. */
 const AHEAD_MS = 2000;
+/** Who stops waits so long for what is being carried: what was handed over is noted then, and does not go out twice. */
+const STOP_MS = 1000;
 /** A store that can't be written is left alone for so long. */
 const STORE_PAUSE_MS = 5000;
 
@@ -34,6 +37,9 @@ export class Doorbell {
   readonly #again = new Set<Channel>();
   #timer: NodeJS.Timeout | null = null;
   #stopped = false;
+  /** The store is not written to any more. */
+  #closed = false;
+  readonly #carrying = new Set<Promise<void>>();
   /** What went out and could not be noted (a full disk): it is noted later and does not go out again. */
   readonly #unnoted = new Map<number, string>();
   #notBefore = 0;
@@ -71,7 +77,11 @@ export class Doorbell {
     try {
       do {
         this.#again.delete(channel);
-        for (const row of dueRows(this.#store, this.#now(), channel)) await this.#carry(channel, row);
+        for (const row of dueRows(this.#store, this.#now(), channel)) {
+          const carrying = this.#carry(channel, row);
+          this.#carrying.add(carrying);
+          await carrying.finally(() => this.#carrying.delete(carrying));
+        }
       } while (this.#again.has(channel) && !this.#stopped);
     } catch (error) {
       this.#log.error({ err: error, channel }, 'outbox could not be read or written');
@@ -95,19 +105,19 @@ export class Doorbell {
         if (!this.failing[channel])
           this.#log.warn({ channel, reason, key: row.key }, 'channel fails, will be tried again');
         this.failing[channel] = reason;
-        if (!this.#stopped) markFailed(this.#store, this.#now(), row, reason);
+        if (!this.#closed) markFailed(this.#store, this.#now(), row, reason);
         return;
       }
       if (this.failing[channel]) this.#log.info({ channel }, 'channel works again');
       this.failing[channel] = null;
       if (typeof carried !== 'string') {
-        if (!this.#stopped) markAgain(this.#store, row.id, carried.again, carried.result, carried.payload);
+        if (!this.#closed) markAgain(this.#store, row.id, carried.again, carried.result, carried.payload);
         return;
       }
       result = carried;
       this.#unnoted.set(row.id, result);
     }
-    if (this.#stopped) return;
+    if (this.#closed) return;
     markDone(this.#store, this.#now(), row.id, result);
     this.#unnoted.delete(row.id);
   }
@@ -124,8 +134,10 @@ export class Doorbell {
     this.#timer = setTimeout(() => this.ring(), Math.max(10, Math.min(60_000, until)));
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.#stopped = true;
     if (this.#timer) clearTimeout(this.#timer);
+    await Promise.race([Promise.allSettled(this.#carrying), pause(STOP_MS, undefined, { ref: false })]);
+    this.#closed = true;
   }
 }

@@ -97,8 +97,9 @@ export async function anOffice(
     doorbell = new Doorbell(store, now, pino({ level: 'silent' }), carriersOf(parts));
     dropChannels(store, time, Object.keys(carriersOf(parts)));
   }
+  /** As if it were killed: nothing is waited for. */
   function stop(): void {
-    doorbell?.stop();
+    void doorbell?.stop();
     mailer?.close();
     store.close();
     store = openStore(join(dir, 'readmit.db'));
@@ -178,7 +179,7 @@ export async function anOffice(
     carriedOut: (id: string) => carriedOut(store, time, id),
     subjects: () => box.mails.map(m => m.subject),
     async end(): Promise<void> {
-      doorbell?.stop();
+      await doorbell?.stop();
       mailer?.close();
       store.close();
       await box.close();

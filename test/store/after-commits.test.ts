@@ -145,8 +145,22 @@ describe('the doorbell', () => {
     expected = [];
     carried = [];
   });
-  afterEach(() => {
-    for (const bell of bells.splice(0)) bell.stop();
+  afterEach(async () => {
+    for (const bell of bells.splice(0)) await bell.stop();
+  });
+
+  test('notes what was handed over while it stops, so that it does not go out twice', async () => {
+    enqueue(store, NOON, { key: 'alert-1', channel: 'mail', payload: {}, due: NOON });
+    const taken = Promise.withResolvers<string>();
+    const bell = new Doorbell(store, () => now, pino({ level: 'silent' }), { mail: () => taken.promise });
+    bell.ring();
+    const stopped = bell.stop();
+    taken.resolve('sent');
+    await stopped;
+    expect(store.get('SELECT done, result FROM outbox')).toMatchObject({ done: NOON, result: 'sent' });
+    ring();
+    await turn();
+    expect(carried).toEqual([]);
   });
 
   test('says who will be called in a moment, and of nobody who was in vain or is called later', async () => {
