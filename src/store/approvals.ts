@@ -169,9 +169,28 @@ export const decisionsOf = (store: Store, incident: string): number =>
     )!.n,
   );
 
+/** What was begun and was not taken back since; null where there is no such plan. */
+export function standingPlan(store: Store, incident: string): Plan | null {
+  const begun = begunPlan(store, incident);
+  const isBack = ({ what, serial, outcome }: Run): boolean =>
+    what === 'undo' && serial === begun?.run.serial && (outcome?.result === 'done' || outcome?.result === 'already');
+  return begun && !runsOf(store, incident).some(isBack) ? begun.plan : null;
+}
+
+/** An order without an answer is lost after this time: whoever wanted it then may not want it now. */
+const LOST_MS = 86_400_000;
+
 /** Orders to take something back that have no answer yet, oldest first. */
-export const openUndos = (store: Store): Run[] =>
-  store.all("SELECT * FROM run WHERE what = 'undo' AND ended IS NULL ORDER BY created").map(runFrom);
+export const openUndos = (store: Store, now: number): Run[] =>
+  store
+    .all("SELECT * FROM run WHERE what = 'undo' AND ended IS NULL AND created > ? ORDER BY created", now - LOST_MS)
+    .map(runFrom);
+
+/** Whether the last undo of an incident still waits for its answer. */
+export function undoUnderWay(store: Store, now: number, incident: string): boolean {
+  const undo = lastRun(store, incident, 'undo');
+  return undo !== undefined && undo.outcome === null && undo.created > now - LOST_MS;
+}
 
 /** Whether a run that starts or restarts a service goes on there, or ended after `since`. */
 export const restartUnderWay = (store: Store, host: string, since: number): boolean =>

@@ -103,7 +103,8 @@ export class Counting {
   #addPair(t: Tally, endpoint: string | null, count: number, id: number): void {
     this.#store.run(
       `INSERT INTO pair (incident, user, ip, endpoint, self_reported, account, count, first, last) VALUES (?,?,?,?,?,?,?,?,?)
-       ON CONFLICT DO UPDATE SET count = count + excluded.count, last = max(last, excluded.last), first = min(first, excluded.first)`,
+       ON CONFLICT DO UPDATE SET count = count + excluded.count, last = max(last, excluded.last), first = min(first, excluded.first),
+         account = iif(excluded.account = 'unknown', account, excluded.account)`,
       id,
       t.user ?? '',
       t.ip ?? '',

@@ -57,6 +57,10 @@ export const endMaintenance = (store: Store, now: number): boolean =>
 export const tell = (store: Store, now: number, user: string, cause: string): void => {
   store.run('INSERT INTO told (user, cause, at) VALUES (?,?,?)', user, cause, now);
 };
+/** The letter that was queued then did not go out. */
+export const untell = (store: Store, queued: number, user: string, cause: string): void => {
+  store.run('DELETE FROM told WHERE user = ? AND cause = ? AND at = ?', user, cause, queued);
+};
 export const toldOf = (store: Store, user: string): { cause: string; at: number }[] =>
   store
     .all<{ cause: string; at: number }>('SELECT cause, at FROM told WHERE user = ? ORDER BY at DESC LIMIT 50', user)

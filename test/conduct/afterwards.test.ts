@@ -7,7 +7,7 @@ import { Approvals } from '../../src/roles/conduct/approvals.ts';
 import { startEndings } from '../../src/roles/conduct/endings.ts';
 import { begunPlan, lastRun, runById } from '../../src/store/approvals.ts';
 import { recordSnapshot } from '../../src/store/history.ts';
-import { facts, NO_GROUP } from '../diagnose/a-host.ts';
+import { facts, NO_GROUP, STRICT } from '../diagnose/a-host.ts';
 import { ADD, AUTHORIZE, aCase, type Case, HOST, PUT_BACK, RESTART, TAKE } from './a-case.ts';
 
 const MIN = 60_000;
@@ -61,10 +61,10 @@ describe('an undo', () => {
     c.answered(c.undo(id), 'failed', 'the group file is locked');
     expect(c.at(id).state).toBe('verifying');
     expect(c.grants()).toEqual([null]);
-    expect(c.rows('not-ended-%')).toEqual([`not-ended-${id}`]);
+    expect(c.rows('not-undone-%')).toEqual([`not-undone-${id}-1`]);
   });
 
-  it('is ordered again each minute until there is an answer', () => {
+  it('is ordered again until there is an answer, more and more rarely', () => {
     const id = c.open('verifying');
     c.offer(id, [ADD], [TAKE]);
     c.ran(id);
@@ -81,10 +81,29 @@ describe('an undo', () => {
     c.pass(MIN);
     look();
     expect(sent()).toBe(3);
-    c.answered(run, 'done');
     c.pass(MIN);
     look();
     expect(sent()).toBe(3);
+    c.pass(MIN);
+    look();
+    expect(sent()).toBe(4);
+    c.answered(run, 'done');
+    c.pass(60 * MIN);
+    look();
+    expect(sent()).toBe(4);
+  });
+
+  it('that nobody answered for a day is lost: it is not ordered any more, and may be asked for again', () => {
+    const id = c.open('not-effective');
+    c.offer(id, [ADD], [TAKE]);
+    c.ran(id);
+    const run = c.undo(id);
+    expect(() => approvals().undo(ANN, id)).toThrow('the undo is under way');
+    c.pass(24 * 60 * MIN + 1);
+    startEndings({ ...c, log: pino({ level: 'silent' }) }).stop();
+    expect(c.rows(`run-${run.id}-%`)).toHaveLength(1);
+    approvals().undo(ANN, id);
+    expect(lastRun(c.store, id, 'undo')!.id).not.toBe(run.id);
   });
 
   it('under way proves nothing: a group that is gone again is no failure of the change', () => {
@@ -185,6 +204,30 @@ test('what a plan leaves behind is no drift when its order comes again', () => {
   expect(drift({ ...plan, steps: [RESTART] }, facts({ 'config.hash': 'b'.repeat(64) }))).not.toBeNull();
 });
 
+describe('a service that nobody may mend by our plan', () => {
+  const KEYLESS = { 'token.present': false };
+  function denied(people: string[]): string {
+    const id = c.open('denied', 'service', { cause: 'openclaw/config-too-strict' });
+    for (const user of people)
+      c.store.run(
+        "INSERT INTO pair (incident, user, ip, endpoint, self_reported, account, count, first, last) VALUES (?, ?, '10.0.0.1', '', 0, 'user', 1, 1, 1)",
+        Number(id),
+        user,
+      );
+    return id;
+  }
+
+  it('is not well because one of those who were asked has other troubles', () => {
+    const id = denied(['alice', 'bob', 'carol']);
+    for (const seen of [KEYLESS, {}, { ...STRICT, 'config.splice': undefined }, KEYLESS, KEYLESS]) c.decided(id, seen);
+    expect(c.at(id).state).toBe('denied');
+    c.decided(id, { 'access.authorized-groups': undefined });
+    expect(c.at(id).state).toBe('denied');
+    c.decided(id, KEYLESS);
+    expect(c.at(id).state).toBe('resolved');
+  });
+});
+
 describe('access with an end', () => {
   const groups = (members: string[], by: string | null): void => {
     const snapshot = {
@@ -233,6 +276,15 @@ describe('who is told', () => {
     c.decided(id, NO_GROUP);
     expect(c.at(id).state).toBe('proposed');
     expect(c.rows('alert-%')).toEqual([`alert-${id}`, `alert-${id}-again-1`]);
+  });
+
+  it('of nothing, while somebody has taken it over', () => {
+    const id = c.open('not-effective', 'user', { takenBy: 'root-ann' });
+    c.offer(id, [ADD], [TAKE]);
+    c.ran(id);
+    c.decided(id, NO_GROUP);
+    expect(c.at(id).state).toBe('escalated');
+    expect(c.rows('alert-%')).toEqual([]);
   });
 
   it('what to do, once; and it stands as told only when a letter goes out', () => {

@@ -64,6 +64,23 @@ async function scanned(): Promise<void> {
   expect(of('user', 'alice')!.inhibitedBy).toBe(of('address', SCANNER)!.id);
 }
 
+test('a name that two scanners try stays nobody, and is counted once each time', async () => {
+  const nobody = { account: 'unknown' } as const;
+  await scanned();
+  const other = '198.51.100.7';
+  await denied(...Array.from({ length: 30 }, (_, n) => ({ ...nobody, ip: other, user: `zap${n}` })));
+  const count = (): number => of('address', SCANNER)!.count;
+  const before = count();
+  const journal = (): number => Number(store.get<{ n: number }>('SELECT count(*) AS n FROM journal')!.n);
+  const written = journal();
+  for (let n = 0; n < 5; n++) {
+    await denied({ ...nobody, ip: other, user: 'alice' });
+    await denied({ ...nobody, ip: SCANNER, user: 'alice' });
+  }
+  expect([count() - before, journal() - written]).toEqual([5, 0]);
+  expect(of('user', 'alice')!.inhibitedBy).toBe(of('address', SCANNER)!.id);
+});
+
 test.each([
   ['with an account of her own', { account: 'user', ip: '10.1.2.3' }, null],
   ['with an account, from the same address', { account: 'user', ip: SCANNER }, null],
@@ -78,4 +95,9 @@ test.each([
   expect(incident(store, id)).toMatchObject(
     explained ? { inhibitedBy: of('address', SCANNER)!.id, due: null } : { inhibitedBy: null, due: time },
   );
+  if (explained) return;
+  // What the scanner goes on with does not take it back.
+  const { count } = of('address', SCANNER)!;
+  await denied({ ip: SCANNER, account: 'unknown', user: 'alice' });
+  expect([incident(store, id).inhibitedBy, of('address', SCANNER)!.count]).toEqual([null, count + 1]);
 });

@@ -11,7 +11,16 @@ import type { Person } from '../../desk.ts';
 import { Refused, type State } from '../../incident.ts';
 import type { Order } from '../../messages.ts';
 import type { Plan, Vote } from '../../plan.ts';
-import { begunPlan, denyDigest, hasVote, lastRun, saveRun, saveVote, votesOf } from '../../store/approvals.ts';
+import {
+  begunPlan,
+  denyDigest,
+  hasVote,
+  saveRun,
+  saveVote,
+  standingPlan,
+  undoUnderWay,
+  votesOf,
+} from '../../store/approvals.ts';
 import { maintenance } from '../../store/desk-rows.ts';
 import { type IncidentRecord, incident, move, update } from '../../store/incidents.ts';
 import { record } from '../../store/journal.ts';
@@ -191,10 +200,8 @@ export class Approvals {
       const { plan, run } = begun;
       if (!UNDOABLE.includes(i.state)) throw new Refused(`an incident that is ${i.state} can't be undone`);
       if (!mayDecide(person, this.#config)) throw new Refused(`${person.name} has no role that may undo`);
-      const earlier = lastRun(this.#store, id, 'undo');
-      if (earlier && !earlier.outcome) throw new Refused('the undo is under way');
-      if (earlier?.serial === run.serial && ['done', 'already'].includes(earlier.outcome!.result))
-        throw new Refused('it was taken back already');
+      if (undoUnderWay(this.#store, this.#now(), id)) throw new Refused('the undo is under way');
+      if (!standingPlan(this.#store, id)) throw new Refused('it was taken back already');
       record(this.#store, this.#now(), {
         actor: person.name,
         what: 'asked for the undo',
@@ -212,8 +219,7 @@ export class Approvals {
       const i = incident(this.#store, id);
       if (!RETRIED.includes(i.state)) throw new Refused(`an incident that is ${i.state} can't be tried again`);
       if (!mayAct(person, this.#config)) throw new Refused(`${person.name} has no role that may do this`);
-      const undo = lastRun(this.#store, id, 'undo');
-      if (undo && !undo.outcome) throw new Refused('the undo is under way');
+      if (undoUnderWay(this.#store, now, id)) throw new Refused('the undo is under way');
       move(
         this.#store,
         now,

@@ -32,6 +32,9 @@ export class Deciding {
   /** Another cause than the one an incident has, since when it was seen. Lost at a restart, it is seen again. */
   readonly #unsettled = new Map<string, { cause: string | null; since: number }>();
 
+  /** Looks in a row that found no shared cause, of denied incidents of many. Lost at a restart, they are looked at again. */
+  readonly #clear = new Map<string, number>();
+
   constructor(parts: DiagnosingParts, diagnosing: Diagnosing) {
     this.#p = parts;
     this.#diagnosing = diagnosing;
@@ -45,6 +48,9 @@ export class Deciding {
     const base = { diagnosis, cause: diagnosis.cause };
     const isQuiet = i.kind === 'address' && at - i.last >= GONE_MS;
     if (isQuiet && i.takenBy === null && mayMove(i.state, 'expired')) return this.#gone(i, diagnosis);
+    if (i.kind === 'service' && i.state === 'denied' && !this.#diagnosing.isShared(diagnosis.cause))
+      return this.#mayBeMended(i, diagnosis, facts);
+    this.#clear.delete(i.id);
     if (diagnosis.cause === null) return this.#withoutCause(i, diagnosis, facts, again);
     if (i.kind === 'service' && !this.#diagnosing.isShared(diagnosis.cause))
       return this.#withoutShared(i, diagnosis, again);
@@ -190,8 +196,6 @@ export class Deciding {
   #withoutShared(i: IncidentRecord, diagnosis: Diagnosis, again: number): void {
     const { store, now } = this.#p;
     // What they shared is gone; those who still can't work are told apart by what they have themselves.
-    if (this.#diagnosing.isShared(i.cause) && i.state === 'denied')
-      return this.#to(i, 'resolved', 'what they shared was mended by other means', { diagnosis });
     if (this.#diagnosing.isShared(i.cause)) return this.#tryIt(i, i.diagnosis ?? diagnosis, again);
     if (i.attempts < knownUsersOf(store, i.id, ASKED_OF_MANY).length) return update(store, now(), i.id, { due: now() });
     // What one of them lacks is told in their own incident; here it would read as the cause of all.
@@ -217,6 +221,20 @@ export class Deciding {
           { note: what },
         );
     this.#to(i, 'expired', what, { diagnosis, note: what });
+  }
+
+  /** One of them whom it does not concern says little: what they shared is gone when nobody who is asked has it any more. */
+  #mayBeMended(i: IncidentRecord, diagnosis: Diagnosis, facts: Fact[]): void {
+    const { store, now } = this.#p;
+    const at = now();
+    if (letsIn(facts).verdict === 'unknown') return update(store, at, i.id, { due: at + 60_000 });
+    const clear = (this.#clear.get(i.id) ?? 0) + 1;
+    if (clear < knownUsersOf(store, i.id, ASKED_OF_MANY).length) {
+      this.#clear.set(i.id, clear);
+      return update(store, at, i.id, { due: at + 1000 });
+    }
+    this.#clear.delete(i.id);
+    this.#to(i, 'resolved', 'what they shared was mended by other means', { diagnosis });
   }
 
   /** While the service is restarted by us, what it looks like from outside is no cause to offer anything. */
@@ -254,14 +272,16 @@ export class Deciding {
     else move(store, at, i.id, i.state, to, { actor: 'readmit', what, plan }, change);
     if (to === 'escalated' && explainsNobody({ ...i, state: to, cause: change?.cause ?? null }))
       askEachOf(store, at, i);
-    if (to === 'proposed' || to === 'escalated') this.#alert(i, at);
+    if (to === 'proposed' || to === 'escalated') this.#alert(i, to, at);
     if (to === 'advised') this.#tellPerson(i.id, at, i.state === to ? 'again' : 'first');
   }
 
   /** Once; and once more after each run and each denial: who believes that it is decided must hear that it is not. */
-  #alert(i: IncidentRecord, at: number): void {
+  #alert(i: IncidentRecord, to: State, at: number): void {
     const { store, config } = this.#p;
     const before = decisionsOf(store, i.id);
+    const isNews = to === 'proposed' || i.state !== to;
+    if (before > 0 && (i.takenBy !== null || !isNews)) return;
     tellRouted(store, config, at, i.id, 'alert', before ? `alert-${i.id}-again-${before}` : `alert-${i.id}`);
   }
 

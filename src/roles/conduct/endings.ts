@@ -19,6 +19,7 @@ import {
   runById,
   runsOf,
   savePlan,
+  undoUnderWay,
 } from '../../store/approvals.ts';
 import { membershipNow, revertedAt, takenOut } from '../../store/history.ts';
 import { incident, move, update } from '../../store/incidents.ts';
@@ -83,12 +84,13 @@ export function startEndings(parts: EndingParts): { stop(): void } {
   return { stop: () => clearInterval(timer) };
 }
 
-/** An undo whose answer does not come is ordered again, as a plan is: the executor acts once, whatever it is sent. */
+/** An undo whose answer does not come is ordered again for a day: the executor acts once, whatever it is sent. */
 function sendAgain({ store, now, log }: EndingParts, sent: Map<string, number>): void {
   try {
-    const open = openUndos(store);
+    const open = openUndos(store, now());
     for (const { id, order, incident: of, created } of open) {
-      const attempt = Math.floor((now() - created) / RESEND_MS);
+      // After one minute, two, four and so on: an agent may be away for long.
+      const attempt = Math.floor(Math.log2(Math.max(1, ((now() - created) / RESEND_MS) * 2)));
       if (attempt <= (sent.get(id) ?? 0)) continue;
       sendOrder(store, now(), order, of, attempt);
       sent.set(id, attempt);
@@ -128,9 +130,9 @@ function end({ store, config, now }: EndingParts, grant: GrantRow): void {
     return left(`access of ${grant.user} to ${grant.group} was to end, but others gave it since: it stays as it is`);
   const run = runById(store, grant.run);
   const before = run && runsOf(store, i.id).findLast(r => r.what === 'undo' && r.serial === run.serial);
-  if (before && !before.outcome) return;
+  if (before && !before.outcome && undoUnderWay(store, at, i.id)) return;
   if (before?.ended && at - before.ended < RETRY_MS) return;
-  if (before) tellRouted(store, config, at, i.id, 'failed', `not-ended-${i.id}`);
+  if (before) tellRouted(store, config, at, i.id, 'failed', `not-ended-${i.id}-${run.serial}`);
   const plan = run && planOf(store, i.id, run.serial);
   if (!run || !plan)
     return left(`access of ${grant.user} to ${grant.group} can't be taken back: its plan is not known`);

@@ -39,7 +39,9 @@ export function isExplained(
       host,
       state,
       get account() {
-        return latest?.account ?? whence(store, smaller.id).account;
+        // Once somebody's name, always somebody's name.
+        const known = whence(store, smaller.id).account;
+        return known === 'user' ? known : (latest?.account ?? known);
       },
       get addresses() {
         const { addresses } = whence(store, smaller.id);

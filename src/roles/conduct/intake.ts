@@ -234,7 +234,9 @@ export class Intake {
   /** The incident that explains this observation: a greater one before a smaller one; opened when the detector says so. */
   #incidentFor(host: string, tally: Tally, verdicts: Verdict[]): IncidentRef | null {
     for (const v of verdicts) if (v.kind === 'open') this.#open(host, tally, v);
-    this.#ownAgain(host, tally);
+    // Counted there, so that what made it their own stands there too.
+    const freed = this.#ownAgain(host, tally);
+    if (freed) return freed;
     this.#ownInstead(host, tally, verdicts);
     const keys = verdicts.flatMap(v => (v.kind === 'open' ? [v.incident] : v.kind === 'counted' ? v.into : []));
     const live = [...new Set(keys.map(k => this.#live(k.kind, k.key, host)))].filter(i => i !== undefined);
@@ -249,17 +251,22 @@ export class Intake {
     return explains;
   }
 
-  /** Whom an address explained as a name it invented: with an account, or from elsewhere, it explains them no longer. */
-  #ownAgain(host: string, tally: Tally): void {
+  /**
+   * Whom an address explained as a name it invented: with an account it explains them no longer, nor when they come from
+   * elsewhere, where nobody else tries names.
+   */
+  #ownAgain(host: string, tally: Tally): IncidentRef | null {
     const { store, now } = this.#p;
     const own = tally.user === null ? undefined : this.#live('user', tally.user, host);
     const greater = own?.inhibitedBy ? refOf(store, own.inhibitedBy) : undefined;
-    if (!own || greater?.kind !== 'address') return;
-    if (tally.account !== 'user' && (tally.ip === null || addressKey(tally.ip) === greater.key)) return;
+    if (!own || greater?.kind !== 'address') return null;
+    if (tally.account !== 'user' && (tally.ip === null || this.#live('address', addressKey(tally.ip), host)))
+      return null;
     const what = `incident ${own.inhibitedBy} does not explain this one: ${tally.account === 'user' ? 'the name has an account' : 'it came from elsewhere too'}`;
     update(store, now(), own.id, { inhibitedBy: null, due: now() });
     record(store, now(), { actor: 'readmit', what, incident: own.id });
     this.#lookAgain();
+    return { ...own, inhibitedBy: null };
   }
 
   /** A storm that was looked at and was none, or that nobody can explain, keeps nobody from an incident of their own. */

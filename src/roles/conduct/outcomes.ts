@@ -109,7 +109,7 @@ export class Outcomes {
     const by = { actor: `executor on ${run.host}`, plan: run.order.digest };
     if (result !== 'done' && result !== 'already') {
       record(store, at, { ...by, what: `the undo was ${result}: ${detail}`, incident: i.id });
-      return tellRouted(store, config, at, i.id, 'failed', `not-ended-${i.id}`);
+      return tellRouted(store, config, at, i.id, 'failed', `not-undone-${i.id}-${run.serial}`);
     }
     endGrants(store, at, i.id, run.serial);
     if (mayMove(i.state, 'undone')) return void move(store, at, i.id, i.state, 'undone', { ...by, what: detail });

@@ -5,7 +5,7 @@ import type { CanaryResult, ServeMessage } from '../../messages.ts';
 import type { Plan } from '../../plan.ts';
 import { letsIn } from '../../remedy/access-model.ts';
 import { judge } from '../../remedy/verify.ts';
-import { begunPlan, lastRun, type Run, runsOf } from '../../store/approvals.ts';
+import { begunPlan, type Run, runsOf, standingPlan, undoUnderWay } from '../../store/approvals.ts';
 import { authorizedUsers } from '../../store/history.ts';
 import { type IncidentRecord, incident, inhibitedBy, move, update, wakeWaiting } from '../../store/incidents.ts';
 import { record } from '../../store/journal.ts';
@@ -58,9 +58,8 @@ export class Proving {
       const at = now();
       const i = incident(store, message.incident);
       if (i.state !== 'verifying' && i.state !== 'propagating') return;
-      const undo = lastRun(store, i.id, 'undo');
       // What is being taken back proves nothing, either way.
-      if (undo && !undo.outcome) return update(store, at, i.id, { due: at + recheckMs(config, at, i) });
+      if (undoUnderWay(store, at, i.id)) return update(store, at, i.id, { due: at + recheckMs(config, at, i) });
       const since = i.changed ?? i.openedMs;
       const passed = message.canary.filter(c => c.passed);
       if (passed.length) update(store, at, i.id, { proved: { since, results: passed } });
@@ -88,12 +87,14 @@ export class Proving {
       const goesOn = ran ? rest?.other && (verdict.state === 'resolved' || rest.before) : rest;
       if (rest && goesOn) return this.#goOn(i, `${verdict.because}; and yet ${rest.title}`);
       // A service we changed nothing of has nothing on its way: who is refused now is refused for something else.
-      if (i.kind === 'service' && !ran && verdict.state === 'propagating') return this.#goOn(i, verdict.because);
+      const ranBefore = runsOf(store, i.id).some(isDone);
+      if (i.kind === 'service' && !ran && verdict.state === 'propagating')
+        return this.#goOn(i, verdict.because, ranBefore ? recheckMs(config, at, i) : 0);
       switch (verdict.state) {
         case 'resolved':
           this.#resolveWith(i, at);
           move(store, at, i.id, i.state, 'resolved', by, { note: '' });
-          if (runsOf(store, i.id).some(isDone)) this.#restored(i, at);
+          if (ranBefore) this.#restored(i, at);
           wakeWaiting(store, at, i.host);
           return;
         case 'propagating':
@@ -176,7 +177,7 @@ export class Proving {
   }
 
   #restored(i: IncidentRecord, at: number): void {
-    if (begunPlan(this.#p.store, i.id)?.plan.subject && this.#p.config.mail.userDomain)
+    if (standingPlan(this.#p.store, i.id)?.subject && this.#p.config.mail.userDomain)
       enqueue(this.#p.store, at, {
         key: `restored-${i.id}`,
         channel: 'mail',

@@ -19,7 +19,8 @@ import { needsSecondVote } from '../../notify/letters/second-vote.ts';
 import { userTell } from '../../notify/letters/user-tell.ts';
 import { type Rendered, weekly } from '../../notify/letters/weekly.ts';
 import { DIGEST_EVERY, judgeDigest } from '../../notify/limits.ts';
-import { begunPlan, grantById, lastRun, votesOf } from '../../store/approvals.ts';
+import { grantById, lastRun, standingPlan, votesOf } from '../../store/approvals.ts';
+import { untell } from '../../store/desk-rows.ts';
 import { type IncidentRecord, incident } from '../../store/incidents.ts';
 import { journal } from '../../store/journal.ts';
 import type { Store } from '../../store/open.ts';
@@ -74,7 +75,7 @@ export async function writeLetter(p: LetterParts, row: OutboxRow, channel: Chann
     }
     case 'failed': {
       const detail = p.desk.show(id);
-      if (detail.state === 'resolved' && !row.key.startsWith('not-ended-')) return { not: 'it is not so any more' };
+      if (detail.state === 'resolved' && !/^not-(ended|undone)-/.test(row.key)) return { not: 'it is not so any more' };
       return { letter: failed(detail, paper, lastRun(p.store, id)?.outcome ?? null) };
     }
     case 'reminder':
@@ -92,7 +93,7 @@ export async function writeLetter(p: LetterParts, row: OutboxRow, channel: Chann
     case 'second-vote':
       return secondVote(p, incident(p.store, id), paper);
     case 'user-tell':
-      if (isEnded(incident(p.store, id).state)) return { not: 'it is over' };
+      if (isEnded(incident(p.store, id).state)) return neverTold(p, incident(p.store, id), row);
       return toThePerson(told(p, incident(p.store, id), paper));
     case 'access-restored':
       return restored(p, incident(p.store, id), paper);
@@ -143,6 +144,12 @@ function secondVote(p: LetterParts, i: IncidentRecord, paper: Paper): Written {
   return { letter: needsSecondVote(detail, { ...paper, to: to.length ? to : paper.to }) };
 }
 
+/** It is over, and nobody wrote: should it come again, the person has not been told. */
+function neverTold({ store }: LetterParts, { id, diagnosis }: IncidentRecord, row: OutboxRow): Written {
+  if (diagnosis) untell(store, row.created, diagnosis.user, row.key.slice(`tell-${id}-`.length));
+  return { not: 'it is over' };
+}
+
 function told(p: LetterParts, i: IncidentRecord, paper: Paper): Letter | null {
   const remedy = i.diagnosis?.remedy;
   if (!i.diagnosis || !remedy || !('advice' in remedy) || !remedy.advice) return null;
@@ -157,7 +164,7 @@ function restored(p: LetterParts, i: IncidentRecord, paper: Paper): Written {
   if (wanted === 'told' && !rowsOf(p.store, i.id, `tell-${i.id}-`).some(r => r.result === 'sent'))
     return { not: 'the person was not told before' };
   if (i.state !== 'resolved') return { not: 'it is not so any more' };
-  const plan = begunPlan(p.store, i.id)?.plan;
+  const plan = standingPlan(p.store, i.id);
   if (!plan?.subject) return { not: 'nobody to write to' };
   const { user } = plan.subject;
   return toThePerson(accessRestored({ user, host: i.host, incident: i.id, steps: plan.steps }, paper, p.config));
