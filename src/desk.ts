@@ -246,7 +246,8 @@ export interface Desk {
   /** Signs and records a vote for a signed-in person (`policy.proof: session`). `digest` is the plan they saw. */
   voteAs(person: Person, id: string, digest: string, decision: Decision, reason: string): IncidentRow;
   /** Takes back what a run changed, under the votes it ran with. */
-  undo(person: Person, id: string): IncidentRow;
+  /** @param grant takes back what gave this access, not what ran last */
+  undo(person: Person, id: string, grant?: string): IncidentRow;
   /** What was tried and failed, or did not help, is looked at anew and may be offered again, to be voted on anew. */
   retry(person: Person, id: string): IncidentRow;
   /** Gives the access that is proposed an end (ISO), or none (null): a new plan, so votes on the old one lapse. */

@@ -117,9 +117,9 @@ export async function vote(decision: Decision, id: string, o: Options): Promise<
   }
 }
 
-export async function undo(id: string, o: Options): Promise<void> {
+export async function undo(id: string, o: Options, grant?: string): Promise<void> {
   const config = loadConfig(o.config);
-  const row = await askServe<IncidentRow>(controlSocket(config), 'undo', { id, ...operator(config, o) });
+  const row = await askServe<IncidentRow>(controlSocket(config), 'undo', { id, grant, ...operator(config, o) });
   if (o.json) printJson(row);
   else print(`Undo of incident ${row.id} ordered; \`readmit show ${row.id}\` tells what came of it.`);
 }
@@ -236,9 +236,9 @@ export async function access(what: string | undefined, id: string | undefined, o
   const config = loadConfig(o.config);
   const grants: Grant[] = reading(config, desk => desk.grants());
   if (what === 'revoke') {
-    const grant = grants.find(g => g.id === id || g.incident === id);
+    const grant = grants.find(g => g.id === id) ?? grants.find(g => g.incident === id && g.ended === null);
     if (!grant) throw new NotFound(`there is no grant ${id ?? ''}; see \`readmit access\``);
-    return await undo(grant.incident, o);
+    return await undo(grant.incident, o, grant.id);
   }
   if (what !== undefined) throw new Usage(`access ${what}: only \`access\` and \`access revoke ID\``);
   if (o.json) printJson(grants);

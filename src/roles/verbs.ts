@@ -67,7 +67,8 @@ export function controlVerbs(p: VerbParts): Record<string, Verb> {
       if (vote.data.proof !== 'key') throw new Refused('the command line votes with a key');
       return desk.vote(vote.data as Vote);
     },
-    undo: body => desk.undo(person(text(body.as, 'as')), text(body.id, 'id')),
+    undo: ({ as, id, grant }) =>
+      desk.undo(person(text(as, 'as')), text(id, 'id'), grant === undefined ? undefined : text(grant, 'grant')),
     retry: body => desk.retry(person(text(body.as, 'as')), text(body.id, 'id')),
     ends: body => {
       const until = body.until === null ? null : text(body.until, 'until');

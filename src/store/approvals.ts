@@ -172,10 +172,15 @@ export const decisionsOf = (store: Store, incident: string): number =>
 /** What was begun and was not taken back since; null where there is no such plan. */
 export function standingPlan(store: Store, incident: string): Plan | null {
   const begun = begunPlan(store, incident);
-  const isBack = ({ what, serial, outcome }: Run): boolean =>
-    what === 'undo' && serial === begun?.run.serial && (outcome?.result === 'done' || outcome?.result === 'already');
-  return begun && !runsOf(store, incident).some(isBack) ? begun.plan : null;
+  return begun && !isTakenBack(store, incident, begun.run.serial) ? begun.plan : null;
 }
+
+export const isTakenBack = (store: Store, incident: string, serial: number): boolean =>
+  store.get(
+    `SELECT 1 FROM run WHERE incident = ? AND serial = ? AND what = 'undo' AND outcome_json ->> '$.result' IN ('done', 'already')`,
+    Number(incident),
+    serial,
+  ) !== undefined;
 
 /** An order without an answer is lost after this time: whoever wanted it then may not want it now. */
 const LOST_MS = 86_400_000;

@@ -244,6 +244,17 @@ export function membershipNow(
   return row ? { by: row.added_by ?? 'others' } : null;
 }
 
+/** Whether a change of this person in this group is put down to that run already. */
+export const hasMade = (store: Store, run: string, of: { host: string; group: string; user: string }): boolean =>
+  store.get(
+    'SELECT 1 FROM membership WHERE host = ? AND "group" = ? AND user = ? AND (added_by = ? OR removed_by = ?) LIMIT 1',
+    of.host,
+    of.group,
+    of.user,
+    run,
+    run,
+  ) !== undefined;
+
 /** Whether what this run of ours gave was seen there, and was seen to be gone. */
 export const takenOut = (store: Store, host: string, group: string, user: string, run: string): boolean =>
   store.get(

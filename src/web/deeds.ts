@@ -21,6 +21,7 @@ const Vote = z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/), reason: reas
 const HandOver = z.object({ to: z.string().trim().max(64), note: reason.default('') });
 const SendReport = z.object({ week: z.string().regex(WEEK), to: z.enum(['me', 'all']) });
 const Ends = z.object({ after: z.enum(Object.keys(ENDS) as (keyof typeof ENDS)[]) });
+const Undo = z.object({ grant: z.string().max(200).optional() });
 const Silence = z.object({ for: z.enum(Object.keys(SILENCES) as (keyof typeof SILENCES)[]), reason: reason.min(1) });
 
 export function deeds(app: Hono<Env>, web: Web): void {
@@ -81,7 +82,8 @@ export function deeds(app: Hono<Env>, web: Web): void {
   app.post('/incidents/:id/undo', c => {
     const incident = incidentOf(web, c.req.param('id'));
     if (!mayDecide(c.get('signedIn').person, web.config)) return notAllowed(web, c);
-    return attempt(web, c, incident, 'undone', () => web.desk.undo(c.get('signedIn').person, incident.id));
+    const { grant } = Undo.parse(c.get('form'));
+    return attempt(web, c, incident, 'undone', () => web.desk.undo(c.get('signedIn').person, incident.id, grant));
   });
 }
 

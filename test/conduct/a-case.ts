@@ -7,7 +7,7 @@ import { builtInPack } from '../../src/diagnose/effects.ts';
 import { loadSystem } from '../../src/diagnose/system.ts';
 import { planDigest } from '../../src/digest.ts';
 import type { IncidentKind, State } from '../../src/incident.ts';
-import type { CanaryResult, Order } from '../../src/messages.ts';
+import type { CanaryResult, Order, Snapshot } from '../../src/messages.ts';
 import type { Outcome, Plan, Step } from '../../src/plan.ts';
 import { makeOrder } from '../../src/roles/conduct/approvals.ts';
 import { Deciding } from '../../src/roles/conduct/deciding.ts';
@@ -176,6 +176,12 @@ export function aCase() {
       const seen = { alice: facts(observed) };
       proving.take({ v: 1, host: HOST, request: `${id}.1`, incident: id, facts: seen, canary, alive: true });
       return at(id);
+    },
+    /** The group as an agent of the host sees it. */
+    seen(members: string[]): void {
+      const at = new Date(time).toISOString();
+      const groups = { 'claw-users': members };
+      outcomes.saw({ v: 1, host: HOST, at, config: null, groups } as unknown as Snapshot);
     },
     grants: () =>
       store.all<{ ended: number | null }>('SELECT ended FROM access_grant ORDER BY rowid').map(g => g.ended),

@@ -228,6 +228,71 @@ describe('a service that nobody may mend by our plan', () => {
   });
 });
 
+describe('what others do is theirs', () => {
+  const rows = () =>
+    c.store
+      .all<{ added_by: string | null; removed_by: string | null }>(
+        'SELECT added_by, removed_by FROM membership ORDER BY rowid',
+      )
+      .map(r => [r.added_by, r.removed_by]);
+
+  it('whatever we did with the same person and group before', () => {
+    c.seen([]);
+    const id = c.open('verifying');
+    c.offer(id, [ADD], [TAKE]);
+    const first = c.ran(id);
+    c.seen(['alice']);
+    const back = c.undo(id);
+    c.pass(MIN);
+    c.answered(back, 'done');
+    c.seen([]);
+    // By hand, a month later; and taken away by hand again.
+    c.pass(30 * 24 * 60 * MIN);
+    c.seen(['alice']);
+    c.seen([]);
+    const next = c.open('verifying');
+    c.offer(next, [ADD], [TAKE]);
+    const second = c.ran(next);
+    c.seen(['alice']);
+    c.pass(MIN);
+    c.seen([]);
+    expect(rows()).toEqual([
+      [first.id, back.id],
+      [null, null],
+      [second.id, null],
+    ]);
+    expect(c.grants().map(ended => ended !== null)).toEqual([true, true]);
+    expect(c.said(next).at(-1)).toContain('reverted-externally');
+  });
+
+  it('also where we wanted to, and were refused', () => {
+    c.seen([]);
+    const id = c.open('failed');
+    c.offer(id, [ADD], [TAKE]);
+    c.ran(id, 'refused');
+    c.seen(['alice']);
+    expect(rows()).toEqual([[null, null]]);
+  });
+});
+
+test('what is taken back is what gave the access that somebody clicked at, not what ran last', () => {
+  const id = c.open('advised');
+  c.offer(id, [ADD], [TAKE]);
+  const given = c.ran(id);
+  c.pass(MIN);
+  c.offer(id, [RESTART], []);
+  c.ran(id);
+  const grant = `${given.id}.claw-users`;
+  expect(() => approvals().undo(ANN, id)).toThrow('nothing of ours');
+  expect(() => approvals().undo(ANN, id, 'another')).toThrow('has no grant');
+  approvals().undo(ANN, id, grant);
+  const run = lastRun(c.store, id, 'undo')!;
+  expect([run.serial, run.order.undo]).toEqual([1, [TAKE]]);
+  c.answered(run, 'done');
+  expect(c.grants()).toEqual([c.now()]);
+  expect(() => approvals().undo(ANN, id, grant)).toThrow('has ended already');
+});
+
 describe('access with an end', () => {
   const groups = (members: string[], by: string | null): void => {
     const snapshot = {

@@ -14,10 +14,14 @@ import type { Plan, Vote } from '../../plan.ts';
 import {
   begunPlan,
   denyDigest,
+  grantById,
   hasVote,
+  isTakenBack,
+  planOf,
+  type Run,
+  runById,
   saveRun,
   saveVote,
-  standingPlan,
   undoUnderWay,
   votesOf,
 } from '../../store/approvals.ts';
@@ -35,6 +39,9 @@ export const RESEND_MS = 15_000;
 /** States in which a run has ended and somebody still waits. */
 const RETRIED: readonly State[] = ['failed', 'not-effective'];
 const UNDOABLE: readonly State[] = ['propagating', 'verifying', 'not-effective', 'failed', 'resolved'];
+
+/** Something is being done, and what stands is not known until its outcome. */
+const UNDER_WAY: readonly State[] = ['approved', 'running'];
 
 const votedPlan = (plan: Plan): VotedPlan => ({
   host: plan.host,
@@ -191,17 +198,21 @@ export class Approvals {
     });
   }
 
-  /** Offers to take back what the last run did, under the votes it ran with. */
-  undo(person: Person, id: string): void {
+  /**
+   * Takes back what the last run did, under the votes it ran with; or what gave this grant, whatever ran since.
+   * @throws Refused naming the rule
+   */
+  undo(person: Person, id: string, grant?: string): void {
     this.#store.tx(() => {
       const i = incident(this.#store, id);
-      const begun = begunPlan(this.#store, id);
+      const begun = grant === undefined ? begunPlan(this.#store, id) : this.#gave(id, grant);
       if (!begun || begun.plan.undo.length === 0) throw new Refused('there is nothing of ours to undo');
       const { plan, run } = begun;
-      if (!UNDOABLE.includes(i.state)) throw new Refused(`an incident that is ${i.state} can't be undone`);
+      const mayBe = grant === undefined ? UNDOABLE.includes(i.state) : !UNDER_WAY.includes(i.state);
+      if (!mayBe) throw new Refused(`an incident that is ${i.state} can't be undone`);
       if (!mayDecide(person, this.#config)) throw new Refused(`${person.name} has no role that may undo`);
       if (undoUnderWay(this.#store, this.#now(), id)) throw new Refused('the undo is under way');
-      if (!standingPlan(this.#store, id)) throw new Refused('it was taken back already');
+      if (isTakenBack(this.#store, id, run.serial)) throw new Refused('it was taken back already');
       record(this.#store, this.#now(), {
         actor: person.name,
         what: 'asked for the undo',
@@ -210,6 +221,15 @@ export class Approvals {
       });
       this.#send(plan, 'undo', run.order.votes, i);
     });
+  }
+
+  #gave(id: string, grant: string): { run: Run; plan: Plan } | null {
+    const given = grantById(this.#store, grant);
+    if (given?.incident !== id) throw new Refused(`incident ${id} has no grant ${grant}`);
+    if (given.ended !== null) throw new Refused('that access has ended already');
+    const run = runById(this.#store, given.run);
+    const plan = run && planOf(this.#store, id, run.serial);
+    return run && plan ? { run, plan } : null;
   }
 
   /** Somebody mended what was in the way of a run: the facts are taken again, and what still helps is offered again. */

@@ -3,7 +3,7 @@ import type { Config } from '../../config/config.ts';
 import { isEnded, mayMove } from '../../incident.ts';
 import type { ServeMessage, Snapshot } from '../../messages.ts';
 import { endGrants, endRun, type Run, runById, saveGrant, votesOf } from '../../store/approvals.ts';
-import { recordSnapshot } from '../../store/history.ts';
+import { hasMade, recordSnapshot } from '../../store/history.ts';
 import { type IncidentRecord, incident, move, update, wakeWaiting } from '../../store/incidents.ts';
 import { record } from '../../store/journal.ts';
 import type { Store } from '../../store/open.ts';
@@ -146,28 +146,38 @@ export class Outcomes {
   saw(snapshot: Snapshot): void {
     const { store, now } = this.#p;
     const at = now();
-    const byRun = (group: string, user: string, change: 'added' | 'removed'): string | null => {
-      const wanted =
-        change === 'added' ? ['group.add', 'directory.group-add'] : ['group.remove', 'directory.group-remove'];
-      const row = store
-        .all<{ id: string; order_json: string }>(
-          'SELECT id, order_json FROM run WHERE host = ? ORDER BY created DESC LIMIT 50',
-          snapshot.host,
-        )
-        .find(r => {
-          const order = JSON.parse(r.order_json) as {
-            what: string;
-            steps: { action: string; user?: string; group?: string }[];
-            undo: { action: string; user?: string; group?: string }[];
-          };
-          return (order.what === 'plan' ? order.steps : order.undo).some(
-            s => wanted.includes(s.action) && s.user === user && s.group === group,
-          );
-        });
-      return row?.id ?? null;
-    };
+    const byRun = (group: string, user: string, change: 'added' | 'removed'): string | null =>
+      ourDoing(store, { host: snapshot.host, group, user, change });
     if (!recordSnapshot(store, at, snapshot, byRun)) return;
     noticeReverted(store, at, snapshot.host);
     wakeWaiting(store, at, snapshot.host);
   }
+}
+
+interface Change {
+  host: string;
+  group: string;
+  user: string;
+  change: 'added' | 'removed';
+}
+
+/**
+ * The run of ours that made this change: the last one that touched this person in this group, if it went that way, and if
+ * no earlier change is its doing already. What comes after that is somebody else's.
+ */
+function ourDoing(store: Store, { host, group, user, change }: Change): string | null {
+  const wanted = change === 'added' ? ['group.add', 'directory.group-add'] : ['group.remove', 'directory.group-remove'];
+  const runs = store.all<{ id: string; order_json: string }>(
+    `SELECT id, order_json FROM run
+     WHERE host = ? AND (ended IS NULL OR outcome_json ->> '$.result' IN ('done', 'failed', 'unknown'))
+     ORDER BY coalesce(ended, created) DESC, rowid DESC LIMIT 50`,
+    host,
+  );
+  for (const { id, order_json } of runs) {
+    const { what, steps, undo } = JSON.parse(order_json) as Run['order'];
+    const step = (what === 'plan' ? steps : undo).find(s => 'user' in s && s.user === user && s.group === group);
+    if (!step) continue;
+    return wanted.includes(step.action) && !hasMade(store, id, { host, group, user }) ? id : null;
+  }
+  return null;
 }

@@ -8,7 +8,7 @@ import type { Approvals } from '../conduct/approvals.ts';
 export interface DeskActs {
   vote(vote: Vote): void;
   signFor(person: Person, id: string, digest: string, decision: Vote['decision'], reason: string): Vote;
-  undo(person: Person, id: string): void;
+  undo(person: Person, id: string, grant?: string): void;
   retry(person: Person, id: string): void;
   endBy(person: Person, id: string, until: number | null): void;
   /** How many votes of which kind a plan still needs. */
@@ -45,7 +45,7 @@ export const readingOnly = (needs: DeskActs['needs']): DeskActs => {
 export const actsOf = (approvals: Approvals): Pick<DeskActs, 'vote' | 'signFor' | 'undo' | 'retry' | 'needs'> => ({
   vote: vote => approvals.vote(vote),
   signFor: (...vote) => approvals.signFor(...vote),
-  undo: (person, id) => approvals.undo(person, id),
+  undo: (...what) => approvals.undo(...what),
   retry: (person, id) => approvals.retry(person, id),
   needs: incident => approvals.needs(incident),
 });

@@ -123,8 +123,8 @@ export class StoreDesk implements Desk {
     return this.vote(this.#acts.signFor(person, id, digest, decision, reason));
   }
 
-  undo(person: Person, id: string): IncidentRow {
-    this.#acts.undo(person, id);
+  undo(person: Person, id: string, grant?: string): IncidentRow {
+    this.#acts.undo(person, id, grant);
     return this.#rowOf(id);
   }
 

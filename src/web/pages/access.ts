@@ -40,7 +40,7 @@ export function grantTable(frame: Frame, grants: Grant[], empty = 'Nothing was g
 <td>${g.by.join(', ')}</td><td>${sentence(g.entitlement || g.reason)}${g.entitlement && g.reason && html`<span class="source">${g.reason}</span>`}</td>
 <td class="nowrap">${moment(g.since)}<span class="source">${incidentLink(g.incident, `incident ${g.incident}`)}</span></td>
 <td class="nowrap">${g.ended ? html`ended ${moment(g.ended)}` : g.until ? near(g.until, frame.now) : 'no end'}</td>
-<td>${act && !g.ended && html`<details class="other"><summary aria-label="${`Take back ${g.user}’s access`}">Take back</summary><form method="post" action="/incidents/${encodeURIComponent(g.incident)}/undo">${token(frame)}<button class="plain">Remove ${g.user} from ${g.group}</button></form></details>`}</td></tr>`,
+<td>${act && !g.ended && html`<details class="other"><summary aria-label="${`Take back ${g.user}’s access`}">Take back</summary><form method="post" action="/incidents/${encodeURIComponent(g.incident)}/undo">${token(frame)}<input type="hidden" name="grant" value="${g.id}"><button class="plain">Remove ${g.user} from ${g.group}</button></form></details>`}</td></tr>`,
   )}</tbody></table></div></div>`;
 }
 
