@@ -64,6 +64,8 @@ export interface ReportGrant extends Grant {
   effective: string | null;
   /** Who ran it: the executor's host and key, in words. */
   executor?: string;
+  /** Of the plan that gave it: an incident can have had others since. Missing where the run is not known. */
+  made?: { digest: string; before: string; after: string };
 }
 
 export interface GroupHistory {

@@ -180,9 +180,9 @@ function grantsOf(period: Period): WeekReport['grants'] {
         ...g,
         cause: incident?.cause ?? null,
         approvers: g.by.map(by => ({ by, roles: roles.get(by) ?? [] })),
-        digest: incident?.plan?.digest ?? null,
-        before: step?.before ?? '',
-        after: step?.after ?? '',
+        digest: g.made?.digest ?? incident?.plan?.digest ?? null,
+        before: g.made?.before ?? step?.before ?? '',
+        after: g.made?.after ?? step?.after ?? '',
       };
     })
     .sort((a, b) => Date.parse(a.since) - Date.parse(b.since));

@@ -6,8 +6,8 @@ import { loadApprovers } from '../approve/approvers.ts';
 import type { Config } from '../config/config.ts';
 import { type Account, type EventName, type IncidentKind, isEnded, type State } from '../incident.ts';
 import type { Outcome, Plan, Tier, Vote } from '../plan.ts';
-import type { GroupHistory, ReportIncident, ReportInput } from '../report/input.ts';
-import { grantRows } from '../store/approvals.ts';
+import type { GroupHistory, ReportGrant, ReportIncident, ReportInput } from '../report/input.ts';
+import { type GrantRow, grantRows, runById } from '../store/approvals.ts';
 import { blindRows, installedAt } from '../store/desk-rows.ts';
 import { membershipRows } from '../store/history.ts';
 import { journal } from '../store/journal.ts';
@@ -60,6 +60,7 @@ export function reportInput(
         ended: g.ended === null ? null : iso(g.ended),
         effective: resolved.get(g.incident) ?? null,
         executor: `executor on ${g.host}`,
+        ...madeBy(store, g),
       })),
     groups: groupHistories(store, from, to),
     blind: [
@@ -165,6 +166,15 @@ function reportIncidents(store: Store, config: Config, from: number, to: number)
     rows.map(r => Number(r.id)),
   );
   return rows.map(row => reportIncident(row, told, roles));
+}
+
+/** What the run that gave it was, and what it saw before and after. */
+function madeBy(store: Store, { run: id, user, group }: GrantRow): Pick<ReportGrant, 'made'> | Record<string, never> {
+  const run = runById(store, id);
+  if (!run) return {};
+  const at = run.order.steps.findIndex(s => 'group' in s && 'user' in s && s.user === user && s.group === group);
+  const { before = '', after = '' } = run.outcome?.steps[at] ?? {};
+  return { made: { digest: run.order.digest, before, after } };
 }
 
 function toldOfIncidents(store: Store, ids: number[]): Told {

@@ -5,19 +5,35 @@ import type { Store } from './open.ts';
 /** States in which nothing goes on before somebody acts. */
 export const WAITS: readonly State[] = ['proposed', 'escalated', 'failed', 'not-effective'];
 
-/** When it came to wait, epoch ms, through every change from one such state to another; null while it does not wait. */
+/** How the journal says that somebody who had taken an incident over left it to Readmit again. */
+export const GIVEN_BACK = 'gave it back to Readmit';
+
+/**
+ * Since when it waits for somebody who can know of it, epoch ms, through every change from one such state to another; null
+ * while it does not wait. Nobody is waited for who had taken it over, or from whom a silence or a maintenance kept it.
+ */
 export function waitingSince(store: Store, id: string): number | null {
-  const rows = store.all<{ time: string; state: State }>(
+  const rows = store.all<{ time: string; state: State | null }>(
     `SELECT time, json_extract(after_json, '$.state') AS state FROM journal
-     WHERE incident = ? AND json_extract(after_json, '$.state') IS NOT NULL ORDER BY seq DESC`,
+     WHERE incident = ? AND (json_extract(after_json, '$.state') IS NOT NULL OR substr(what, 1, ?) = ?) ORDER BY seq DESC`,
     Number(id),
+    GIVEN_BACK.length,
+    GIVEN_BACK,
   );
   let since: number | null = null;
   for (const { time, state } of rows) {
-    if (!WAITS.includes(state)) break;
+    if (state !== null && !WAITS.includes(state)) break;
     since = Date.parse(time);
+    if (state === null) break;
   }
-  return since;
+  if (since === null) return null;
+  const held = store.get<{ left: number; last: number | null }>(
+    `SELECT sum(done IS NULL) AS left, max(done) AS last FROM outbox
+     WHERE incident = ? AND key GLOB ? AND payload_json ->> '$.heldBack' = 1`,
+    Number(id),
+    `alert-${id}*`,
+  )!;
+  return held.left ? null : Math.max(since, Number(held.last ?? 0));
 }
 
 /** Not held, not explained by another incident and left to nobody: silences are not looked at here. */

@@ -1,5 +1,7 @@
 /** Who is told what, where and when, over restarts and quiet times, as the people at the other ends see it. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { handOver } from '../../src/roles/desk/marks.ts';
+import { tellRouted } from '../../src/roles/tell/telling.ts';
 import { saveSilence } from '../../src/store/desk-rows.ts';
 import { anOffice, HOUR, MIN, type Office } from './a-post.ts';
 
@@ -9,6 +11,7 @@ afterEach(async () => {
   await office?.end();
 });
 
+const ANN = { name: 'root-ann', uid: 2000, roles: ['administrator'], since: 0 };
 const CHAT = '{name: chat, type: mattermost, urlFile: DIR/chat}';
 const FILES = { chat: 'HOOK/hooks/chat', ops: 'HOOK/hooks/ops' };
 const posted = (path = '/hooks/chat'): string[] => office.hook.to(path).map(c => JSON.parse(c.body).text as string);
@@ -135,6 +138,29 @@ describe('quiet times', () => {
     o.propose('carol');
     await o.pass(1500);
     expect(posted()).toHaveLength(2);
+  });
+
+  it('hold back that it is over, and that a change failed, and lose neither', async () => {
+    const o = await open(NOTIFY.replace('11:30', '12:10'), { files: FILES });
+    const [alice, bob] = [o.propose('alice'), o.propose('bob')];
+    await o.pass(5 * MIN, MIN);
+    expect(posted()).toHaveLength(2);
+    await o.pass(10 * MIN, MIN);
+    const carol = o.propose('carol');
+    await o.pass(5 * MIN, MIN);
+    for (const id of [alice, carol])
+      for (const state of ['approved', 'running', 'verifying', 'resolved'] as const) o.go(id, state);
+    for (const state of ['approved', 'running', 'failed'] as const) o.go(bob, state);
+    o.store.tx(() => tellRouted(o.store, o.config, o.now(), bob, 'failed', `failed-${bob}`));
+    await o.pass(5 * MIN, MIN);
+    expect(posted()).toHaveLength(2);
+    await o.restart();
+    await o.pass(60 * MIN, 5 * MIN);
+    const said = posted().slice(2).join('\n');
+    expect(posted()).toHaveLength(4);
+    expect(said).toMatch(/alice/);
+    expect(said).toMatch(/bob/);
+    expect(said).not.toMatch(/carol/);
   });
 });
 
@@ -279,6 +305,34 @@ describe('what waits', () => {
     for (const state of ['running', 'verifying', 'resolved'] as const) o.go(id, state);
     await o.pass(10 * MIN);
     expect(o.rows().find(r => r.key === `alert-${id}`)!.result).toBe('ended');
+  });
+
+  it('nobody is reminded, and nothing goes up, for the time in which nobody could know or somebody had it', async () => {
+    const o = await open(NOTIFY);
+    const [quiet, taken] = [o.propose('alice'), o.propose('bob')];
+    saveSilence(o.store, o.now(), {
+      matcher: { key: 'alice' },
+      until: o.now() + 9 * HOUR,
+      author: 'root-ann',
+      reason: 'known',
+    });
+    handOver(o.store, o.now(), ANN, taken, 'root-ben', '');
+    await o.pass(9 * HOUR - 5 * MIN, 5 * MIN);
+    handOver(o.store, o.now(), ANN, taken, null, '');
+    await o.pass(10 * MIN, 1000);
+    const reminded = (): string[] =>
+      o
+        .rows()
+        .map(r => r.key)
+        .filter(key => /^(remind|escalate)-/.test(key));
+    expect(o.rows().find(r => r.key === `alert-${quiet}`)!.result).toBe('sent');
+    expect(reminded()).toEqual([]);
+    await o.pass(4 * HOUR, 5 * MIN);
+    expect(
+      reminded()
+        .filter(key => key.startsWith('escalate-'))
+        .sort(),
+    ).toEqual([`escalate-${quiet}-to-boss`, `escalate-${taken}-to-boss`]);
   });
 
   it('somebody acted between the asking and the sending: nothing is said', async () => {

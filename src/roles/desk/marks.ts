@@ -8,6 +8,7 @@ import { saveSilence } from '../../store/desk-rows.ts';
 import { incident, move, update } from '../../store/incidents.ts';
 import { record } from '../../store/journal.ts';
 import type { Store } from '../../store/open.ts';
+import { GIVEN_BACK } from '../../store/waiting.ts';
 import { plainReason } from '../conduct/reason.ts';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
@@ -45,7 +46,7 @@ export function handOver(store: Store, now: number, person: Person, id: string, 
       if (i.takenBy === null) throw new Refused('nobody has taken this over');
       record(store, now, {
         actor: person.name,
-        what: `gave it back to Readmit${note ? `: ${note}` : ''}`,
+        what: `${GIVEN_BACK}${note ? `: ${note}` : ''}`,
         incident: id,
       });
       return update(store, now, id, { takenBy: null, note: '', due: now });

@@ -86,7 +86,7 @@ export async function writeLetter(p: LetterParts, row: OutboxRow, channel: Chann
     }
     case 'resolved': {
       const rows = ['alert-', 'escalate-'].flatMap(kind => rowsOf(p.store, id, `${kind}${id}`, channel));
-      if (p.config.notify.resolved === 'told' && !rows.some(r => reached(r.result, p.now())))
+      if (p.config.notify.resolved === 'told' && !rows.some(r => reached(r.result, row.created)))
         return { not: 'they were not told of it' };
       return { letter: resolved(p.desk.show(id), paper, lastRun(p.store, id, 'plan')?.outcome?.result === 'done') };
     }
@@ -123,11 +123,11 @@ export async function writeLetter(p: LetterParts, row: OutboxRow, channel: Chann
   }
 }
 
-/** Whether what became of a row is that somebody read it, by itself or in a digest. */
-const reached = (result: string, now: number): boolean =>
+/** Whether what became of a row is that somebody read it, by itself or in a digest, which leaves out what was over by then. */
+const reached = (result: string, over: number): boolean =>
   result === 'sent' ||
   result === 'folded' ||
-  (result.startsWith('muted until ') && Date.parse(result.slice('muted until '.length)) <= now);
+  (result.startsWith('muted until ') && Date.parse(result.slice('muted until '.length)) <= over);
 
 /** What a row says that was not sent in a quiet time; the digest at its end finds it by that. */
 export const mutedResult = (until: number): string => `muted until ${new Date(until).toISOString()}`;

@@ -112,6 +112,9 @@ function holdBack(
     };
   if (pointless !== null) return pointless;
   const muted = QUIET.includes(letter) ? mutedFor(config, receiver.name, i, now()) : null;
+  // The digest at the end tells of what still waits. What failed, or is over, is told as it is, only later.
+  if (muted && (letter === 'resolved' || letter === 'failed'))
+    return { again: muted.until, result: 'waits for the end of a quiet time', payload: row.payload };
   if (muted) {
     enqueue(store, now(), {
       key: keyFor(`muted-${muted.until}`, receiver.name),
