@@ -194,8 +194,11 @@ export const openUndos = (store: Store, now: number): Run[] =>
 /** Whether the last undo of an incident still waits for its answer. */
 export function undoUnderWay(store: Store, now: number, incident: string): boolean {
   const undo = lastRun(store, incident, 'undo');
-  return undo !== undefined && undo.outcome === null && undo.created > now - LOST_MS;
+  return undo !== undefined && isAwaited(undo, now);
 }
+
+export const isAwaited = ({ outcome, created }: Run, now: number): boolean =>
+  outcome === null && created > now - LOST_MS;
 
 /** Whether a run that starts or restarts a service goes on there, or ended after `since`. */
 export const restartUnderWay = (store: Store, host: string, since: number): boolean =>

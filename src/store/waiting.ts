@@ -27,13 +27,14 @@ export function waitingSince(store: Store, id: string): number | null {
     if (state === null) break;
   }
   if (since === null) return null;
-  const held = store.get<{ left: number; last: number | null }>(
-    `SELECT sum(done IS NULL) AS left, max(done) AS last FROM outbox
-     WHERE incident = ? AND key GLOB ? AND payload_json ->> '$.heldBack' = 1`,
+  // One that its receiver did not take so far is held back by nobody: others must hear of it.
+  const alerts = store.get<{ told: number; held: number; last: number | null }>(
+    `SELECT sum(done IS NOT NULL) AS told, sum(done IS NULL AND attempts = 0 AND payload_json ->> '$.heldBack' = 1) AS held,
+     max(iif(payload_json ->> '$.heldBack' = 1, done, NULL)) AS last FROM outbox WHERE incident = ? AND key GLOB ?`,
     Number(id),
     `alert-${id}*`,
   )!;
-  return held.left ? null : Math.max(since, Number(held.last ?? 0));
+  return alerts.held && !alerts.told ? null : Math.max(since, Number(alerts.last ?? 0));
 }
 
 /** Not held, not explained by another incident and left to nobody: silences are not looked at here. */

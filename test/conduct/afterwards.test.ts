@@ -54,6 +54,21 @@ describe('an undo', () => {
     expect(c.grants()).toEqual([c.now(), null]);
   });
 
+  it('of an older plan leaves what ran later standing, to be proved and taken back', () => {
+    const id = c.open('verifying', 'service', { cause: 'openclaw/config-too-strict' });
+    c.offer(id, [ADD], [TAKE]);
+    c.ran(id);
+    const run = c.undo(id);
+    c.pass(MIN);
+    c.offer(id, [AUTHORIZE, RESTART], [PUT_BACK, RESTART]);
+    c.ran(id);
+    c.answered(run, 'done');
+    expect(c.at(id).state).toBe('verifying');
+    expect(c.grants()).toEqual([c.now()]);
+    approvals().undo(ANN, id);
+    expect(lastRun(c.store, id, 'undo')!.serial).toBe(2);
+  });
+
   it('that could not be done is told of', () => {
     const id = c.open('verifying');
     c.offer(id, [ADD], [TAKE]);
@@ -341,6 +356,15 @@ describe('who is told', () => {
     c.decided(id, NO_GROUP);
     expect(c.at(id).state).toBe('proposed');
     expect(c.rows('alert-%')).toEqual([`alert-${id}`, `alert-${id}-again-1`]);
+  });
+
+  it('when it was given back, and a human is needed again', () => {
+    const id = c.open('escalated');
+    c.offer(id, [ADD], [TAKE]);
+    c.ran(id);
+    c.decided(id, { 'selinux.denials': 3 });
+    expect(c.at(id).state).toBe('escalated');
+    expect(c.rows('alert-%')).toEqual([`alert-${id}-again-1`]);
   });
 
   it('of nothing, while somebody has taken it over', () => {

@@ -81,6 +81,14 @@ test('a name that two scanners try stays nobody, and is counted once each time',
   expect(of('user', 'alice')!.inhibitedBy).toBe(of('address', SCANNER)!.id);
 });
 
+test('what is no denial frees the name too, and is not counted as one', async () => {
+  await scanned();
+  const { id, count } = of('user', 'alice')!;
+  time += 1000;
+  await denied({ event: 'succeeded', account: 'user', ip: '10.1.2.3', user: 'alice' });
+  expect(incident(store, id)).toMatchObject({ inhibitedBy: null, due: time, count });
+});
+
 test.each([
   ['with an account of her own', { account: 'user', ip: '10.1.2.3' }, null],
   ['with an account, from the same address', { account: 'user', ip: SCANNER }, null],

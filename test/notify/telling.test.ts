@@ -335,6 +335,20 @@ describe('what waits', () => {
     ).toEqual([`escalate-${quiet}-to-boss`, `escalate-${taken}-to-boss`]);
   });
 
+  it('an alert that no server takes, though nothing holds it back any more, goes up all the same', async () => {
+    const o = await open(
+      NOTIFY.replace('receivers: [', `receivers: [${CHAT}, `).replace('escalateTo: boss', 'escalateTo: chat'),
+      { files: FILES },
+    );
+    const id = o.propose();
+    silence(o);
+    await o.pass(HOUR - MIN, MIN);
+    await o.box.close();
+    await o.pass(6 * HOUR, 10 * MIN);
+    expect(o.rows().find(r => r.key === `alert-${id}`)!.result).not.toBe('sent');
+    expect(o.rows().map(r => r.key)).toContain(`escalate-${id}-to-chat`);
+  });
+
   it('somebody acted between the asking and the sending: nothing is said', async () => {
     const o = await open(NOTIFY);
     const id = o.propose();

@@ -272,16 +272,15 @@ export class Deciding {
     else move(store, at, i.id, i.state, to, { actor: 'readmit', what, plan }, change);
     if (to === 'escalated' && explainsNobody({ ...i, state: to, cause: change?.cause ?? null }))
       askEachOf(store, at, i);
-    if (to === 'proposed' || to === 'escalated') this.#alert(i, to, at);
+    if (to === 'proposed' || to === 'escalated') this.#alert(i, at);
     if (to === 'advised') this.#tellPerson(i.id, at, i.state === to ? 'again' : 'first');
   }
 
   /** Once; and once more after each run and each denial: who believes that it is decided must hear that it is not. */
-  #alert(i: IncidentRecord, to: State, at: number): void {
+  #alert(i: IncidentRecord, at: number): void {
     const { store, config } = this.#p;
     const before = decisionsOf(store, i.id);
-    const isNews = to === 'proposed' || i.state !== to;
-    if (before > 0 && (i.takenBy !== null || !isNews)) return;
+    if (before > 0 && i.takenBy !== null) return;
     tellRouted(store, config, at, i.id, 'alert', before ? `alert-${i.id}-again-${before}` : `alert-${i.id}`);
   }
 

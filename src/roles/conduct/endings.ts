@@ -14,12 +14,12 @@ import {
   endingGrants,
   type GrantRow,
   grantRows,
+  isAwaited,
   openUndos,
   planOf,
   runById,
   runsOf,
   savePlan,
-  undoUnderWay,
 } from '../../store/approvals.ts';
 import { membershipNow, revertedAt, takenOut } from '../../store/history.ts';
 import { incident, move, update } from '../../store/incidents.ts';
@@ -130,9 +130,10 @@ function end({ store, config, now }: EndingParts, grant: GrantRow): void {
     return left(`access of ${grant.user} to ${grant.group} was to end, but others gave it since: it stays as it is`);
   const run = runById(store, grant.run);
   const before = run && runsOf(store, i.id).findLast(r => r.what === 'undo' && r.serial === run.serial);
-  if (before && !before.outcome && undoUnderWay(store, at, i.id)) return;
+  if (before && isAwaited(before, at)) return;
   if (before?.ended && at - before.ended < RETRY_MS) return;
-  if (before) tellRouted(store, config, at, i.id, 'failed', `not-ended-${i.id}-${run.serial}`);
+  // One that could not be done was told of when the answer came.
+  if (before && !before.outcome) tellRouted(store, config, at, i.id, 'failed', `not-ended-${i.id}-${run.serial}`);
   const plan = run && planOf(store, i.id, run.serial);
   if (!run || !plan)
     return left(`access of ${grant.user} to ${grant.group} can't be taken back: its plan is not known`);

@@ -236,7 +236,7 @@ export class Intake {
     for (const v of verdicts) if (v.kind === 'open') this.#open(host, tally, v);
     // Counted there, so that what made it their own stands there too.
     const freed = this.#ownAgain(host, tally);
-    if (freed) return freed;
+    if (freed && verdicts.some(v => v.kind === 'counted' && isOf(v.into, tally.user))) return freed;
     this.#ownInstead(host, tally, verdicts);
     const keys = verdicts.flatMap(v => (v.kind === 'open' ? [v.incident] : v.kind === 'counted' ? v.into : []));
     const live = [...new Set(keys.map(k => this.#live(k.kind, k.key, host)))].filter(i => i !== undefined);
@@ -260,8 +260,8 @@ export class Intake {
     const own = tally.user === null ? undefined : this.#live('user', tally.user, host);
     const greater = own?.inhibitedBy ? refOf(store, own.inhibitedBy) : undefined;
     if (!own || greater?.kind !== 'address') return null;
-    if (tally.account !== 'user' && (tally.ip === null || this.#live('address', addressKey(tally.ip), host)))
-      return null;
+    const isElsewhere = tally.ip !== null && !this.#live('address', addressKey(tally.ip), host);
+    if (tally.account !== 'user' && (tally.account !== 'unknown' || !isElsewhere)) return null;
     const what = `incident ${own.inhibitedBy} does not explain this one: ${tally.account === 'user' ? 'the name has an account' : 'it came from elsewhere too'}`;
     update(store, now(), own.id, { inhibitedBy: null, due: now() });
     record(store, now(), { actor: 'readmit', what, incident: own.id });
@@ -338,6 +338,10 @@ export class Intake {
       wake(this.#p.store, this.#p.now() + 1000, incident.id);
   }
 }
+
+/** Counted for this person, and for no service. */
+const isOf = (into: readonly { kind: IncidentKind; key: string }[], user: string | null): boolean =>
+  into.some(k => k.kind === 'user' && k.key === user) && !into.some(k => k.kind === 'service');
 
 const BECAUSE: Record<OpenReason, string> = {
   'known-user-denied': 'a person with an account was refused',

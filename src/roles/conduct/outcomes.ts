@@ -2,7 +2,7 @@
 import type { Config } from '../../config/config.ts';
 import { isEnded, mayMove } from '../../incident.ts';
 import type { ServeMessage, Snapshot } from '../../messages.ts';
-import { endGrants, endRun, type Run, runById, saveGrant, votesOf } from '../../store/approvals.ts';
+import { begunPlan, endGrants, endRun, type Run, runById, saveGrant, votesOf } from '../../store/approvals.ts';
 import { hasMade, recordSnapshot } from '../../store/history.ts';
 import { type IncidentRecord, incident, move, update, wakeWaiting } from '../../store/incidents.ts';
 import { record } from '../../store/journal.ts';
@@ -112,7 +112,10 @@ export class Outcomes {
       return tellRouted(store, config, at, i.id, 'failed', `not-undone-${i.id}-${run.serial}`);
     }
     endGrants(store, at, i.id, run.serial);
-    if (mayMove(i.state, 'undone')) return void move(store, at, i.id, i.state, 'undone', { ...by, what: detail });
+    // What ran later stands, and can still be proved and taken back.
+    const isLast = begunPlan(store, i.id)?.run.serial === run.serial;
+    if (isLast && mayMove(i.state, 'undone'))
+      return void move(store, at, i.id, i.state, 'undone', { ...by, what: detail });
     record(store, at, { ...by, what: detail, incident: i.id });
     if (!isEnded(i.state)) update(store, at, i.id, { due: at });
   }

@@ -3,7 +3,7 @@ import type { Approvers } from '../../approve/approvers.ts';
 import { mayStillVote } from '../../approve/voters.ts';
 import { type Config, originOf } from '../../config/config.ts';
 import type { Receiver } from '../../config/notify.ts';
-import { isEnded } from '../../incident.ts';
+import { isEnded, type State } from '../../incident.ts';
 import type { Letter, Paper } from '../../notify/letter.ts';
 import { accessEnds } from '../../notify/letters/access-ends.ts';
 import { accessRestored } from '../../notify/letters/access-restored.ts';
@@ -75,7 +75,8 @@ export async function writeLetter(p: LetterParts, row: OutboxRow, channel: Chann
     }
     case 'failed': {
       const detail = p.desk.show(id);
-      if (detail.state === 'resolved' && !/^not-(ended|undone)-/.test(row.key)) return { not: 'it is not so any more' };
+      if (!FAILED.includes(detail.state) && !/^not-(ended|undone)-/.test(row.key))
+        return { not: 'it is not so any more' };
       return { letter: failed(detail, paper, lastRun(p.store, id)?.outcome ?? null) };
     }
     case 'reminder':
@@ -85,6 +86,7 @@ export async function writeLetter(p: LetterParts, row: OutboxRow, channel: Chann
       return { letter: write(p.desk.show(id), waited, paper) };
     }
     case 'resolved': {
+      if (incident(p.store, id).state !== 'resolved') return { not: 'it is not so any more' };
       const rows = ['alert-', 'escalate-'].flatMap(kind => rowsOf(p.store, id, `${kind}${id}`, channel));
       if (p.config.notify.resolved === 'told' && !rows.some(r => reached(r.result, row.created)))
         return { not: 'they were not told of it' };
@@ -122,6 +124,9 @@ export async function writeLetter(p: LetterParts, row: OutboxRow, channel: Chann
       return payload.letter satisfies never;
   }
 }
+
+/** A change that failed may have been taken back at once: who approved it must hear of it all the same. */
+const FAILED: readonly State[] = ['failed', 'not-effective', 'undone'];
 
 /** Whether what became of a row is that somebody read it, by itself or in a digest, which leaves out what was over by then. */
 const reached = (result: string, over: number): boolean =>
