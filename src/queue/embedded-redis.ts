@@ -3,9 +3,11 @@
  * evicted. It ends when its parent ends. Installed sites run their own Redis unit instead.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { delimiter, dirname, join, resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Retry, Usage } from '../incident.ts';
 
 /** Where `deploy/bootstrap.sh` puts a server when the system has none. */
@@ -70,12 +72,17 @@ export async function startRedis(
   let output = '';
   child.stdout!.on('data', d => (output = (output + d).slice(-2000)));
   child.stderr!.on('data', d => (output = (output + d).slice(-2000)));
+  const closed = once(child, 'close');
+  closed.catch(() => {});
   child.stdin!.on('error', () => {});
   child.stdin!.end(redisConfig(socket, dir));
   let heard = performance.now();
   for (;;) {
-    if (child.exitCode !== null || child.signalCode !== null)
+    if (child.exitCode !== null || child.signalCode !== null) {
+      // What it said last may come after the news of its end.
+      await Promise.race([closed, pause(1000, undefined, { ref: false })]);
       throw new Retry(`redis-server ended at once: ${output.trim()}`);
+    }
     const said = await ping(socket);
     if (said.startsWith('+PONG')) return child;
     if (said) heard = performance.now();
@@ -83,7 +90,7 @@ export async function startRedis(
       child.kill('SIGKILL');
       throw new Retry(`redis-server does not answer on ${socket}: ${output.trim()}`);
     }
-    await new Promise(r => setTimeout(r, 5));
+    await pause(5);
   }
 }
 
