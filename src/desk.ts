@@ -245,8 +245,7 @@ export interface Desk {
   vote(vote: Vote): IncidentRow;
   /** Signs and records a vote for a signed-in person (`policy.proof: session`). `digest` is the plan they saw. */
   voteAs(person: Person, id: string, digest: string, decision: Decision, reason: string): IncidentRow;
-  /** Takes back what a run changed, under the votes it ran with. */
-  /** @param grant takes back what gave this access, not what ran last */
+  /** Takes back what the last run changed, under the votes it ran with; with `grant`, what gave that access, whatever ran since. */
   undo(person: Person, id: string, grant?: string): IncidentRow;
   /** What was tried and failed, or did not help, is looked at anew and may be offered again, to be voted on anew. */
   retry(person: Person, id: string): IncidentRow;

@@ -82,7 +82,9 @@ export function deeds(app: Hono<Env>, web: Web): void {
   app.post('/incidents/:id/undo', c => {
     const incident = incidentOf(web, c.req.param('id'));
     if (!mayDecide(c.get('signedIn').person, web.config)) return notAllowed(web, c);
-    const { grant } = Undo.parse(c.get('form'));
+    const form = Undo.safeParse(c.get('form'));
+    if (!form.success) return again(web, c, incident, 'That is no grant of this incident.');
+    const { grant } = form.data;
     return attempt(web, c, incident, 'undone', () => web.desk.undo(c.get('signedIn').person, incident.id, grant));
   });
 }
