@@ -5,7 +5,7 @@
  */
 import type { Advice, Diagnosis } from './diagnosis.ts';
 import type { EventName, IncidentKind, State } from './incident.ts';
-import type { Decision, Step, Vote } from './plan.ts';
+import type { Decision, Outcome, Plan, Step, Vote } from './plan.ts';
 
 /** Who is asking: a signed-in person, or the operator of the host at the command line. */
 export interface Person {
@@ -27,7 +27,8 @@ export interface IncidentRow {
   users: number;
   opened: string;
   tier: number | null;
-  votes: { by: string; at: string; decision: Decision }[];
+  /** On the plan it has now. `lapsed`: it counts no more, and who gave it may vote again. */
+  votes: { by: string; at: string; decision: Decision; lapsed?: true }[];
   /** Votes still missing. */
   needs: number;
   /** A sentence: `alice can't submit jobs: she is not in claw-users`. */
@@ -40,10 +41,24 @@ export interface IncidentRow {
   event?: EventName;
   /** What the plan would do, in words; two incidents of one host with the same deed are mended by one change. */
   deed?: string | null;
+  /** Who would newly gain access by the plan that is offered: none of them approves it. */
+  gains?: string[];
   /** The person who took it over: nothing is offered while they have it. */
   takenBy?: string | null;
   /** False for a person's incident whose name has no account: nobody is kept from working by it. */
   ofSomebody?: boolean;
+}
+
+export interface PlanInShort {
+  digest: string;
+  summary: string;
+  steps: ({ action: string } & ({ argv: string[] } | { diff: string }))[];
+  gains: string[];
+  loses: string[];
+  undo: string;
+  expires: string;
+  entitlement: string | null;
+  notes: string[];
 }
 
 export interface IncidentDetail extends IncidentRow {
@@ -52,25 +67,29 @@ export interface IncidentDetail extends IncidentRow {
         user: string;
         title: string;
         advice?: Advice;
+        /** The change it asks for, in short, as `readmit why` shows it; all of it stands in `plan` beside the diagnosis. */
+        plan?: PlanInShort;
         unknown: { fact: string; because: string }[];
       })
     | null;
-  plan: {
+  plan:
+    | (PlanInShort & {
+        serial: number;
+        deed: string;
+        full: Step[];
+        undoSteps: Step[];
+        managedBy: string | null;
+        subject: { user: string; uid: number } | null;
+      })
+    | null;
+  /** The plan of this incident that was begun last, whatever is offered now: what can be taken back. Null: none was. */
+  begun: {
     serial: number;
-    digest: string;
-    summary: string;
     deed: string;
-    steps: ({ action: string } & ({ argv: string[] } | { diff: string }))[];
-    full: Step[];
-    gains: string[];
-    loses: string[];
     undo: string;
     undoSteps: Step[];
-    expires: string;
-    entitlement: string | null;
-    notes: string[];
-    managedBy: string | null;
-    subject: { user: string; uid: number } | null;
+    result: Outcome['result'];
+    takenBack: boolean;
   } | null;
   history: { at: string; who: string; what: string }[];
   /** Who was told of it, and what became of that: `sent`, `muted until …`, or why it has not gone out yet. */
@@ -169,6 +188,8 @@ export interface PersonDetail {
 
 export interface AddressRow {
   ip: string;
+  /** What its incident would be about: an IPv6 address counts with its /64. */
+  key: string;
   denials: number;
   /** Different names in the last 30 days, counted up to a thousand. */
   names: number;
@@ -245,8 +266,8 @@ export interface Desk {
   vote(vote: Vote): IncidentRow;
   /** Signs and records a vote for a signed-in person (`policy.proof: session`). `digest` is the plan they saw. */
   voteAs(person: Person, id: string, digest: string, decision: Decision, reason: string): IncidentRow;
-  /** Takes back what the last run changed, under the votes it ran with; with `grant`, what gave that access, whatever ran since. */
-  undo(person: Person, id: string, grant?: string): IncidentRow;
+  /** Takes back what the last run changed, under the votes it ran with; with `grant`, what gave that access, whatever ran since. The journal keeps why. */
+  undo(person: Person, id: string, grant?: string, reason?: string): IncidentRow;
   /** What was tried and failed, or did not help, is looked at anew and may be offered again, to be voted on anew. */
   retry(person: Person, id: string): IncidentRow;
   /** Gives the access that is proposed an end (ISO), or none (null): a new plan, so votes on the old one lapse. */
@@ -256,8 +277,8 @@ export interface Desk {
   handOver(person: Person, id: string, to: string | null, note: string): IncidentRow;
   /** People who can't work now, each once; those a waiting plan would help, and how many different changes that takes. */
   blocked(): { people: number; helped: number; changes: number };
-  /** The newest first; `before` is a time of beginning. */
-  grants(filter?: { ended?: boolean; before?: string; limit?: number }): Grant[];
+  /** The newest first; `before` is the last grant of the page before. */
+  grants(filter?: { ended?: boolean; before?: Pick<Grant, 'since' | 'id'>; limit?: number }): Grant[];
   grantCounts(): { people: number; inForce: number; ending: number; ended: number };
   health(): Health;
   /** Denials per hour and cause since `from` (epoch ms), for the time line. */
@@ -276,7 +297,7 @@ export interface Desk {
   hits(): Hits;
   /** From the newest on with `from` below zero, else forward from that entry. */
   audit(from?: number, limit?: number): AuditRow[];
-  /** Entries below `before` (null: all) that hold this text, the newest first. */
+  /** Entries below `before` (null: all) that hold this text, or are of incidents of this person or address; the newest first. */
   searchAudit(text: string, before: number | null, limit: number): AuditRow[];
   chain(): ChainState;
   /** How many changes were told since the start: a page made at this number has missed none before it. */
@@ -285,14 +306,35 @@ export interface Desk {
   onChange(listener: (ids: string[]) => void): () => void;
 }
 
-const DONE: readonly State[] = ['verifying', 'propagating', 'resolved', 'not-effective', 'undone'];
-
-/** What is planned has been done, whether or not it was seen to help. */
-export const isDone = (state: State): boolean => DONE.includes(state);
+/** The plan that an incident shows was carried out, whether or not it was seen to help. */
+export const wasDone = ({ plan, begun }: Pick<IncidentDetail, 'plan' | 'begun'>): boolean =>
+  plan !== null && begun?.serial === plan.serial && (begun.result === 'done' || begun.result === 'already');
 
 /** What stands above the advice of a diagnosis, on the page and on the command line. */
-export function adviceHeading({ diagnosis, plan, state }: IncidentDetail): string {
+export function adviceHeading(incident: IncidentDetail): string {
+  const { diagnosis, plan } = incident;
   if (diagnosis?.advice?.to !== 'user') return 'What an administrator has to do';
   if (!plan) return `What ${diagnosis.user} has to do`;
-  return `What ${diagnosis.user} ${isDone(state) ? 'was' : 'is'} told when it ${isDone(state) ? 'was' : 'is'} done`;
+  const tense = wasDone(incident) ? 'was' : 'is';
+  return `What ${diagnosis.user} ${tense} told when it ${tense} done`;
 }
+
+/** What a plan does and to whom, as commands and diffs. */
+export const planInShort = (plan: Plan): PlanInShort => ({
+  digest: plan.digest,
+  summary: plan.summary,
+  steps: plan.steps.map(s => ('diff' in s ? { action: s.action, diff: s.diff } : { action: s.action, argv: s.argv })),
+  gains: plan.gains,
+  loses: plan.loses,
+  undo: undoText(plan),
+  expires: plan.expires,
+  entitlement: plan.entitlement,
+  notes: plan.notes,
+});
+
+/** How it is taken back, as somebody reads it. */
+export const undoText = ({ undo }: Plan): string => undo.map(stepText).join('; ');
+
+/** A step as a person reads it. */
+const stepText = (step: Step): string =>
+  'argv' in step ? step.argv.join(' ') : `${step.action} ${step.group} in ${'file' in step ? step.file : step.dn}`;

@@ -38,9 +38,9 @@ export interface Diagnosis {
   remedy: Remedy;
 }
 
-/** What a cause rule asks for. `none`: never healed, a human looks (probing, access removed on purpose). */
+/** What a cause rule asks for; `more`: what the other causes that hold ask for, where mending the first lets nobody in. `none`: never healed, a human looks (probing, access removed on purpose). */
 export type Remedy =
-  | { kind: 'plan'; actions: ActionRequest[]; advice?: Advice }
+  | { kind: 'plan'; actions: ActionRequest[]; more?: ActionRequest[]; advice?: Advice }
   | { kind: 'tell'; advice: Advice }
   | { kind: 'advice'; advice: Advice }
   | { kind: 'none'; why: string };

@@ -49,8 +49,10 @@ const WORDS: Record<string, string> = {
   'scheduler.date': 'the scheduler’s time',
   'scheduler.date-skew': 'how far the scheduler’s clock is off',
   'scheduler.health4': 'the scheduler answers over IPv4',
+  'scheduler.listening': 'something listens on its port',
   'scheduler.health6': 'the scheduler answers over IPv6',
   'selinux.denials': 'SELinux refused the scheduler lately',
+  'selinux.target': 'what SELinux keeps it from',
   'selinux.mode': 'SELinux mode',
   'session.stale': 'a session is older than the group change',
   'token.expired': 'the token is expired',
@@ -60,6 +62,54 @@ const WORDS: Record<string, string> = {
   'token.present': 'there is a cached token',
   'token.readable': 'the cached token can be read',
   'token.wrong-user': 'the token is somebody else’s',
+  'usermod.removes': 'usermod can take somebody out of a group',
+};
+
+/** What is so when the answer is no: a fact in words is true as it stands, or it is said the other way round. */
+const NOT: Record<string, string> = {
+  'access.belongs': 'does not belong in a group that counts',
+  'access.elevated': 'has no elevated rights',
+  'access.lacks-group': 'is in an authorised group',
+  'access.member': 'is in no authorised group',
+  'access.removed': 'was not taken out on purpose',
+  'access.standard-authorized': 'the standard group is not authorised',
+  'account.exists': 'has no account',
+  'account.expired': 'the account is not expired',
+  'account.password-expired': 'the password is not expired',
+  'account.password-locked': 'the password is not locked',
+  'account.system': 'is not a system account',
+  'config.loaded': 'the scheduler has not loaded the file as it is',
+  'config.loaded-standard': 'the running scheduler does not accept the standard group',
+  'config.valid': 'the config file is not valid',
+  'container.root': 'the request did not come as root from a container',
+  'denial.server': 'the server did not log it',
+  'directory.member': 'the directory does not list them in the group',
+  'directory.standard-group': 'the directory does not have the standard group',
+  'entitlement.listed': 'is not listed by the entitlement source',
+  'firewall.open': 'the firewall does not let the port through',
+  'proxy.set': 'no proxy is set in their profile',
+  'queue.full': 'the queue is not full',
+  'session.stale': 'no session is older than the group change',
+  'token.expired': 'the token is not expired',
+  'token.expired-here': 'the token is not expired by this host’s clock',
+  'token.groups-stale': 'the token’s groups are not out of date',
+  'token.present': 'there is no cached token',
+  'token.readable': 'the cached token cannot be read',
+  'token.wrong-user': 'the token is nobody else’s',
+};
+
+/** What is so when there is none of it. */
+const NONE: Record<string, string> = {
+  'access.member-of': 'in none of the authorised groups',
+  'access.missing-group': 'no group is missing',
+  'config.loaded-groups': 'the running scheduler accepts no group',
+  'config.splice': 'the config needs no change',
+  'entitlement.groups': 'should be in no group',
+  'groups.directory': 'in no group by the directory',
+  'groups.file': 'in no group by the group file',
+  'groups.lag': 'neither side lags behind',
+  'groups.nss': 'in no group by the system',
+  'token.groups': 'no groups in the token',
 };
 
 /** The fact in words, or its own name. */
@@ -71,4 +121,17 @@ export function factValue(value: FactValue): string {
   if (value === true) return 'yes';
   if (value === false) return 'no';
   return Array.isArray(value) ? value.join(', ') || 'none' : String(value);
+}
+
+/**
+ * A fact with what was found of it, to be read once: `is not a system account`, with nothing more to say; or the fact in words
+ * and the value. Never a question with a no behind it, where words are known.
+ */
+export function factSaid(fact: string, value: FactValue): { words: string; value: string | null } {
+  const empty = value === null || value === 'none' || (Array.isArray(value) && value.length === 0);
+  const other = value === false ? NOT : empty ? NONE : {};
+  if (Object.hasOwn(other, fact)) return { words: other[fact]!, value: null };
+  return value === true && Object.hasOwn(NOT, fact)
+    ? { words: factWords(fact), value: null }
+    : { words: factWords(fact), value: factValue(value) };
 }

@@ -180,6 +180,10 @@ export class NotFound extends Error {
 export class Retry extends Error {
   override name = 'Retry';
 }
+/** It said no, and nobody can tell whether to this or to everything: try again, and give up in the end. */
+export class Doubtful extends Retry {
+  override name = 'Doubtful';
+}
 /** Wrong usage or config; the message says what would be right. Exit 2. */
 export class Usage extends Error {
   override name = 'Usage';

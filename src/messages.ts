@@ -3,7 +3,7 @@
  * the reason. Every message may arrive twice or late: the receiver decides by content, never by count.
  *
  *   agent → serve   queue `serve`:       hello, batch, facts, snapshot, outcome, verified, health
- *   serve → agent   queue `host-<host>`: positions, ack, probe, execute, verify
+ *   serve → agent   queue `host-<host>`: positions, ack, refused, probe, execute, verify
  */
 import { z } from 'zod';
 import { EVENTS } from './incident.ts';
@@ -22,7 +22,7 @@ const FactSchema = z.strictObject({
 });
 
 const EndpointSchema = z.string().max(LONGEST.endpoint).nullable();
-const TallySchema = z.strictObject({
+export const TallySchema = z.strictObject({
   event: z.enum(EVENTS),
   user: z.string().max(LONGEST.user).nullable(),
   ip: z.string().max(LONGEST.ip).nullable(),
@@ -52,7 +52,7 @@ export type SourceRef = z.infer<typeof SourceRef>;
 
 /** A line that was not understood: its text without secrets, or the bytes of a broken one in hexadecimal; where it begins. */
 export const StrangeLine = z.strictObject({
-  text: z.string().max(1000),
+  text: z.string().max(LONGEST.strange),
   bad: z.boolean(),
   offset: z.number().int().nonnegative(),
 });
@@ -79,6 +79,8 @@ export const Batch = z
     /** Read while catching up: line times are not arrival times. */
     approximate: z.boolean(),
     tallies: z.array(TallySchema).max(MOST_TALLIES),
+    /** What did not fit was left out: it was refused before. */
+    stripped: z.literal(true).optional(),
     /** A part's tallies, as they travel; until it is counted, it is kept so. */
     packed: z.custom<PackedTallies>(it => isPacked(it, MOST_TALLIES), 'not packed tallies').optional(),
     /** A batch of many tallies comes in parts: each has its share of them, and the rest is said of the whole. */
@@ -279,6 +281,15 @@ export const ToAgent = {
   }),
   /** Committed so far. When it differs from the batch's end, the agent goes on from here. */
   ack: z.strictObject({ v: z.literal(1), source: z.string(), committed: z.number() }),
+  /** A batch did not fit, and is not counted as it is. */
+  refused: z.strictObject({
+    v: z.literal(1),
+    source: z.string(),
+    from: z.number(),
+    to: z.number(),
+    stripped: z.boolean(),
+    reason: text,
+  }),
   probe: z.strictObject({ v: z.literal(1), request: z.string(), user: z.string().nullable(), until: z.number() }),
   execute: z.strictObject({ v: z.literal(1), order: Order }),
   verify: z.strictObject({

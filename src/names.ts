@@ -19,6 +19,9 @@ export interface UserNameSettings {
 /** What a configuration that says nothing means. */
 export const USUAL_NAMES: UserNameSettings = { capitals: false, digitFirst: false, also: [], longest: 32 };
 
+/** Whoever is in one of these administers the machine, whatever a configuration says of them. */
+export const ADMINISTERING: readonly string[] = ['root', 'wheel', 'sudo'];
+
 /** Groups that are as good as root on a Linux machine, whatever a configuration says of them. */
 export const ROOT_LIKE: readonly string[] = [
   'root',

@@ -84,6 +84,10 @@ export interface Plan {
   managedBy: string | null;
 }
 
+/** Somebody would be let in, and nothing shows that they should be: whoever approves says why. */
+export const lacksEntitlement = (plan: Pick<Plan, 'subject' | 'gains' | 'entitlement'>): boolean =>
+  !plan.entitlement && (plan.subject !== null || plan.gains.length > 0);
+
 // ---------------------------------------------------------------- approval, run, audit
 
 export type Decision = 'approve' | 'deny';

@@ -23,8 +23,8 @@ const [SELF_REPORTED, APPROXIMATE, MARKS] = [1, 2, 4];
 /** Numbers of a tally before its endpoints. */
 const HEAD = 9;
 
-/** The longest texts, in characters. */
-export const LONGEST = { user: 64, ip: 64, endpoint: 1024, sample: 600 };
+/** The longest texts, in characters. What takes secrets out of a text can make it longer. */
+export const LONGEST = { user: 64, ip: 64, endpoint: 1024, sample: 600, strange: 1000 };
 export const MOST_ENDPOINTS = 100;
 
 /** Times are rounded to whole milliseconds. */

@@ -3,6 +3,7 @@
  * a time, for the command line and for tests alike.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { type Broken, readBroken, writeBroken } from './broken.ts';
 import { ABUSE } from './causes/abuse.ts';
@@ -80,9 +81,9 @@ function isAlive(pid: number): boolean {
 
 export async function breakIt(at: Layout, name: string, user?: string, extra?: string): Promise<string> {
   const cause = causeOf(name);
-  // Everything but `probing ADDRESS` names a user there.
-  const person = name === 'probing' ? null : (user ?? DEFAULT_USER);
-  const g = groundOf(at, person);
+  // Probing may be told from where; a user named there, as with every other cause, changes nothing of it.
+  const from = name === 'probing' && user !== undefined && isIP(user) > 0 ? user : undefined;
+  const g = groundOf(at, from === undefined ? (user ?? DEFAULT_USER) : null);
   const key = cause.hits === 'user' ? g.who.name : null;
   const same = (b: Broken): boolean => b.cause === name && b.user === key;
   if (readBroken(at).some(same)) {
@@ -92,7 +93,7 @@ export async function breakIt(at: Layout, name: string, user?: string, extra?: s
   const others = readBroken(at);
   // Before anything is changed: without a running cluster the half of it would stay undone.
   await systemctl(at, 'refresh', 'sssd');
-  const before = await cause.breakIt(g, name === 'probing' ? user : extra);
+  const before = await cause.breakIt(g, name === 'probing' ? from : extra);
   if (cause.hits === 'nobody') return cause.said(g.who.name);
   const broken = [...others, { cause: name, user: key, since: new Date().toISOString(), before }];
   writeBroken(at, broken);

@@ -27,6 +27,7 @@ async function run(at: Layout, verb: string | undefined, args: string[]): Promis
       return await locked(at, () => breakIt(at, cause, user, extra));
     }
     case 'heal': {
+      if (args.length > 2) throw new Wrong(usage());
       const healed = await locked(at, () => heal(at, args[0], args[1]));
       return healed.length
         ? `Healed: ${healed.map(b => [b.cause, b.user].filter(Boolean).join(' ')).join(', ')}`

@@ -15,6 +15,8 @@ export interface VotedPlan {
   digest: string;
   tier: Tier;
   subject: { user: string; uid: number } | null;
+  /** Who would newly gain access by it; absent where that is not known (the executor: it is no part of the order). */
+  gains?: readonly string[];
   expires: string | null;
 }
 
@@ -28,6 +30,7 @@ type PolicyRule =
   | 'duplicate-vote'
   | 'voted-twice'
   | 'own-plan'
+  | 'own-gain'
   | 'no-role'
   | 'denied'
   | 'no-tier';
@@ -65,7 +68,7 @@ export function judge(
     seen.push(vote);
     by.push(verdict.approver);
   }
-  return count(by, policy.tiers[plan.tier]);
+  return count(by, policy.tiers[plan.tier], approvers.approvers);
 }
 
 /**
@@ -122,6 +125,11 @@ function inOrder(
     return refused('lives-too-long', `the vote of ${vote.by} outlives the plan`);
   if (plan.subject && (approver.uid === plan.subject.uid || approver.name === plan.subject.user))
     return refused('own-plan', `${approver.name} is the person concerned and can't vote on it`);
+  if (vote.decision === 'approve' && plan.gains?.includes(approver.name))
+    return refused(
+      'own-gain',
+      `${approver.name} would newly gain access by this plan, so somebody else has to approve it`,
+    );
   const { roles, eachRole } = policy.tiers[plan.tier as 1 | 2];
   if (!approver.roles.some(role => roles.includes(role) || eachRole.includes(role)))
     return refused(
@@ -129,7 +137,8 @@ function inOrder(
       `${approver.name} has none of the roles that may vote on tier ${plan.tier}: ${roles.join(', ')}`,
     );
   if (earlier.some(v => v.id === vote.id)) return refused('duplicate-vote', `vote ${vote.id} is there already`);
-  if (earlier.some(v => v.uid === vote.uid || v.by === vote.by))
+  // Whoever approved and sees that it was a mistake may still say no: it stops the plan, and is final.
+  if (earlier.some(v => (v.uid === vote.uid || v.by === vote.by) && v.decision === vote.decision))
     return refused('voted-twice', `${vote.by} has voted already`);
   return { kind: 'valid', approver };
 }
@@ -139,9 +148,23 @@ function expired(plan: VotedPlan, now: number): boolean {
   return plan.expires !== null && !(Date.parse(plan.expires) > now);
 }
 
-/** Enough people, and every role that must be among them: a missing role costs at least one more vote. */
-function count(by: Approver[], tier: Policy['tiers'][1]): Verdict {
+/** How many votes a plan of this tier needs before anybody has voted. */
+export function votesNeeded(tier: Policy['tiers'][1], { approvers }: Approvers): number {
+  const verdict = count([], tier, approvers);
+  return verdict.kind === 'needs' ? verdict.votes : 0;
+}
+
+/** Enough people, and every role that must be among them: missing roles cost as many votes as people are needed to have them. */
+function count(by: Approver[], tier: Policy['tiers'][1], approvers: readonly Approver[]): Verdict {
   const roles = tier.eachRole.filter(role => !by.some(a => a.roles.includes(role)));
-  const votes = Math.max(tier.votes - by.length, roles.length > 0 ? 1 : 0);
+  const votes = Math.max(tier.votes - by.length, fewest(roles, approvers));
   return votes === 0 ? { kind: 'enough', by } : { kind: 'needs', votes, roles };
+}
+
+/** How few people have all of these roles between them; a role that nobody has is one more. */
+function fewest(roles: readonly string[], approvers: readonly Approver[]): number {
+  if (roles.length === 0) return 0;
+  const without = approvers.map(a => roles.filter(role => !a.roles.includes(role)));
+  const left = without.reduce((best, rest) => (rest.length < best.length ? rest : best), roles.slice(1));
+  return 1 + fewest(left, approvers);
 }

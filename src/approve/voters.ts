@@ -3,9 +3,9 @@ import type { Vote } from '../plan.ts';
 import type { Approver, Approvers } from './approvers.ts';
 import type { Policy, VotedPlan } from './policy.ts';
 
-/** Approvers whose vote would bring the plan further: not the person concerned, not who voted, with a role that counts. */
+/** Approvers whose vote would bring the plan further: nobody who gains by it, nobody who voted, with a role that counts. */
 export function mayStillVote(
-  plan: Pick<VotedPlan, 'tier' | 'subject'>,
+  plan: Pick<VotedPlan, 'tier' | 'subject' | 'gains'>,
   votes: readonly Pick<Vote, 'uid' | 'by' | 'decision'>[],
   { approvers }: Approvers,
   { tiers }: Pick<Policy, 'tiers'>,
@@ -23,6 +23,7 @@ export function mayStillVote(
       !voted(a) &&
       a.uid !== plan.subject?.uid &&
       a.name !== plan.subject?.user &&
+      !plan.gains?.includes(a.name) &&
       a.roles.some(role => wanted.includes(role)),
   );
 }

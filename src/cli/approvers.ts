@@ -25,7 +25,7 @@ import { NotFound, Refused, Retry, Usage } from '../incident.ts';
 import { askServe, controlSocket } from '../roles/control.ts';
 import { openStoreToRead } from '../store/open.ts';
 import { type PasskeyRow, passkeysOf } from '../store/passkeys.ts';
-import { print, printJson } from './inbox.ts';
+import { print, printJson } from './print.ts';
 
 interface Options {
   config?: string;

@@ -4,11 +4,11 @@ import { auditFile, inState, loadConfig } from '../config/config.ts';
 import { auditFiles, entryOf } from '../execute/audit.ts';
 import { Usage } from '../incident.ts';
 import type { AuditEntry } from '../plan.ts';
-import { journal, verifyJournal } from '../store/journal.ts';
-import { openStoreToRead } from '../store/open.ts';
+import { type JournalEntry, journal, verifyJournal } from '../store/journal.ts';
+import { openStoreToRead, type Store } from '../store/open.ts';
 import { visible } from '../visible.ts';
 import { executorChain } from './executor-chain.ts';
-import { print, printJson } from './inbox.ts';
+import { print, printJson } from './print.ts';
 
 export async function audit(what: string, o: { config?: string; json?: boolean; from?: string }): Promise<number> {
   const config = loadConfig(o.config);
@@ -32,10 +32,12 @@ export async function audit(what: string, o: { config?: string; json?: boolean; 
     }
     if (what !== 'show') throw new Usage(`audit ${what}: verify or show`);
     const from = o.from === undefined ? 1 : Number(o.from);
-    if (!Number.isInteger(from)) throw new Usage(`--from ${o.from}: a number`);
+    if (!(Number.isInteger(from) && from > 0)) throw new Usage(`--from ${o.from}: the number of an entry`);
     const entries = [
-      ...journal(store, from, 100_000).map(e => ({ chain: 'journal', ...e })),
-      ...executorEntries(file).map(e => ({ chain: 'executor', ...e })),
+      ...journalFrom(store, from).map(e => ({ chain: 'journal', ...e })),
+      ...executorEntries(file)
+        .filter(e => e.seq >= from)
+        .map(e => ({ chain: 'executor', ...e })),
     ].sort((a, b) => a.time.localeCompare(b.time));
     if (o.json) printJson(entries);
     else
@@ -46,6 +48,19 @@ export async function audit(what: string, o: { config?: string; json?: boolean; 
     return 0;
   } finally {
     store.close();
+  }
+}
+
+/** Entries that are read at once. */
+const READ = 5000;
+
+/** Every entry of the journal from this one on. */
+function journalFrom(store: Store, from: number): JournalEntry[] {
+  const all: JournalEntry[] = [];
+  for (;;) {
+    const entries = journal(store, (all.at(-1)?.seq ?? from - 1) + 1, READ);
+    for (const entry of entries) all.push(entry);
+    if (entries.length < READ) return all;
   }
 }
 

@@ -14,13 +14,14 @@ import { NotFound, Refused, Usage } from '../incident.ts';
 import { ANY_SITE } from '../names.ts';
 import type { Decision, Plan } from '../plan.ts';
 import { exportPlan } from '../remedy/export.ts';
-import { votesMissing } from '../roles/conduct/approvals.ts';
+import { lapsedVotes, votesMissing } from '../roles/conduct/polling.ts';
 import { askServe, controlSocket } from '../roles/control.ts';
 import { readingOnly } from '../roles/desk/acts.ts';
 import { StoreDesk } from '../roles/desk/desk.ts';
 import { incident } from '../store/incidents.ts';
 import { openStoreToRead, type Store } from '../store/open.ts';
 import { VERSION } from '../version.ts';
+import { print, printFile, printJson } from './print.ts';
 import { grantLines, incidentPage, incidentTable } from './tables.ts';
 
 export interface Options {
@@ -30,28 +31,21 @@ export interface Options {
   reason?: string;
 }
 
-export const print = (text: string): void => void process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
-/** JSON leaves C1 and direction controls as they are; a terminal obeys them all the same. */
-export const printJson = (value: unknown): void =>
-  print(
-    JSON.stringify(value).replace(
-      /[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
-      c => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
-    ),
-  );
-
 const readStore = (config: Config): Store => openStoreToRead(inState(config, 'serve', 'readmit.db'));
 
 /** Opens the desk for reading, beside a running `serve` or without one, and closes it again. */
 export function reading<T>(config: Config, body: (desk: StoreDesk, store: Store) => T): T {
   const store = readStore(config);
-  const approvers = (): Approvers => loadApprovers(config.approvers);
+  const polling = { store, config, approvers: (): Approvers => loadApprovers(config.approvers), now: Date.now };
   try {
     return body(
       new StoreDesk(
         store,
         Date.now,
-        readingOnly(i => votesMissing({ store, config, approvers, now: Date.now }, i)),
+        readingOnly(
+          i => votesMissing(polling, i),
+          i => lapsedVotes(polling, i),
+        ),
         VERSION,
       ),
       store,
@@ -69,8 +63,18 @@ export async function listIncidents(o: Options & { open?: boolean }): Promise<vo
 
 export async function showIncident(id: string, o: Options): Promise<void> {
   const detail: IncidentDetail = reading(loadConfig(o.config), desk => desk.show(id));
-  if (o.json) printJson(detail);
+  if (o.json) printJson(asWhy(detail));
   else print(incidentPage(detail));
+}
+
+/** Its diagnosis as `why` prints it: where there is neither a plan nor advice, what is to happen instead. */
+function asWhy(detail: IncidentDetail): IncidentDetail {
+  const { diagnosis, next } = detail;
+  if (!diagnosis || diagnosis.plan || diagnosis.advice) return detail;
+  return {
+    ...detail,
+    diagnosis: { ...diagnosis, advice: { to: 'administrator', text: next, commands: [], check: '' } },
+  };
 }
 
 const whoAmI = (o: Options): string => o.as ?? userInfo().username;
@@ -91,9 +95,14 @@ function readKey(config: Config, name: string): string {
   }
 }
 
-/** Signs with the person's own key and hands the vote in. A refusal is exit 1, with `--json` as `{"refused"}`. */
-export async function vote(decision: Decision, id: string, o: Options): Promise<number> {
+/** As much of a plan's digest as tells it from any other that was looked at. */
+const SEEN_DIGEST = /^[0-9a-f]{8,64}$/;
+
+/** Signs with the person's own key and hands the vote in, for the plan of `digest` where one is given. A refusal is exit 1, with `--json` as `{"refused"}`. */
+export async function vote(decision: Decision, id: string, o: Options & { digest?: string }): Promise<number> {
   const config = loadConfig(o.config);
+  if (o.digest !== undefined && !SEEN_DIGEST.test(o.digest))
+    throw new Usage(`--digest ${o.digest}: at least the first eight characters of what \`readmit show ${id}\` prints`);
   try {
     const name = whoAmI(o);
     const key = readKey(config, name);
@@ -102,6 +111,8 @@ export async function vote(decision: Decision, id: string, o: Options): Promise<
     const i = reading(config, (_, store) => incident(store, id));
     const plan: Pick<Plan, 'host' | 'incident' | 'serial' | 'digest' | 'expires'> | null = i.plan;
     if (!plan) throw new Refused(`there is nothing to vote on: the incident is ${i.state}`);
+    if (!plan.digest.startsWith(o.digest ?? ''))
+      throw new Refused('the plan has changed since you saw it: look at the new one and decide again');
     const signed = signVote(
       makeVote({ plan, by: approver, decision, reason: o.reason ?? '', proof: 'key', now: Date.now() }),
       key,
@@ -119,7 +130,12 @@ export async function vote(decision: Decision, id: string, o: Options): Promise<
 
 export async function undo(id: string, o: Options, grant?: string): Promise<void> {
   const config = loadConfig(o.config);
-  const row = await askServe<IncidentRow>(controlSocket(config), 'undo', { id, grant, ...operator(config, o) });
+  const row = await askServe<IncidentRow>(controlSocket(config), 'undo', {
+    id,
+    grant,
+    reason: o.reason,
+    ...operator(config, o),
+  });
   if (o.json) printJson(row);
   else print(`Undo of incident ${row.id} ordered; \`readmit show ${row.id}\` tells what came of it.`);
 }
@@ -153,8 +169,8 @@ export async function silence(
   const config = loadConfig(o.config);
   const socket = controlSocket(config);
   if (o.end) {
-    await askServe(socket, 'end-silence', { silence: o.end, ...operator(config, o) });
-    return print(`Silence ${o.end} ended.`);
+    const answer = await askServe(socket, 'end-silence', { silence: o.end, ...operator(config, o) });
+    return o.json ? printJson(answer) : print(`Silence ${o.end} ended.`);
   }
   if (!id && !o.match) {
     const rows = await askServe<{ id: string; matcher: object; until: string; author: string; reason: string }[]>(
@@ -193,9 +209,9 @@ export async function exportedPlan(id: string, o: Options & { format?: 'shell' |
   const config = loadConfig(o.config);
   const i = reading(config, (_, store) => incident(store, id));
   if (!i.plan) throw new Refused(`incident ${id} is ${i.state}: it has no plan`);
-  if (o.format) return print(exportPlan(i.plan, o.format, config.directory.ldap));
+  if (o.format) return printFile(exportPlan(i.plan, o.format, config.directory.ldap));
   if (o.json) return printJson(i.plan);
-  print(exportPlan(i.plan, 'shell', config.directory.ldap));
+  printFile(exportPlan(i.plan, 'shell', config.directory.ldap));
 }
 
 /** Asks for the same plan with an end: a new one, to be voted on anew. */
@@ -255,6 +271,7 @@ export async function signOut(o: Options & { as: string }): Promise<void> {
 
 export async function signIn(o: Options): Promise<void> {
   const config = loadConfig(o.config);
-  const { url } = await askServe<{ url: string }>(controlSocket(config), 'sign-in', { as: whoAmI(o) });
-  print(url);
+  const answer = await askServe<{ url: string }>(controlSocket(config), 'sign-in', { as: whoAmI(o) });
+  if (o.json) printJson(answer);
+  else print(answer.url);
 }

@@ -1,6 +1,7 @@
 /** `readmit config`: checks readmit.yaml, or prints what it may hold, made from the schema that reads it. */
 import { configSchema, loadConfig } from '../config/config.ts';
-import { print, printJson } from './inbox.ts';
+import { checkWire } from '../web/wire.ts';
+import { print, printJson } from './print.ts';
 
 interface Schema {
   type?: string | string[];
@@ -67,5 +68,6 @@ export async function configCommand(o: { config?: string; reference?: boolean; s
   if (o.reference) return print(configReference());
   if (o.schema) return printJson(configSchema());
   const config = loadConfig(o.config);
+  checkWire(config);
   print(`${config.file}: in order`);
 }

@@ -1,12 +1,12 @@
 /** `readmit report`: the access report of any week, as text, page, CSV or JSON, or by mail. */
 import { inState, loadConfig } from '../config/config.ts';
 import { Usage } from '../incident.ts';
-import { isoWeek } from '../report/iso-week.ts';
+import { isoWeek, weekRange } from '../report/iso-week.ts';
 import { renderCsv, renderHtml, renderJson, renderText } from '../report/render.ts';
 import { askServe, controlSocket } from '../roles/control.ts';
 import { weekReportOf } from '../roles/reporting.ts';
 import { openStoreToRead } from '../store/open.ts';
-import { print } from './inbox.ts';
+import { print, printFile } from './print.ts';
 
 export async function report(o: {
   config?: string;
@@ -17,8 +17,7 @@ export async function report(o: {
   send?: boolean;
 }): Promise<void> {
   const config = loadConfig(o.config);
-  if (o.week !== undefined && !/^\d{4}-W\d{2}$/.test(o.week))
-    throw new Usage(`--week ${o.week}: an ISO week looks like 2026-W47`);
+  if (o.week !== undefined) weekRange(o.week, config.report.timezone);
   if ([o.html, o.csv, o.json].filter(Boolean).length > 1) throw new Usage('one of --html, --csv and --json');
   const week = o.week ?? isoWeek(Date.now(), config.report.timezone);
   if (o.send) {
@@ -31,7 +30,8 @@ export async function report(o: {
   const store = openStoreToRead(inState(config, 'serve', 'readmit.db'));
   try {
     const made = weekReportOf(store, config, Date.now(), week);
-    print(o.html ? renderHtml(made) : o.csv ? renderCsv(made) : o.json ? renderJson(made) : renderText(made));
+    if (o.html || o.csv || o.json) printFile(o.html ? renderHtml(made) : o.csv ? renderCsv(made) : renderJson(made));
+    else print(renderText(made));
   } finally {
     store.close();
   }

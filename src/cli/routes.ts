@@ -4,7 +4,8 @@ import { type IncidentKind, Usage } from '../incident.ts';
 import { mutedUntil, type Routable, routesFor } from '../notify/routes.ts';
 import { incident } from '../store/incidents.ts';
 import { openStoreToRead } from '../store/open.ts';
-import { type Options, print, printJson } from './inbox.ts';
+import type { Options } from './inbox.ts';
+import { print, printJson } from './print.ts';
 
 interface TestOptions extends Options {
   cause?: string;

@@ -8,7 +8,7 @@ import { Usage } from '../incident.ts';
 import { USUAL_NAMES, type UserNames, userNames } from '../names.ts';
 import { rulesCheck, rulesExplain } from '../roles/rules.ts';
 import { packSchemas } from '../rules/pack.ts';
-import { printJson } from './inbox.ts';
+import { printJson } from './print.ts';
 
 interface Options {
   config?: string;

@@ -7,6 +7,9 @@ import { Usage } from '../incident.ts';
 import { VERSION } from '../version.ts';
 import { visible } from '../visible.ts';
 
+/** The commands that go on until they are ended. */
+const RUNS_ON = ['up', 'serve', 'agent', 'exec', 'demo'];
+
 /** What a command's body returns: its exit code, 0 when nothing is said. */
 type Body<A extends unknown[]> = (...args: A) => Promise<number | void>;
 
@@ -17,6 +20,11 @@ export async function run(argv: string[]): Promise<number> {
     async (...args: A): Promise<void> => {
       code = (await body(...args)) ?? 0;
     };
+  // Whoever reads no further (`| head`) ends what only prints; what runs on needs nobody to listen.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    if (!RUNS_ON.includes(argv[2] ?? '')) process.exit(code);
+  });
   const program = new Command('readmit')
     .description('Turns "access denied" in a cluster scheduler\'s log into an approved, verified fix.')
     .version(VERSION)
@@ -80,7 +88,10 @@ function rolesCommands(add: Add, does: Does): void {
     .action(does(async (o: { config?: string; json?: boolean }) => (await import('./doctor/doctor.ts')).doctor(o)));
   add('sign-in', 'print a one-time sign-in link for the page')
     .option('--as <name>', 'for whom (a name of the approvers file)')
-    .action(does(async (o: { config?: string; as?: string }) => (await import('./inbox.ts')).signIn(o)));
+    .option('--json', 'one JSON document on standard output')
+    .action(
+      does(async (o: { config?: string; as?: string; json?: boolean }) => (await import('./inbox.ts')).signIn(o)),
+    );
   add('sign-out', 'end every session of somebody, in every browser')
     .requiredOption('--as <name>', 'whose')
     .option('--json', 'one JSON document on standard output')
@@ -103,11 +114,13 @@ function inboxCommands(add: Add, does: Does, { json, as, reason }: Record<'json'
       .argument('<id>')
       .addOption(as)
       .addOption(reason)
+      .option('--digest <prefix>', 'only if this still is the plan: how its digest begins, as `show` prints it')
       .addOption(json)
       .action(does(async (id, o) => (await import('./inbox.ts')).vote(decision, id, o)));
   add('undo', 'take back what Readmit changed for an incident')
     .argument('<id>')
     .addOption(as)
+    .addOption(reason)
     .addOption(json)
     .action(does(async (id, o) => (await import('./inbox.ts')).undo(id, o)));
   add('retry', 'look anew at what failed or did not help, and offer again what would')
@@ -150,6 +163,7 @@ function inboxCommands(add: Add, does: Does, { json, as, reason }: Record<'json'
     .argument('[what]', 'revoke')
     .argument('[id]')
     .addOption(as)
+    .addOption(reason)
     .addOption(json)
     .action(does(async (what, id, o) => (await import('./inbox.ts')).access(what, id, o)));
 }

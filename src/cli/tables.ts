@@ -1,6 +1,7 @@
 /** How incidents and grants look in a terminal: a sentence first, then the proof. Text from logs is made visible. */
 import { adviceHeading, type Grant, type IncidentDetail, type IncidentRow } from '../desk.ts';
 import { factValue, factWords } from '../fact-words.ts';
+import { lacksEntitlement } from '../plan.ts';
 import { visible } from '../visible.ts';
 
 const pad = (rows: string[][]): string => {
@@ -45,17 +46,19 @@ export function incidentPage(d: IncidentDetail): string {
     for (const a of d.diagnosis.also) out.push(`  also: ${a.cause}`);
   }
   if (d.plan) {
-    out.push('', `Plan ${d.plan.serial}: ${d.plan.summary}`);
+    out.push('', `Plan ${d.plan.serial}: ${d.plan.summary}`, `  digest: ${d.plan.digest}`);
     for (const s of d.plan.steps)
       out.push(...('argv' in s ? [`  $ ${s.argv.join(' ')}`] : s.diff.split('\n').map(l => `  ${visible(l)}`)));
     out.push(
       `  gains access: ${d.plan.gains.join(', ') || 'nobody'}; loses it: ${d.plan.loses.join(', ') || 'nobody'}`,
     );
-    out.push(`  entitlement: ${d.plan.entitlement ?? 'nothing shows one; give a reason'}`);
+    out.push(
+      `  entitlement: ${d.plan.entitlement ?? (lacksEntitlement(d.plan) ? 'nothing shows one; give a reason' : 'none is needed')}`,
+    );
     for (const n of d.plan.notes) out.push(`  note: ${visible(n)}`);
     out.push(
       `  undo: ${d.plan.undo || 'none'}`,
-      `  votes: ${d.votes.map(v => `${v.by} ${v.decision}`).join(', ') || 'none'}; ${d.needs} missing; good until ${d.plan.expires}`,
+      `  votes: ${d.votes.map(v => `${v.by} ${v.decision}${v.lapsed ? ' (counts no more)' : ''}`).join(', ') || 'none'}; ${d.needs} missing; good until ${d.plan.expires}`,
     );
     if (d.needs) out.push('', `  readmit approve ${d.id} --as NAME      readmit deny ${d.id} --as NAME --reason TEXT`);
   }

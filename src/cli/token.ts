@@ -3,7 +3,8 @@ import { userInfo } from 'node:os';
 import { loadConfig } from '../config/config.ts';
 import { askServe, controlSocket } from '../roles/control.ts';
 import type { ListedToken } from '../roles/tokens.ts';
-import { durationMs, print, printJson } from './inbox.ts';
+import { durationMs } from './inbox.ts';
+import { print, printJson } from './print.ts';
 
 interface Options {
   config?: string;

@@ -18,7 +18,7 @@ import { makeParser } from '../rules/parser.ts';
 import { historyFacts } from '../store/history.ts';
 import { lastIncident } from '../store/incidents.ts';
 import { openStoreToRead } from '../store/open.ts';
-import { print, printJson } from './inbox.ts';
+import { print, printJson } from './print.ts';
 
 export async function why(asked: string, o: { config?: string; json?: boolean }): Promise<void> {
   const config = loadConfig(o.config);

@@ -2,7 +2,7 @@
  * `detect` of readmit.yaml: from how many denials on, within what time, somebody hears of it.
  */
 import { z } from 'zod';
-import { seconds } from './values.ts';
+import { network, seconds } from './values.ts';
 
 export const Detect = z
   .strictObject({
@@ -23,7 +23,7 @@ export const Detect = z
       .int()
       .default(5)
       .describe('so many different names from one address, most of them unknown, are probing'),
-    sharedAddresses: z.array(z.string()).default([]).describe('login nodes and NAT gateways: never one attacker'),
+    sharedAddresses: z.array(network).default([]).describe('login nodes and NAT gateways: never one attacker'),
     maxClusters: z
       .number()
       .int()

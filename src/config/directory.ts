@@ -21,7 +21,9 @@ export const Directory = z
       .string()
       .nullable()
       .default(null)
-      .describe('an account that only the directory knows: while it is not found, the directory does not answer'),
+      .describe(
+        'an account that only the directory knows: while it is not found, the directory does not answer; null: only its unit, or a lookup that fails, shows that',
+      ),
     ldap: Ldap.nullable()
       .default(null)
       .describe('the directory itself, asked and changed over LDAP; null: only what NSS says of it is known'),

@@ -58,8 +58,28 @@ function lineOfKey(doc: Document.Parsed, lines: LineCounter, path: PropertyKey[]
   return item?.key.range ? lines.linePos(item.key.range[0]).line : null;
 }
 
+/** Kinds of values as somebody who writes a configuration calls them. */
+const KINDS: Record<string, string> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'keys with values',
+};
+
 const plain = (issue: z.core.$ZodIssue): string => {
-  const text = issue.message.replace(/^Invalid input: /, '');
+  const text = issue.message
+    .replace(/^Invalid input: /, '')
+    .replace(/^expected (\S+), received \S+$/, (_, kind: string) => KINDS[kind] ?? kind)
+    .replace(
+      /^Too small: expected \S+ to be >(=?)(\S+)$/,
+      (_, least: string, n: string) => `${least ? 'at least' : 'more than'} ${n}`,
+    )
+    .replace(
+      /^Too big: expected \S+ to be <(=?)(\S+)$/,
+      (_, most: string, n: string) => `${most ? 'at most' : 'less than'} ${n}`,
+    );
   return 'input' in issue && issue.input !== undefined ? `${text} (found ${JSON.stringify(issue.input)})` : text;
 };
 

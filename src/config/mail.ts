@@ -2,12 +2,12 @@
  * `mail` and `webhook` of readmit.yaml: the mail server and whom it writes to; the second channel, for when mail fails.
  */
 import { z } from 'zod';
-import { absolute, mailbox, seconds } from './values.ts';
+import { absolute, mailbox, port, seconds } from './values.ts';
 
 export const Mail = z
   .strictObject({
     host: z.string().nullable().default(null).describe('SMTP server; null: no mail is sent'),
-    port: z.number().int().default(25),
+    port: port.default(25),
     secure: z.boolean().default(false).describe('TLS from the first byte (port 465)'),
     user: z.string().nullable().default(null),
     passwordFile: absolute.nullable().default(null),

@@ -47,7 +47,9 @@ export const Policy = z
       .enum(['ansible', 'puppet', 'ipa', 'other'])
       .nullable()
       .default(null)
-      .describe('configuration management owns the targets: plans are exported, never run'),
+      .describe(
+        'configuration management owns the targets: plans are exported, never run, and nothing is taken back here',
+      ),
   })
   .prefault({})
   .describe('what may be changed, and who must say yes');

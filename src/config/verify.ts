@@ -26,6 +26,10 @@ export const Verify = z
       .describe('how many test jobs; each must be accepted within a second'),
     recheck: seconds(5, 'how often a propagating or advised incident is looked at again'),
     propagation: seconds(1800, 'how long a change may take to reach everybody'),
+    directoryPropagation: seconds(
+      5400,
+      'how long what a directory has may take to show on the host: as long as its caches keep an answer (SSSD: entry_cache_timeout); the longer of the two counts',
+    ),
     quiet: seconds(3, 'no new denial for this long before an incident counts as resolved'),
   })
   .prefault({})

@@ -13,7 +13,9 @@ export const Watch = z
       .string()
       .nullable()
       .default(null)
-      .describe('a glob of home directories to watch beside those of the passwd database, e.g. /home/*'),
+      .describe(
+        'a glob of home directories to watch beside those of the passwd database, e.g. /home/*; each must belong to the person whose name it has',
+      ),
     minUid: z
       .number()
       .int()

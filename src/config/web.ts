@@ -3,7 +3,7 @@
  */
 import { z } from 'zod';
 import { SignIn } from './sign-in.ts';
-import { absolute, seconds } from './values.ts';
+import { absolute, network, seconds } from './values.ts';
 
 export const Web = z
   .strictObject({
@@ -24,7 +24,7 @@ export const Web = z
       .nullable()
       .default(null)
       .describe('certificate and key files'),
-    behindProxy: z.array(z.string()).default([]).describe('addresses of the proxy that speaks TLS for us'),
+    behindProxy: z.array(network).default([]).describe('addresses of the proxy that speaks TLS for us'),
     session: seconds(43200, 'a sign-in lasts'),
     fresh: seconds(900, 'a sign-in is fresh enough for tier 2'),
     signIn: SignIn.prefault({}).describe('ways to sign in, beside the one-time link and passkeys'),

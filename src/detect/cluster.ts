@@ -3,8 +3,10 @@
  * be open. Pure: the time comes in with each observation, nothing is stored, and memory is bounded whatever names a
  * stranger invents. Saying "open" twice is harmless: whoever keeps the incidents opens each once.
  */
+
+import { Addresses } from '../addresses.ts';
 import type { Account, EventName, IncidentKind, Meaning, Tally } from '../incident.ts';
-import { Addresses, addressKey } from './address.ts';
+import { addressKey } from './address.ts';
 import { Recent } from './recent.ts';
 import { Sketch } from './sketch.ts';
 import { Count, NamesSeen } from './window.ts';

@@ -21,8 +21,8 @@ export interface Smaller {
   addresses: readonly string[];
 }
 
-/** States in which nobody has decided anything yet. */
-export const UNDECIDED: readonly State[] = ['open', 'proposed', 'escalated', 'stale'];
+/** States in which nobody has decided anything yet. Who was told what to do may be refused for everybody's cause by now. */
+export const UNDECIDED: readonly State[] = ['open', 'proposed', 'advised', 'escalated', 'stale'];
 
 /**
  * A service explains everybody whom it refused. An address explains the names it invented, where they came from nowhere

@@ -42,6 +42,7 @@ export async function collect(
   return derive([...allowed, ...asked.flat().map(bounded)], {
     scheduler: config.scheduler,
     paths: config.paths,
+    policy: config.policy,
     system,
     user,
     now: ground.now(),

@@ -2,6 +2,7 @@
  * Facts made of facts: is this person in an authorised group, is the token too old by the scheduler's own clock, does
  * every session lack the group. Pure. A conclusion from something unknown is unknown, never no.
  */
+import { Addresses } from '../addresses.ts';
 import type { Config } from '../config/config.ts';
 import type { Fact, FactValue } from '../diagnosis.ts';
 import { stillCounts } from './evidence.ts';
@@ -33,7 +34,7 @@ type Derived = (typeof DERIVED)[number];
 /** Clocks of two machines that keep time are nearer than this (seconds). */
 const CLOCK_TOLERANCE = 120;
 
-export type Settings = Pick<Config, 'scheduler' | 'paths'> & {
+export type Settings = Pick<Config, 'scheduler' | 'paths' | 'policy'> & {
   system: Pick<System, 'containerNetworks'>;
   user: string | null;
   now: number;
@@ -100,11 +101,14 @@ const RULES: Record<Derived, (facts: FactSet, settings: Settings) => Conclusion>
     const groups = facts.list('groups.nss');
     const before = facts.list('history.group-removed');
     if (!groups || !before || sure([], facts) === undefined) return { value: undefined, from };
-    // Who had the group at the last look and has it no more was taken out since then.
-    const removed = [...before, ...(facts.list('history.member-of') ?? [])].includes(scheduler.standardGroup);
-    const gone = removed && !groups.includes(scheduler.standardGroup);
+    const giving = [scheduler.standardGroup, ...ordinaryOf(facts.list('access.authorized-groups') ?? [], scheduler)];
+    // Who had a group at the last look and has it no more was taken out since then.
+    const gone = [...before, ...(facts.list('history.member-of') ?? [])].some(
+      group => giving.includes(group) && !groups.includes(group),
+    );
     // The site's own list has the last word: somebody who is still on it was not taken out on purpose.
-    return { value: gone && facts.value('entitlement.listed') !== true, from };
+    const listed = facts.list('entitlement.groups')?.some(group => giving.includes(group));
+    return { value: gone && (listed ?? facts.value('entitlement.listed')) !== true, from };
   },
   'config.loaded-standard': (facts, { scheduler }) => ({
     value: facts.list('config.loaded-groups')?.includes(scheduler.standardGroup),
@@ -112,7 +116,8 @@ const RULES: Record<Derived, (facts: FactSet, settings: Settings) => Conclusion>
   }),
   'container.root': (facts, { system }) => {
     const addresses = facts.list('denial.addresses');
-    const inside = addresses?.some(ip => system.containerNetworks.some(net => inNetwork(ip, net)));
+    const containers = new Addresses(system.containerNetworks);
+    const inside = addresses?.some(ip => containers.has(ip));
     const said = facts.value('client.container');
     const root = facts.value('denial.as-root');
     const known = [inside, said, root].filter(v => v !== undefined);
@@ -133,7 +138,9 @@ const RULES: Record<Derived, (facts: FactSet, settings: Settings) => Conclusion>
     const local = facts.list('access.local-groups') ?? [];
     if (facts.list('groups.directory')?.some(g => hidden(g) && !local.includes(g)))
       return { value: 'nss', from: ['groups.nss', 'groups.directory'] };
-    if (facts.value('access.mode') === 'ldap' && nss.includes(group) && member === false)
+    // Who comes in by another group does not wait for this one.
+    const another = nss.some(g => g !== group && authorized.includes(g));
+    if (facts.value('access.mode') === 'ldap' && nss.includes(group) && member === false && !another)
       return { value: 'directory', from };
     return { value: 'none', from };
   },
@@ -180,19 +187,30 @@ const sure = (groups: string[] | undefined, facts: FactSet): string[] | undefine
     ? undefined
     : groups;
 
+const ordinaryOf = (authorized: readonly string[], scheduler: Config['scheduler']): string[] =>
+  authorized.filter(group => !scheduler.elevatedGroups.includes(group));
+
 /**
- * The group that would give access and that the user does not have: the standard one where it is authorised, or where
- * no ordinary group is (then the configuration has to be mended too). null: nothing is missing.
+ * The group that would give access and that the user does not have: of the ordinary ones that are authorised, one that
+ * the site's list names them in; else the standard one, one that may be given at all, any. Where none is, the standard
+ * one (then the configuration has to be mended too). null: nothing is missing.
  */
-function missingGroup(facts: FactSet, { scheduler }: Settings): string | null | undefined {
+function missingGroup(facts: FactSet, { scheduler, policy }: Settings): string | null | undefined {
   const authorized = facts.list('access.authorized-groups');
   const groups = facts.list('groups.nss');
   if (!authorized || !groups || !memberOf(facts)) return undefined;
   if (groups.some(g => authorized.includes(g))) return null;
-  const ordinary = authorized.filter(g => !scheduler.elevatedGroups.includes(g));
-  const wanted = ordinary.includes(scheduler.standardGroup)
-    ? scheduler.standardGroup
-    : (ordinary[0] ?? scheduler.standardGroup);
+  const { standardGroup } = scheduler;
+  const ordinary = ordinaryOf(authorized, scheduler);
+  // The standard group first wherever there is a choice.
+  const choice = ordinary.includes(standardGroup) ? [standardGroup, ...ordinary] : ordinary;
+  const entitled = facts.list('entitlement.groups') ?? [];
+  const wanted =
+    choice.find(group => entitled.includes(group)) ??
+    (choice[0] === standardGroup ? standardGroup : undefined) ??
+    choice.find(group => policy.groups.includes(group)) ??
+    choice[0] ??
+    standardGroup;
   return groups.includes(wanted) ? null : wanted;
 }
 
@@ -219,12 +237,4 @@ function staleSession(facts: FactSet, settings: Settings): Conclusion {
     value: sessions.length > 0 && sessions.every(gids => !gids.split(' ').some(gid => wanted.includes(gid))),
     from,
   };
-}
-
-const octets = (ip: string): number => ip.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
-function inNetwork(ip: string, network: string): boolean {
-  const [base, bits] = network.split('/');
-  if (!/^\d+\.\d+\.\d+\.\d+$/.test(ip)) return false;
-  const size = 2 ** (32 - Number(bits));
-  return Math.floor(octets(ip) / size) === Math.floor(octets(base!) / size);
 }

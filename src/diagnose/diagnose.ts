@@ -61,16 +61,19 @@ export function diagnose(input: DiagnoseInput): Diagnosis {
  */
 function withOthers(remedy: Remedy, first: Cause, others: { cause: Cause }[], facts: FactSet, say: Say): Remedy {
   const kind = facts.value('denial.kind');
-  if (
-    remedy.kind !== 'plan' ||
-    first.first ||
-    kind === 'service' ||
-    kind === 'address' ||
-    facts.value('entitlement.listed') === false
-  )
+  if (remedy.kind !== 'plan' || first.first || kind === 'service' || kind === 'address' || isLeftOut(facts))
     return remedy;
   const more = others.map(o => remedyOf(o.cause, say)).flatMap(r => (r.kind === 'plan' ? r.actions : []));
-  return { ...remedy, actions: [...remedy.actions, ...more] };
+  return more.length > 0 ? { ...remedy, more } : remedy;
+}
+
+/** Does the site's own list leave them out of the group that they lack? Of the standard one, where they lack none. */
+function isLeftOut(facts: FactSet): boolean {
+  const missing = facts.value('access.missing-group');
+  const listed = facts.list('entitlement.groups');
+  return typeof missing === 'string' && listed
+    ? !listed.includes(missing)
+    : facts.value('entitlement.listed') === false;
 }
 
 function find(cause: Cause, facts: FactSet): Finding {
@@ -104,17 +107,21 @@ function because(cause: Cause, by: string, facts: FactSet, say: Say): string {
   return `${cause.refuses[by] ? say(cause.refuses[by]) : `${by} is ${shown}`} (${fact?.source ?? 'unknown'})`;
 }
 
+/** Facts that another one, known to be false, leaves no question about: nobody is in a group that is not there. */
+const MOOT: Record<string, string> = { 'directory.member': 'directory.standard-group' };
+
 /** What couldn't be asked, and which causes stay open for it. */
 function unknowns(facts: readonly Fact[], open: { cause: Cause; by: string }[]): { fact: string; because: string }[] {
   const missing = open
     .filter(f => !facts.some(fact => fact.fact === f.by))
     .map(f => ({ fact: f.by, because: `nobody was asked; ${f.cause.name} stays open` }));
+  const settled = new Set(facts.filter(f => f.known && f.value === false).map(f => f.fact));
   return [...facts.filter(f => !f.known).map(f => ({ fact: f.fact, because: f.source })), ...missing].filter(
-    (one, n, all) => all.findIndex(other => other.fact === one.fact) === n,
+    (one, n, all) => !settled.has(MOOT[one.fact] ?? '') && all.findIndex(other => other.fact === one.fact) === n,
   );
 }
 
-/** A rule's text with names and facts put in; a command is for somebody's shell. */
+/** A rule's text with names and facts put in; a command is for somebody's shell, and empty where it would name nothing. */
 type Say = (text: string, as?: 'text' | 'command') => string;
 
 function remedyOf(cause: Cause, say: Say): Remedy {
@@ -122,7 +129,7 @@ function remedyOf(cause: Cause, say: Say): Remedy {
   const advice = (a: Advice): Advice => ({
     to: a.to,
     text: say(a.text),
-    commands: a.commands.map(command => say(command, 'command')),
+    commands: a.commands.map(command => say(command, 'command')).filter(Boolean),
     check: say(a.check, 'command'),
   });
   if ('plan' in spec) {
@@ -137,7 +144,10 @@ function remedyOf(cause: Cause, say: Say): Remedy {
   return { kind: 'none', why: say(spec.none) };
 }
 
-/** Puts names and facts into a rule's text. What is not known is said so, never left as a hole. In a command a name is one word. */
+/**
+ * Puts names and facts into a rule's text. What is not known is said so, never left as a hole; a command for something
+ * that nobody knows is none. In a command a name is one word.
+ */
 function fill(
   text: string,
   { user: name, config }: DiagnoseInput,
@@ -155,10 +165,14 @@ function fill(
     url,
     port: new URL(url).port,
   };
-  return text.replace(/\{([^}]+)\}/g, (_, name: string) => {
-    if (Object.hasOwn(words, name)) return words[name]!;
-    const value = facts.value(name);
-    if (value === undefined || value === null) return 'unknown';
+  let hollow = false;
+  const filled = text.replace(/\{([^}]+)\}/g, (_, name: string) => {
+    const value = Object.hasOwn(words, name) ? words[name] : facts.value(name);
+    if (value === undefined || value === null) {
+      hollow = true;
+      return 'unknown';
+    }
     return Array.isArray(value) ? value.join(', ') || 'nothing' : String(value);
   });
+  return hollow && as === 'command' ? '' : filled;
 }

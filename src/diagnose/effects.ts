@@ -12,7 +12,7 @@ import type { Config } from '../config/config.ts';
 import type { LdapConfig } from '../config/ldap.ts';
 import { type ParseChunk, Refused } from '../incident.ts';
 import { readCredential, withDirectory } from '../ldap.ts';
-import { type Answer, type DirectoryAnswer, type Ground, NoAnswer, type TextFile } from './ground.ts';
+import { type Answer, type DirectoryAnswer, type Ground, NoAnswer, type WholeFile } from './ground.ts';
 import { readHomeFile } from './home-file.ts';
 import { loadSystem } from './system.ts';
 
@@ -91,14 +91,15 @@ const nullWhenMissing = (error: NodeJS.ErrnoException): null => {
   throw error;
 };
 
-async function readFileBounded(path: string): Promise<TextFile | null> {
+async function readFileBounded(path: string): Promise<WholeFile | null> {
   const handle = await open(path, 'r').catch(nullWhenMissing);
   if (!handle) return null;
   try {
     const stat = await handle.stat();
     if (!stat.isFile()) throw new Refused(`${path}: not a regular file`);
     if (stat.size > MAX_FILE) throw new Refused(`${path}: larger than ${MAX_FILE} bytes`);
-    return { text: await handle.readFile('utf8'), mtime: stat.mtimeMs };
+    const bytes = await handle.readFile();
+    return { text: bytes.toString('utf8'), bytes, mtime: stat.mtimeMs };
   } finally {
     await handle.close();
   }

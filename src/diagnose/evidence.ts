@@ -1,6 +1,7 @@
 /**
  * What was seen of a request that failed explains the next one only for a while: until the person worked again, until
- * what it rests on was changed, or until it is old. Pure. What has lapsed is not known any more, and says why.
+ * what it rests on was changed, or until it is old. Pure. What has lapsed is not known any more, and says why. And a file
+ * that was only written anew is not another one.
  */
 import type { Fact } from '../diagnosis.ts';
 import type { FactSet } from './fact-set.ts';
@@ -29,6 +30,7 @@ const FROM_A_REQUEST: Record<string, { at: string; restsOnProfile: boolean }> = 
 export function stillCounts(fact: Fact, set: FactSet, now: number): Fact {
   if (!fact.known) return fact;
   if (fact.fact === 'selinux.denials') return selinuxNow(fact, set);
+  if (fact.fact === 'config.loaded') return loadedThen(fact, set);
   const from = FROM_A_REQUEST[fact.fact];
   const because = from && lapsed(fact, from, set, now);
   return because ? { ...fact, value: null, known: false, source: because } : fact;
@@ -81,4 +83,19 @@ function selinuxNow(fact: Fact, set: FactSet): Fact {
   if (later(denied, SELINUX_NEAR.client) || later(set.time('denial.last'), SELINUX_NEAR.server))
     return none('none at the time of the denial');
   return fact;
+}
+
+/**
+ * A file that is newer than the scheduler's start was perhaps only written anew, with the same words or another remark:
+ * history knows whether what decides about access was the same then. What the scheduler itself says counts more.
+ */
+function loadedThen(fact: Fact, set: FactSet): Fact {
+  const [since = '', mode, ...groups] = set.list('history.config-access') ?? [];
+  const started = set.time('scheduler.started');
+  const now = set.list('access.authorized-groups');
+  if (fact.value !== false || set.list('config.loaded-groups') || started === undefined || !now) return fact;
+  const same = mode === set.value('access.mode') && groups.join('\n') === [...now].sort().join('\n');
+  return same && Date.parse(since) <= started
+    ? { ...fact, value: true, source: `${fact.source}; ${set.source('history.config-access')}` }
+    : fact;
 }

@@ -15,6 +15,11 @@ export interface TextFile {
   mtime: number;
 }
 
+/** With the bytes it was read from: they are what is hashed and patched, whatever the text makes of them. */
+export interface WholeFile extends TextFile {
+  bytes: Buffer;
+}
+
 export interface Answer {
   status: number;
   body: string;
@@ -60,7 +65,7 @@ export interface Ground {
   system: System;
   run: RunCommand;
   /** null: no such file. Rejects when it is there and can't be read. */
-  read(path: string): Promise<TextFile | null>;
+  read(path: string): Promise<WholeFile | null>;
   /** When a file last changed, epoch ms; null: no such file. Needs no right to read it. */
   changed(path: string): Promise<number | null>;
   /** Names in a directory; null: no such directory. */

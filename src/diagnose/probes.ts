@@ -18,6 +18,7 @@ import { service } from './probes/service.ts';
 import { session } from './probes/session.ts';
 import { shadow } from './probes/shadow.ts';
 import { token } from './probes/token.ts';
+import { usermod } from './probes/usermod.ts';
 
 export const PROBES: Record<string, Probe> = {
   account,
@@ -35,6 +36,7 @@ export const PROBES: Record<string, Probe> = {
   session,
   shadow,
   token,
+  usermod,
 };
 
 /**
@@ -55,6 +57,7 @@ export const GIVEN = [
   'denial.unknown-names',
   'success.last',
   'success.proved',
+  'history.config-access',
   'history.config-narrowed',
   'history.config-removed-groups',
   'history.group-removed',

@@ -34,7 +34,7 @@ async function configNow(ground: Ground): Promise<Snapshot['config']> {
     const file = await ground.read(path);
     if (!file) return { ...nowhere, problem: 'there is no such file' };
     const read = readSchedulerConfig(file.text, ground.system);
-    const about = { path, hash: sha256(file.text), mtime: new Date(file.mtime).toISOString() };
+    const about = { path, hash: sha256(file.bytes), mtime: new Date(file.mtime).toISOString() };
     return read.valid
       ? { ...about, valid: true, problem: null, mode: read.mode, authorizedGroups: read.authorized }
       : { ...about, valid: false, problem: read.problem.slice(0, 1000), mode: null, authorizedGroups: [] };

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import { network } from '../config/values.ts';
 import { Usage } from '../incident.ts';
 
 const path = z.string().regex(/^\/[!-~]*$/, 'a path that starts with /');
@@ -46,7 +47,7 @@ const SystemSchema = z.strictObject({
   /** What the client writes into its log beside a request, and what that shows. */
   hints: z.strictObject({ container: z.array(z.string().min(8)), proxy: z.array(z.string().min(8)) }),
   /** Networks that only containers have, in CIDR form. */
-  containerNetworks: z.array(z.string().regex(/^\d+\.\d+\.\d+\.\d+\/\d+$/, 'an IPv4 network, e.g. 172.17.0.0/16')),
+  containerNetworks: z.array(network),
 });
 export type System = z.infer<typeof SystemSchema>;
 

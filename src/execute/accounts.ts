@@ -4,7 +4,7 @@
  * `usermod` looks for `--root` in all of argv before it parses options, so what isn't plainly a name is code run as root.
  */
 import { readFileSync } from 'node:fs';
-import type { RunCommand } from '../command.ts';
+import type { CommandResult, RunCommand } from '../command.ts';
 import type { Config } from '../config/config.ts';
 import { isGroupName, type UserNames, userNames } from '../names.ts';
 
@@ -21,6 +21,12 @@ export interface Group {
   members: string[];
   /** In the local group file, or only known through NSS (a directory). */
   where: 'local' | 'nss';
+}
+
+/** The groups a person is in. `known`: NSS was asked and answered; if not, there may be more. */
+export interface GroupsOf {
+  names: ReadonlySet<string>;
+  known: boolean;
 }
 
 /** The password's lock and the account's expiry are different things: a key or Kerberos user has a locked password. */
@@ -50,12 +56,22 @@ function personIn(passwd: string, name: string): Person | null {
   return null;
 }
 
+const membersIn = (field: string | undefined): string[] =>
+  (field ?? '')
+    .split(',')
+    .map(member => member.trim())
+    .filter(Boolean);
+
+/** With MAX_MEMBERS_PER_GROUP of login.defs a group stands in several rows of one name and number: its members are all of theirs. */
 function groupIn(groups: string, name: string, where: Group['where'] = 'local'): Group | null {
+  let found: Group | null = null;
   for (const row of rows(groups, name)) {
     const gid = number(row[2]);
-    if (row.length === 4 && gid !== null) return { name, gid, members: row[3]!.split(',').filter(Boolean), where };
+    if (row.length !== 4 || gid === null) continue;
+    found ??= { name, gid, members: [], where };
+    if (found.gid === gid) found.members.push(...membersIn(row[3]));
   }
-  return null;
+  return found;
 }
 
 /** Facts about the lock and expiry of one account; never the hash. `now` is epoch milliseconds. */
@@ -93,27 +109,45 @@ export class Accounts {
   /** From the passwd file, then through NSS; null when neither knows the name. */
   async person(name: string): Promise<Person | null> {
     if (!this.#names.fits(name)) return null;
-    return (
-      personIn(readFileSync(this.#paths.passwd, 'utf8'), name) ?? personIn(await this.#getent('passwd', name), name)
-    );
+    const local = personIn(readFileSync(this.#paths.passwd, 'utf8'), name);
+    if (local) return local;
+    const said = await this.#ask(['getent', 'passwd', name]);
+    return said?.code === 0 ? personIn(said.stdout, name) : null;
   }
 
   async group(name: string): Promise<Group | null> {
-    if (!isGroupName(name)) return null;
-    return (
-      groupIn(readFileSync(this.#paths.group, 'utf8'), name) ?? groupIn(await this.#getent('group', name), name, 'nss')
-    );
+    const group = isGroupName(name) ? await this.#groupOrUnknown(name) : null;
+    return group === 'unknown' ? null : group;
   }
 
-  /** Every group the person is in, by the local files and by NSS together. */
-  async groupsOf(person: Person): Promise<Set<string>> {
-    const found = new Set<string>();
+  async #groupOrUnknown(name: string): Promise<Group | null | 'unknown'> {
+    const local = groupIn(readFileSync(this.#paths.group, 'utf8'), name);
+    if (local) return local;
+    const said = await this.#ask(['getent', 'group', name]);
+    if (said?.code === 0) return groupIn(said.stdout, name, 'nss');
+    return said?.code === NO_SUCH_KEY ? null : 'unknown';
+  }
+
+  /**
+   * Every group the person is in, by the local files and by NSS together. A number that no database names may be one of
+   * `those` groups all the same, so their numbers are asked for.
+   */
+  async groupsOf(person: Person, those: readonly string[]): Promise<GroupsOf> {
+    const names = new Set<string>();
     for (const line of readFileSync(this.#paths.group, 'utf8').split('\n')) {
       const [name, , gid, members] = line.split(':');
-      if (name && (number(gid) === person.gid || members?.split(',').includes(person.name))) found.add(name);
+      if (name && (number(gid) === person.gid || membersIn(members).includes(person.name))) names.add(name);
     }
-    for (const name of (await this.#ask(['id', '-nG', person.name])).trim().split(/\s+/)) if (name) found.add(name);
-    return found;
+    const said = groupsIn(await this.#ask(['id', '-Gnz', person.name]));
+    for (const name of said?.names ?? []) names.add(name);
+    if (!said || said.unnamed.length === 0) return { names, known: said !== null };
+    let known = true;
+    for (const name of those.filter(n => !names.has(n))) {
+      const group = await this.#groupOrUnknown(name);
+      if (group === 'unknown') known = false;
+      else if (group && said.unnamed.includes(group.gid)) names.add(name);
+    }
+    return { names, known };
   }
 
   /** In the local group file only: what `usermod` can change. */
@@ -125,17 +159,30 @@ export class Accounts {
     return shadowIn(readFileSync(this.#paths.shadow, 'utf8'), user, now, this.#paths.shadow);
   }
 
-  #getent(database: string, name: string): Promise<string> {
-    return this.#ask(['getent', database, name]);
-  }
-
-  /** NSS may only add to what is known: a lookup that fails or hangs says nothing. */
-  async #ask(argv: string[]): Promise<string> {
+  /** null: no answer at all. */
+  async #ask(argv: string[]): Promise<CommandResult | null> {
     try {
-      const result = await this.#run(argv, { timeoutMs: 5000 });
-      return result.code === 0 ? result.stdout : '';
+      const result = await this.#run(argv, { timeoutMs: 5000, maxBytes: 1 << 24 });
+      return result.timedOut || result.code === null ? null : result;
     } catch {
-      return '';
+      return null;
     }
   }
+}
+
+/** What `getent` exits with when there is no such name. */
+const NO_SUCH_KEY = 2;
+
+/**
+ * What `id -Gnz` says: names with their blanks, each with a NUL behind it. It exits 1 when a number has no name, prints that
+ * number and complains of it; when it complains of anything else, the list may not be whole. null: it doesn't say.
+ */
+function groupsIn(said: CommandResult | null): { names: string[]; unnamed: number[] } | null {
+  if (!said?.stdout.endsWith('\0')) return null;
+  const names = said.stdout.split('\0').slice(0, -1);
+  if (said.code === 0) return { names, unnamed: [] };
+  const complaints = said.stderr.split('\n').filter(Boolean);
+  const unnamed = complaints.map(line => /cannot find name for group ID (\d+)$/.exec(line)?.[1]);
+  if (unnamed.length === 0 || !unnamed.every(gid => gid !== undefined && names.includes(gid))) return null;
+  return { names: names.filter(name => !unnamed.includes(name)), unnamed: unnamed.map(Number) };
 }

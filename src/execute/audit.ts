@@ -1,7 +1,8 @@
 /**
  * The audit file: one JSON object a line, each with the digest of the one before. An entry is on the disk before
  * `append` returns; when it can't be, `append` throws and nothing is done (no audit, no act).
- * A line torn by a crash stays where it is and is accounted for by the entry that follows it.
+ * A line torn by a crash stays where it is and is accounted for by the entry that follows it; an account that was torn
+ * itself is accounted for with it.
  */
 import {
   closeSync,
@@ -19,10 +20,22 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { canonical, chainDigest, sha256 } from '../digest.ts';
+import { canonical, chainDigest } from '../digest.ts';
 import { Retry } from '../incident.ts';
 import type { AuditEntry } from '../plan.ts';
-import { auditFiles, entryOf, GENESIS, type Head, type Known, lacking, newestWith, TORN } from './chain.ts';
+import {
+  accountOf,
+  auditFiles,
+  DAMAGED,
+  entryOf,
+  GENESIS,
+  type Head,
+  type Known,
+  lacking,
+  newestWith,
+  splitLines,
+  tornEnd,
+} from './chain.ts';
 import { withoutSecrets } from './redact.ts';
 
 export { auditFiles, entryOf, verifyAudit } from './chain.ts';
@@ -189,42 +202,31 @@ export class Audit {
 
   #findEnd(fd: number): void {
     const bytes = readAll(fd);
+    const lines = splitLines(bytes);
     this.#size = bytes.length;
-    const whole = bytes.lastIndexOf(10) + 1;
-    const lines = bytes.subarray(0, whole).toString('utf8').split('\n').slice(0, -1);
-    this.#head = lastHead(lines) ?? this.#endOfOlderFile() ?? { seq: 0, digest: GENESIS };
-    if (whole < bytes.length) this.#closeTorn(bytes.subarray(whole));
-    // A crash between ending a torn line and accounting for it left it unaccounted.
-    else if (lines.length > 0 && entryOf(lines.at(-1)!) === null) this.#account(Buffer.from(lines.at(-1)!));
-  }
-
-  /** The rest of a line that a crash cut off: a newline ends it, and an entry says that it is there. */
-  #closeTorn(rest: Buffer): void {
-    const entry = entryOf(rest.toString('utf8'));
-    writeSync(this.#fd!, '\n');
-    this.#size += 1;
-    if (entry && entry.previous === this.#head.digest && entry.seq === this.#head.seq + 1) {
+    const isCut = bytes.length > 0 && bytes.at(-1) !== 10;
+    const last = isCut ? entryOf(lines.at(-1)!.toString('utf8')) : null;
+    this.#head = lastHead(last ? lines.slice(0, -1) : lines) ?? this.#endOfOlderFile() ?? { seq: 0, digest: GENESIS };
+    const torn = tornEnd(lines, this.#head);
+    if (last && (last.previous !== this.#head.digest || last.seq !== this.#head.seq + 1)) throw new Error(DAMAGED);
+    if (isCut) {
+      writeSync(fd, '\n');
+      this.#size += 1;
+    }
+    if (last) {
       // Only its newline was missing.
-      fsyncSync(this.#fd!);
-      this.#head = { seq: entry.seq, digest: entry.digest };
-    } else this.#account(rest);
-  }
-
-  #account(torn: Buffer): void {
-    this.#write({
-      actor: 'readmit-exec',
-      plan: null,
-      what: TORN,
-      before: { bytes: torn.length, sha256: sha256(torn) },
-      after: null,
-    });
+      fsyncSync(fd);
+      this.#head = { seq: last.seq, digest: last.digest };
+    } else if (torn) this.#write(accountOf(torn));
   }
 
   #endOfOlderFile(): Head | null {
     const older = auditFiles(this.file).filter(f => f !== this.file);
     for (const file of older.reverse()) {
-      const head = lastHead(readFileSync(file, 'utf8').split('\n').slice(0, -1));
+      const lines = splitLines(readFileSync(file));
+      const head = lastHead(lines.slice(-2));
       if (head) return head;
+      if (lines.length > 1) throw new Error(DAMAGED);
     }
     return null;
   }
@@ -243,12 +245,11 @@ export class Audit {
   }
 }
 
-function lastHead(lines: string[]): Head | null {
-  for (const line of lines.slice(-2).reverse()) {
-    const entry = entryOf(line);
+function lastHead(lines: readonly Buffer[]): Head | null {
+  for (const line of [...lines].reverse()) {
+    const entry = entryOf(line.toString('utf8'));
     if (entry) return { seq: entry.seq, digest: entry.digest };
   }
-  if (lines.length > 1) throw new Error('damaged at its end: `readmit audit verify` says where');
   return null;
 }
 

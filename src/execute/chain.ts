@@ -6,11 +6,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { canonical, chainDigest, sha256 } from '../digest.ts';
 import type { AuditEntry } from '../plan.ts';
+import { ACTOR } from './record.ts';
 
 /** What `previous` is in the very first entry. */
 export const GENESIS = '0'.repeat(64);
 /** The entry that accounts for a line a crash tore. */
-export const TORN = 'audit.torn-line';
+const TORN = 'audit.torn-line';
 
 /** The entry of an administrator's decision to go on without what was lost. */
 export const ACCEPTED = 'audit.accepted';
@@ -74,9 +75,9 @@ export type AuditVerdict =
  * files; `seq` is the number that entry should have had.
  */
 export function verifyAudit(files: readonly string[]): AuditVerdict {
-  let head = { seq: 0, digest: GENESIS };
+  let head: Head = { seq: 0, digest: GENESIS };
   let entries = 0;
-  let torn: { text: Buffer; file: string; line: number } | null = null;
+  let torn = null as { lines: Buffer; file: string; line: number } | null;
   const bad = (file: string, line: number, why: string): AuditVerdict => ({
     ok: false,
     firstBad: entries,
@@ -90,11 +91,12 @@ export function verifyAudit(files: readonly string[]): AuditVerdict {
     for (const [n, raw] of lines.entries()) {
       const entry = entryOf(raw.toString('utf8'));
       if (!entry) {
-        if (torn) return bad(torn.file, torn.line, 'the line is not an entry');
-        torn = { text: raw, file, line: n + 1 };
+        if (torn && (torn.file !== file || !isTornAccount(raw, torn.lines, head)))
+          return bad(torn.file, torn.line, 'the line is not an entry');
+        torn = { file, line: torn?.line ?? n + 1, lines: torn ? joined(torn.lines, raw) : raw };
         continue;
       }
-      if (torn && !accountsFor(entry, torn.text))
+      if (torn && !accountsFor(entry, torn.lines))
         return bad(torn.file, torn.line, 'the line is not an entry, or was changed');
       torn = null;
       if (entry.seq !== head.seq + 1) return bad(file, n + 1, `seq is ${entry.seq}, not ${head.seq + 1}`);
@@ -129,8 +131,55 @@ export function verifyAgainst(file: string, known: readonly Known[]): AuditVerdi
   };
 }
 
+/** What accounts for torn lines. */
+export const accountOf = (torn: Buffer): Pick<AuditEntry, 'actor' | 'plan' | 'what' | 'before' | 'after'> => ({
+  actor: ACTOR,
+  plan: null,
+  what: TORN,
+  before: { bytes: torn.length, sha256: sha256(torn) },
+  after: null,
+});
+
 const accountsFor = (entry: AuditEntry, torn: Buffer): boolean =>
   entry.what === TORN && (entry.before as { sha256?: string } | null)?.sha256 === sha256(torn);
+
+/**
+ * A crash can also tear the very entry that accounts for the line before it, and only that one: nothing else is written
+ * there. So what follows a torn line must be the beginning of its account, letter by letter, or it was not a crash.
+ */
+function isTornAccount(line: Buffer, torn: Buffer, head: Head): boolean {
+  const text = line.toString('utf8');
+  // Only its own digest and its time can't be known; they are as long as any other.
+  const digest = 'd'.repeat(64);
+  const time = new Date(0).toISOString();
+  const known = { ...accountOf(torn), seq: head.seq + 1, previous: head.digest };
+  const whole = canonical({ ...known, digest, time });
+  const from = [`"digest":"${digest}`, `"time":"${time}`].map(field => whole.indexOf(field) + field.indexOf(':') + 2);
+  const open = [
+    { from: from[0]!, to: from[0]! + digest.length, of: /[0-9a-f]/ },
+    { from: from[1]!, to: from[1]! + time.length, of: /[0-9TZ:.-]/ },
+  ];
+  const fits = (character: string, at: number): boolean =>
+    open.find(o => at >= o.from && at < o.to)?.of.test(character) ?? character === whole[at];
+  return text.length > 0 && text.length < whole.length && [...text].every(fits);
+}
+
+const joined = (above: Buffer, below: Buffer): Buffer => Buffer.concat([above, Buffer.from('\n'), below]);
+
+/**
+ * The torn lines that a file ends with, as one piece: usually there are none. `head`: the newest entry before them.
+ * @throws Error when something else than a crash has been there
+ */
+export function tornEnd(lines: readonly Buffer[], head: Head): Buffer | null {
+  const last = lines.findLastIndex(line => entryOf(line.toString('utf8')) !== null);
+  return lines.slice(last + 1).reduce<Buffer | null>((torn, line) => {
+    if (torn && !isTornAccount(line, torn, head)) throw new Error(DAMAGED);
+    return torn ? joined(torn, line) : line;
+  }, null);
+}
+
+/** Nothing is written on a file with such an end. */
+export const DAMAGED = 'damaged at its end: `readmit audit verify` says where';
 
 /** The entry in one line; null when the line isn't exactly what we would have written, its own digest included. */
 export function entryOf(line: string): AuditEntry | null {
@@ -144,7 +193,8 @@ export function entryOf(line: string): AuditEntry | null {
   }
 }
 
-function splitLines(bytes: Buffer): Buffer[] {
+/** The lines of a file, the last one without an end too. */
+export function splitLines(bytes: Buffer): Buffer[] {
   const lines: Buffer[] = [];
   let from = 0;
   for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, from)) {

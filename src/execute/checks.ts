@@ -2,6 +2,7 @@
  * What the executor checks of an order before it looks at the world: each check is a small function that returns a named
  * refusal or null. None trusts what came in: everything is compared with the root-owned configuration, or computed again.
  */
+import { basename } from 'node:path';
 import { findCommand } from '../command.ts';
 import type { Config } from '../config/config.ts';
 import { groupBaseOf, userBaseOf } from '../config/ldap.ts';
@@ -9,10 +10,10 @@ import { planDigest } from '../digest.ts';
 import { isBelow } from '../dn.ts';
 import { modifyRecord } from '../ldif.ts';
 import type { Order } from '../messages.ts';
-import { isGroupName, ROOT_LIKE, userNames } from '../names.ts';
+import { ADMINISTERING, isGroupName, ROOT_LIKE, userNames } from '../names.ts';
 import type { Tier } from '../plan.ts';
 import { isPersonUid } from '../uid.ts';
-import type { Group, Person } from './accounts.ts';
+import type { Group, GroupsOf, Person } from './accounts.ts';
 
 export type OrderStep = Order['steps'][number];
 export type GroupStep = Extract<OrderStep, { action: 'group.add' | 'group.remove' }>;
@@ -47,7 +48,8 @@ type OrderRule =
   | 'uid-too-small'
   | 'uid-too-large'
   | 'user-denied'
-  | 'user-elevated';
+  | 'user-elevated'
+  | 'groups-unknown';
 
 /** `stale`: the world is not what the plan assumed. `refused`: it would not be done in any world. */
 export interface Refusal {
@@ -65,7 +67,10 @@ export function argvOf(step: GroupStep | ServiceStep): string[] {
     case 'group.add':
       return ['usermod', '-aG', step.group, step.user];
     case 'group.remove':
-      return ['usermod', '-rG', step.group, step.user];
+      // Where `usermod` has no `-r`, the plan names what does the same.
+      return basename(step.argv[0] ?? '') === 'gpasswd'
+        ? ['gpasswd', '-d', step.user, step.group]
+        : ['usermod', '-rG', step.group, step.user];
     case 'service.restart':
       return ['systemctl', 'restart', step.unit];
     case 'service.start':
@@ -99,9 +104,10 @@ function checkPlace(order: Order, config: Config): Refusal | null {
   if (order.host !== config.host)
     return refused('other-host', `the order is for ${order.host}, this is ${config.host}`);
   const { manager } = config.policy;
-  return manager === null
-    ? null
-    : refused('managed', `${manager} owns the targets here: the plan is exported, never run`);
+  if (manager === null) return null;
+  // Taking back too: what it owns now is not changed by us, and it may well have made the change its own.
+  const instead = order.what === 'undo' ? 'it is taken back there' : 'the plan is exported, never run';
+  return refused('managed', `${manager} owns the targets here: ${instead}`);
 }
 
 function checkDigest(order: Order): Refusal | null {
@@ -156,6 +162,10 @@ export function isInverse(undo: OrderStep, step: OrderStep): boolean {
   );
 }
 
+/**
+ * Which groups, files and units may be named is asked of what gives. Taking back only narrows, and only what the ledger has
+ * under this digest, which passed these lists then: a list that has become shorter must not keep access alive.
+ */
 function checkStep(step: OrderStep, order: Order, config: Config): Refusal | null {
   switch (step.action) {
     case 'group.add':
@@ -166,10 +176,10 @@ function checkStep(step: OrderStep, order: Order, config: Config): Refusal | nul
       return checkGroupStep(step, order, config) ?? checkDirectoryStep(step, config);
     case 'config.authorize-group':
     case 'config.restore':
-      return checkConfigStep(step, config);
+      return checkConfigStep(step, order, config);
     case 'service.restart':
     case 'service.start':
-      return checkUnit(step, config) ?? checkArgv(step, config);
+      return checkUnit(step, order, config) ?? checkArgv(step, config);
     default:
       return refused(
         'verb-not-allowed',
@@ -178,8 +188,9 @@ function checkStep(step: OrderStep, order: Order, config: Config): Refusal | nul
   }
 }
 
-function checkGroupName(group: string, config: Config): Refusal | null {
+function checkGroupName(group: string, { what }: Order, config: Config): Refusal | null {
   if (!isGroupName(group)) return refused('bad-name', `${JSON.stringify(group)} is no group name`);
+  if (what === 'undo') return null;
   if (ROOT_LIKE.includes(group) || config.scheduler.elevatedGroups.includes(group))
     return refused('elevated-group', `${group} gives more than ordinary access; nobody is ever put into it`);
   if (!config.policy.groups.includes(group)) return refused('group-not-allowed', `${group} is not in policy.groups`);
@@ -189,7 +200,7 @@ function checkGroupName(group: string, config: Config): Refusal | null {
 function checkGroupStep(step: GroupStep | DirectoryStep, order: Order, config: Config): Refusal | null {
   if (!userNames(config.userNames).fits(step.user))
     return refused('bad-name', `${JSON.stringify(step.user)} is no user name`);
-  const group = checkGroupName(step.group, config);
+  const group = checkGroupName(step.group, order, config);
   if (group) return group;
   // Without a subject nobody could be kept from voting on their own access.
   if (order.subject?.user !== step.user || order.subject.uid !== step.uid)
@@ -215,15 +226,15 @@ function checkDirectoryStep(step: DirectoryStep, config: Config): Refusal | null
     : refused('ldif-differs', 'the LDIF that was shown is not the change that would be made');
 }
 
-function checkConfigStep(step: ConfigStep, config: Config): Refusal | null {
-  if (!config.policy.files.includes(step.file))
+function checkConfigStep(step: ConfigStep, order: Order, config: Config): Refusal | null {
+  if (order.what !== 'undo' && !config.policy.files.includes(step.file))
     return refused('file-not-allowed', `${JSON.stringify(step.file)} is not in policy.files`);
-  return checkGroupName(step.group, config);
+  return checkGroupName(step.group, order, config);
 }
 
-function checkUnit(step: ServiceStep, config: Config): Refusal | null {
+function checkUnit(step: ServiceStep, order: Order, config: Config): Refusal | null {
   const plain = /^[A-Za-z0-9][A-Za-z0-9@_.:-]*$/.test(step.unit);
-  if (plain && config.policy.units.includes(step.unit)) return null;
+  if (plain && (order.what === 'undo' || config.policy.units.includes(step.unit))) return null;
   return refused('unit-not-allowed', `${JSON.stringify(step.unit)} is not in policy.units`);
 }
 
@@ -250,27 +261,36 @@ function checkArgv(step: GroupStep | ServiceStep, config: Config): Refusal | nul
 export function checkPerson(
   step: GroupStep | DirectoryStep,
   person: Person | null,
-  groups: ReadonlySet<string>,
+  groups: GroupsOf,
   config: Config,
   purpose: 'giving' | 'taking-back',
 ): Refusal | null {
   if (!person) return stale('no-such-user', `${step.user} does not exist on this host any more`);
   if (person.uid !== step.uid)
     return stale('uid-moved', `${step.user} has uid ${person.uid} now, the plan was for ${step.uid}`);
-  if (person.uid < config.watch.minUid || person.uid === 0)
-    return refused(
-      'uid-too-small',
-      `${step.user} has uid ${person.uid}; nobody below ${config.watch.minUid} is ever changed`,
-    );
+  const least = purpose === 'taking-back' ? 1 : config.watch.minUid;
+  if (person.uid < least || person.uid === 0)
+    return refused('uid-too-small', `${step.user} has uid ${person.uid}; nobody below ${least} is ever changed`);
   if (purpose === 'taking-back') return null;
   if (!isPersonUid(person.uid))
     return refused('uid-too-large', `${step.user} has uid ${person.uid}, which is no uid of a person`);
   if (config.policy.denyUsers.includes(step.user)) return refused('user-denied', `${step.user} is in policy.denyUsers`);
-  const elevated = [...config.scheduler.elevatedGroups, 'root', 'wheel', 'sudo'].find(group => groups.has(group));
-  return elevated
-    ? refused('user-elevated', `${step.user} is in ${elevated}; such people are not changed by Readmit`)
-    : null;
+  const elevated = elevatedGroups(config).find(group => groups.names.has(group));
+  if (elevated)
+    return refused('user-elevated', `${step.user} is in ${elevated}; such people are not changed by Readmit`);
+  return groups.known
+    ? null
+    : stale(
+        'groups-unknown',
+        `the groups of ${step.user} can't be asked now (id -Gnz), so nothing shows that none is elevated`,
+      );
 }
+
+/** Whoever is in one of these has more than ordinary access. */
+export const elevatedGroups = ({ scheduler }: Pick<Config, 'scheduler'>): string[] => [
+  ...scheduler.elevatedGroups,
+  ...ADMINISTERING,
+];
 
 export function checkGroup(step: GroupStep | DirectoryStep, group: Group | null): Refusal | null {
   if (!group) return refused('no-such-group', `the group ${step.group} does not exist on this host`);

@@ -75,6 +75,7 @@ export async function orderExecutor(
       clearTimeout(timer);
       socket.end();
       if ('refused' in reply) return reject(new Refused(reply.refused));
+      if ('again' in reply) return reject(new Retry(reply.again));
       resolve(Object.values(reply)[0]!);
     });
   });

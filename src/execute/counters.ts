@@ -1,7 +1,8 @@
 /**
  * Passkeys count their signatures, where they count at all. Two devices with the same key give themselves away: their
- * counters do not rise together. Votes may reach the executor in another order than they were made in, so a counter is
- * compared with those of votes issued before and after it.
+ * counters do not rise together. Votes may reach the executor in another order than they were made in, so a counter that
+ * is not the greatest of all is compared with those of votes issued before and after it. One that is needs no clock, which
+ * may have been set back since.
  */
 import type { Vote } from '../plan.ts';
 
@@ -23,6 +24,7 @@ export function useOf({ assertion, issued }: Vote): PasskeyUse | null {
   return count === 0 ? null : { credential: assertion.credential, issued: Date.parse(issued), count };
 }
 
-/** Does this use fit to the earlier ones of the same passkey: later means a greater count? */
+/** Does this use fit to the earlier ones of the same passkey? The greatest count of all does; else later means greater. */
 export const fits = (use: PasskeyUse, earlier: readonly Omit<PasskeyUse, 'credential'>[]): boolean =>
+  earlier.every(({ count }) => count < use.count) ||
   earlier.every(({ issued, count }) => (issued < use.issued ? count < use.count : count > use.count));

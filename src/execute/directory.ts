@@ -8,9 +8,9 @@ import type { Config } from '../config/config.ts';
 import type { LdapConfig } from '../config/ldap.ts';
 import { sameDn } from '../dn.ts';
 import { Retry } from '../incident.ts';
-import { checkGroup, checkPerson, type DirectoryStep } from './checks.ts';
+import type { DirectoryStep } from './checks.ts';
 import { Answer, type Question } from './directory-question.ts';
-import type { Deed, Ground, Look } from './membership.ts';
+import { type Deed, type Ground, type Look, whoAndWhere } from './membership.ts';
 import { redact } from './redact.ts';
 
 const HELPER = join(import.meta.dirname, `directory-helper${extname(import.meta.filename)}`);
@@ -29,11 +29,8 @@ export async function lookAtDirectory(
   ground: Ground,
   purpose: 'giving' | 'taking-back',
 ): Promise<Look> {
-  const { accounts, config } = ground;
-  const [person, group] = await Promise.all([accounts.person(step.user), accounts.group(step.group)]);
-  const groups = person ? await accounts.groupsOf(person) : new Set<string>();
+  const { person, group, refusal } = await whoAndWhere(step, ground, purpose);
   const where = `${step.user} (uid ${person?.uid ?? 'none'}) in ${step.dn}`;
-  const refusal = checkPerson(step, person, groups, config, purpose) ?? checkGroup(step, group);
   if (refusal) return { kind: refusal.result, rule: refusal.rule, why: refusal.message, state: `${where}: not asked` };
   if (purpose === 'giving' && group?.where === 'local') {
     const why = `${step.group} is in the local group file now, which is asked before the directory`;

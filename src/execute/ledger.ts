@@ -11,6 +11,7 @@ import type { Order } from '../messages.ts';
 import type { Outcome } from '../plan.ts';
 import type { Head, Known } from './chain.ts';
 import type { PasskeyUse } from './counters.ts';
+import { targetOf } from './record.ts';
 import { AUDIT_HEAD, knownIn } from './witness.ts';
 
 type OrderStep = Order['steps'][number];
@@ -18,9 +19,19 @@ export type What = Order['what'];
 
 /**
  * Where a step stands. `waiting`: not begun. `started`: begun, its end not yet seen. `already`: there was nothing to
- * do, so nothing of ours to take back. `not-done`: seen not to have happened, so it may be tried again.
+ * do, so nothing of ours to take back. `not-done`: seen not to have happened, so it may be tried again. `restoring`: done,
+ * and being put back because what followed it failed. `undone`: ours no more.
  */
-export type Progress = 'waiting' | 'started' | 'done' | 'already' | 'failed' | 'not-done' | 'unknown' | 'undone';
+export type Progress =
+  | 'waiting'
+  | 'started'
+  | 'done'
+  | 'already'
+  | 'failed'
+  | 'not-done'
+  | 'unknown'
+  | 'restoring'
+  | 'undone';
 
 export interface LedgerStep {
   n: number;
@@ -161,17 +172,29 @@ export class Ledger {
     });
   }
 
-  /** Forgets a claim of which nothing was begun (its intent could not be written). */
-  release(run: string, what: What): void {
+  /** Takes back a claim whose intent could not be written: all is as it was before, `earlier` being an attempt that ended. */
+  release(run: string, what: What, earlier: LedgerRun | null): void {
     this.#inTransaction(() => {
-      const begun = this.#db.prepare(`SELECT 1 FROM steps WHERE run = ? AND what = ? AND ${BEGUN}`).get(run, what);
-      if (begun) return;
-      for (const table of ['runs', 'steps'])
-        this.#db.prepare(`DELETE FROM ${table} WHERE run = ? AND what = ?`).run(run, what);
+      if (earlier) {
+        this.#db
+          .prepare('UPDATE runs SET outcome = ?, started = ? WHERE run = ? AND what = ?')
+          .run(JSON.stringify(earlier.outcome), earlier.started, run, what);
+        for (const { n, progress } of earlier.steps) this.progress(run, what, n, progress);
+      } else
+        for (const table of ['runs', 'steps'])
+          this.#db.prepare(`DELETE FROM ${table} WHERE run = ? AND what = ?`).run(run, what);
       if (what !== 'plan') return;
-      this.#db.prepare('DELETE FROM passkeys WHERE vote IN (SELECT id FROM votes WHERE run = ?)').run(run);
-      this.#db.prepare('DELETE FROM votes WHERE run = ?').run(run);
+      const used = JSON.stringify(earlier?.votes.map(v => v.id) ?? []);
+      const taken = 'SELECT id FROM votes WHERE run = ? AND id NOT IN (SELECT value FROM json_each(?))';
+      this.#db.prepare(`DELETE FROM passkeys WHERE vote IN (${taken})`).run(run, used);
+      this.#db.prepare(`DELETE FROM votes WHERE id IN (${taken})`).run(run, used);
     });
+  }
+
+  /** Was this step done by an earlier attempt of the same run? Then it is our own change, however it looks now. */
+  isDone(run: string, what: What, n: number): boolean {
+    const row = this.#db.prepare('SELECT progress FROM steps WHERE run = ? AND what = ? AND n = ?').get(run, what, n);
+    return row?.progress === 'done';
   }
 
   progress(run: string, what: What, n: number, progress: Progress, at?: number): void {
@@ -204,6 +227,17 @@ export class Ledger {
       )
       .get(...actions, since, target ?? null, target ?? null)!;
     return { count: row.count as number, last: row.last as number | null };
+  }
+
+  /** Steps that were begun at a time which is still to come, and the latest of them; null when there are none. */
+  begunAfter(at: number): { count: number; last: number } | null {
+    const row = this.#db.prepare('SELECT count(*) AS count, max(at) AS last FROM steps WHERE at > ?').get(at)!;
+    return row.last === null ? null : { count: row.count as number, last: row.last as number };
+  }
+
+  /** From now on those were begun then. */
+  setBack(at: number): void {
+    this.#db.prepare('UPDATE steps SET at = ?1 WHERE at > ?1').run(at);
   }
 
   note(key: string, value?: string): string | null {
@@ -266,24 +300,5 @@ export class Ledger {
       steps,
       votes,
     };
-  }
-}
-
-/** What a step changes, in one word, for limits per unit. */
-function targetOf(step: OrderStep): string {
-  switch (step.action) {
-    case 'group.add':
-    case 'group.remove':
-    case 'directory.group-add':
-    case 'directory.group-remove':
-      return step.group;
-    case 'config.authorize-group':
-    case 'config.restore':
-      return step.file;
-    case 'service.restart':
-    case 'service.start':
-      return step.unit;
-    default:
-      return step satisfies never;
   }
 }

@@ -5,8 +5,16 @@
  */
 import type { CommandResult, RunCommand } from '../command.ts';
 import type { Config } from '../config/config.ts';
-import type { Accounts } from './accounts.ts';
-import { argvOf, checkGroup, checkPerson, type GroupStep } from './checks.ts';
+import type { Accounts, Group, GroupsOf, Person } from './accounts.ts';
+import {
+  argvOf,
+  checkGroup,
+  checkPerson,
+  type DirectoryStep,
+  elevatedGroups,
+  type GroupStep,
+  type Refusal,
+} from './checks.ts';
 import { redact } from './redact.ts';
 
 /** What a look at the world says of a step. `state` is what is read, for the audit. */
@@ -24,6 +32,7 @@ export interface Ground {
   config: Config;
   accounts: Accounts;
   run: RunCommand;
+  now: () => number;
   sleep: (ms: number) => Promise<void>;
   /** Keys that lead to the list of authorised groups in the scheduler's configuration. */
   listPath: () => readonly string[];
@@ -32,8 +41,26 @@ export interface Ground {
 /** `usermod` waits about 14 seconds for a lock by itself; so this is long enough. */
 const ATTEMPTS = 3;
 const BACKOFF_MS = 250;
+/** What both programs say while another one holds the lock; `gpasswd` has no exit code of its own for it. */
+const LOCKED = /cannot lock/;
 /** `E_GRP_UPDATE`: the lock of another program, and whatever else kept the group file from being written. */
 const NOT_WRITTEN = 10;
+
+const isHeldUp = ({ code, stderr }: CommandResult): boolean =>
+  code === NOT_WRITTEN || (code !== 0 && LOCKED.test(stderr));
+
+/** The person and the group of a step as they are now, and why it must not be. */
+export async function whoAndWhere(
+  step: GroupStep | DirectoryStep,
+  { accounts, config }: Pick<Ground, 'accounts' | 'config'>,
+  purpose: 'giving' | 'taking-back',
+): Promise<{ person: Person | null; group: Group | null; groups: GroupsOf; refusal: Refusal | null }> {
+  const [person, group] = await Promise.all([accounts.person(step.user), accounts.group(step.group)]);
+  const those = [...elevatedGroups(config), step.group];
+  const groups = person ? await accounts.groupsOf(person, those) : { names: new Set<string>(), known: false };
+  const refusal = checkPerson(step, person, groups, config, purpose) ?? checkGroup(step, group);
+  return { person, group, groups, refusal };
+}
 
 export async function lookAtMembership(
   step: GroupStep,
@@ -41,22 +68,31 @@ export async function lookAtMembership(
   purpose: 'giving' | 'taking-back',
 ): Promise<Look> {
   const { accounts, config } = ground;
-  const [person, group] = await Promise.all([accounts.person(step.user), accounts.group(step.group)]);
-  const groups = person ? await accounts.groupsOf(person) : new Set<string>();
+  const { person, groups, refusal } = await whoAndWhere(step, ground, purpose);
   const state = person
-    ? `${step.user} (uid ${person.uid}): ${[...groups].sort().join(' ')}`
+    ? `${step.user} (uid ${person.uid}): ${listed(groups, [...elevatedGroups(config), step.group])}`
     : `${step.user}: no such user`;
-  const refusal = checkPerson(step, person, groups, config, purpose) ?? checkGroup(step, group);
   if (refusal) return { kind: refusal.result, rule: refusal.rule, why: refusal.message, state };
-  if (step.action === 'group.add') return { kind: groups.has(step.group) ? 'already' : 'todo', state };
+  if (step.action === 'group.add') return { kind: groups.names.has(step.group) ? 'already' : 'todo', state };
   if (accounts.listedLocally(step.user, step.group)) return { kind: 'todo', state };
-  if (!groups.has(step.group)) return { kind: 'already', state };
+  if (!groups.names.has(step.group)) return { kind: 'already', state };
   return {
     kind: 'refused',
     rule: 'not-local',
     why: `${step.user} is in ${step.group}, but not through the local group file`,
     state,
   };
+}
+
+/** Some people are in hundreds of groups: then those that matter here, as many as there is room for, and how many there are. */
+const LONGEST_LIST = 1000;
+function listed({ names, known }: GroupsOf, matter: readonly string[]): string {
+  const more = known ? '' : ' (NSS did not answer)';
+  const all = [...names].sort().join(' ');
+  if (all.length <= LONGEST_LIST) return all + more;
+  const first = matter.filter(name => names.has(name));
+  const text = [...first, ...[...names].filter(name => !first.includes(name)).sort()].join(' ');
+  return `${text.slice(0, LONGEST_LIST)}… (${names.size} groups)${more}`;
 }
 
 export async function changeMembership(step: GroupStep, ground: Ground): Promise<Deed> {
@@ -66,11 +102,11 @@ export async function changeMembership(step: GroupStep, ground: Ground): Promise
     try {
       result = await run(argvOf(step), { timeoutMs: config.executor.timeout * 1000 });
     } catch (error) {
-      return { result: 'failed', note: `usermod could not be started: ${(error as Error).message}` };
+      return { result: 'failed', note: `${argvOf(step)[0]} could not be started: ${(error as Error).message}` };
     }
     if (await isEffective(step, ground))
       return { result: 'done', note: result.code === 0 ? '' : `${ended(result)}, but the change is there` };
-    if (result.code === NOT_WRITTEN && attempt < ATTEMPTS) {
+    if (isHeldUp(result) && attempt < ATTEMPTS) {
       await sleep(BACKOFF_MS * 2 ** attempt);
       continue;
     }
@@ -83,19 +119,19 @@ export async function isEffective(step: GroupStep, { accounts }: Pick<Ground, 'a
   if (step.action === 'group.remove') return !accounts.listedLocally(step.user, step.group);
   if (accounts.listedLocally(step.user, step.group)) return true;
   const person = await accounts.person(step.user);
-  return person !== null && (await accounts.groupsOf(person)).has(step.group);
+  return person !== null && (await accounts.groupsOf(person, [step.group])).names.has(step.group);
 }
 
 async function whyNot(step: GroupStep, result: CommandResult, attempt: number, { accounts }: Ground): Promise<string> {
   if (result.timedOut) return `${ended(result)}; ${step.user} was not changed`;
-  if (result.code === NOT_WRITTEN)
-    return /cannot lock|^\s*$/.test(result.stderr)
+  if (isHeldUp(result))
+    return LOCKED.test(result.stderr) || !result.stderr.trim()
       ? `the group file is locked by another program (tried ${attempt} times); its lock was left alone`
       : `${ended(result)} (tried ${attempt} times)`;
   const local = (await accounts.group(step.group))?.where === 'local';
   if (result.code === 0 && !local)
     return `not effective: the group ${step.group} isn't local; it has to be changed in the directory`;
-  return result.code === 0 ? `not effective: usermod reported success and changed nothing` : ended(result);
+  return result.code === 0 ? `not effective: ${argvOf(step)[0]} reported success and changed nothing` : ended(result);
 }
 
 /** How a program ended, in words, with the first line it complained with. */

@@ -51,6 +51,8 @@ export const Reply = z.union([
   z.strictObject({ canary: CanaryResult }),
   z.strictObject({ status: StatusReply }),
   z.strictObject({ refused: z.string() }),
+  /** Not now: what was asked for has to be asked again. */
+  z.strictObject({ again: z.string() }),
 ]);
 export type Reply = z.infer<typeof Reply>;
 

@@ -78,6 +78,23 @@ export function readPatchable(file: string, uid: number = process.getuid?.() ?? 
 }
 
 /**
+ * Reads a configuration that is only compared, whoever owns it and wherever it really lies: a regular file of bounded size.
+ * @throws Refused when it is something else; whatever the system says when it can't be read
+ */
+export function readPlain(file: string): Pick<FileNow, 'bytes' | 'hash'> {
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw new Refused(`unsafe-file: ${file} is not a regular file`);
+    if (stat.size > MAX_BYTES) throw new Refused(`unsafe-file: ${file} is larger than 1 MiB`);
+    const bytes = readFileSync(fd);
+    return { bytes, hash: sha256(bytes) };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
  * The bytes that should stand in the file after this step.
  * @throws Refused when the splice made here is not the approved one
  */

@@ -9,15 +9,18 @@ import { ACCEPTED } from './chain.ts';
 import { isInverse } from './checks.ts';
 import type { LedgerRun, Progress } from './ledger.ts';
 import { ACTOR, brief, nameOf } from './record.ts';
+import { type PutBack, putBack } from './rollback.ts';
 import type { Room } from './room.ts';
 import { happened } from './steps.ts';
 
 /** Key in the ledger's notes: votes issued before this time don't count. */
-const VOTES_AFTER = 'votes-after';
+export const VOTES_AFTER = 'votes-after';
 
 /** Closes runs that a crash left open, by observing the state. Each end goes into the audit file first. */
 export async function recover(room: Room): Promise<void> {
-  for (const run of room.ledger.open()) {
+  for (const open of room.ledger.open()) {
+    const back = await putBack(open, room);
+    const run = room.ledger.find(open.run, open.what)!;
     const ends: { n: number; progress: Progress }[] = [];
     for (const step of run.steps) {
       const progress =
@@ -31,6 +34,7 @@ export async function recover(room: Room): Promise<void> {
     const outcome = recovered(
       run,
       ends.map(e => e.progress),
+      back,
     );
     room.audit.append({
       actor: ACTOR,
@@ -48,13 +52,18 @@ export async function recover(room: Room): Promise<void> {
   }
 }
 
-function recovered(run: LedgerRun, ends: Progress[]): Outcome {
-  const steps = run.steps.map(({ step }, n) => ({
+/** A crash before the effect: nothing of it failed and nothing is uncertain, something just wasn't done. */
+export const mayTryAgain = (ends: readonly Progress[]): boolean =>
+  ends.includes('not-done') && ends.every(p => ['not-done', 'done', 'already'].includes(p));
+
+function recovered(run: LedgerRun, ends: Progress[], { reports, notes }: PutBack): Outcome {
+  const observed = run.steps.map(({ step }, n) => ({
     action: step.action,
     result: ends[n]!,
     before: '',
     after: 'observed after a crash',
   }));
+  const steps = [...observed, ...reports];
   const all = (...allowed: Progress[]): boolean => ends.every(e => allowed.includes(e));
   const words = ends.join(', ');
   if (all('already')) return { result: 'already', detail: 'already satisfied: nothing was run', steps };
@@ -62,11 +71,10 @@ function recovered(run: LedgerRun, ends: Progress[]): Outcome {
     return { result: 'done', detail: 'done: observed after the executor was interrupted', steps };
   if (ends.includes('unknown'))
     return { result: 'unknown', detail: `interrupted; what came of it could not be observed (${words})`, steps };
-  return {
-    result: 'failed',
-    detail: `not done: the executor was interrupted (${words}); the order may be sent again`,
-    steps,
-  };
+  const detail = mayTryAgain(ends)
+    ? `not done: the executor was interrupted (${words}); the order may be sent again`
+    : [`failed, and the executor was interrupted (${words})`, ...notes].join('; ');
+  return { result: 'failed', detail, steps };
 }
 
 /**

@@ -19,7 +19,6 @@ export interface Room extends Ground {
   config: Config;
   audit: Audit;
   ledger: Ledger;
-  now: () => number;
   judge: (order: Order, now: number) => VotesVerdict;
   /** Where copies of patched files are kept. */
   backups: string;

@@ -2,17 +2,18 @@
  * The run of one order: checks, votes, the look at the world, the intent on disk, the act, the look back, the outcome.
  * Read `runOrder` from top to bottom: every way out before the intent leaves the world as it was.
  */
-import { Refused } from '../incident.ts';
+import { Refused, Retry } from '../incident.ts';
 import type { Order } from '../messages.ts';
 import type { Outcome } from '../plan.ts';
 import { AuditUnwritable } from './audit.ts';
-import { type ConfigStep, checkOrder, isInverse, type OrderStep } from './checks.ts';
+import { checkOrder, isInverse, type OrderStep } from './checks.ts';
 import { fits, useOf } from './counters.ts';
 import type { LedgerRun, Progress } from './ledger.ts';
-import { checkLimits } from './limits.ts';
-import { readPatchable } from './patch.ts';
-import { ACTOR, brief, briefVote, hashOf, nameOf } from './record.ts';
-import { recover, votesAfter } from './recovery.ts';
+import { checkLimits, correctTimes } from './limits.ts';
+import { readPlain } from './patch.ts';
+import { ACTOR, brief, briefVote, fitting, hashOf, nameOf } from './record.ts';
+import { mayTryAgain, recover, votesAfter } from './recovery.ts';
+import { filesOf, putBack } from './rollback.ts';
 import { type Looked, NotRun, type Room } from './room.ts';
 import { act, look, type Purpose } from './steps.ts';
 import { ownChanges } from './undo.ts';
@@ -27,20 +28,26 @@ type Report = Outcome['steps'][number];
 export async function runOrder(order: Order, room: Room, onStarted: (started: string) => void): Promise<Outcome> {
   try {
     await recover(room);
+    correctTimes(room);
     const before = earlierOutcome(order, room);
-    if (before) return before;
+    if (before) return fitting(before);
     const refusal = checkOrder(order, room.config);
     if (refusal) throw new NotRun(refusal.result, refusal.rule, refusal.message);
     const steps = order.what === 'plan' ? checkVotes(order, room) : ownChanges(order, room);
     checkAssumed(order, room);
     const looked = await lookAtAll(steps, order, room);
-    if (looked.every(({ look }) => look.kind === 'already')) return nothingToDo(order, looked, room);
+    if (looked.every(({ look }) => look.kind === 'already')) return fitting(nothingToDo(order, looked, room));
     checkLimits(order, looked, room);
     const started = declare(order, looked, room);
     onStarted(started);
-    return await carryOut(order, looked, room).catch(error => interrupted(order, error, room));
+    return fitting(await carryOut(order, looked, room).catch(error => interrupted(order, error, room)));
   } catch (error) {
-    return notRun(order, error, room);
+    const earlier = room.ledger.find(order.run, order.what);
+    const begun = earlier && isOf(order, earlier) ? earlier : null;
+    // An answer would be the last one, and how it ended is not known yet: it is closed by observation, and then told.
+    if (begun && !begun.outcome)
+      throw new Retry(`run ${order.run} was begun and has not ended yet: ${(error as Error).message}`);
+    return fitting(notRun(order, error, room, begun));
   }
 }
 
@@ -48,15 +55,13 @@ export async function runOrder(order: Order, room: Room, onStarted: (started: st
 function earlierOutcome(order: Order, { ledger }: Room): Outcome | null {
   const earlier = ledger.find(order.run, order.what);
   if (!earlier) return null;
-  if (earlier.digest !== order.digest || earlier.incident !== order.incident || earlier.serial !== order.serial)
-    throw new NotRun('refused', 'run-id-reused', `run ${order.run} was another plan`);
+  if (!isOf(order, earlier)) throw new NotRun('refused', 'run-id-reused', `run ${order.run} was another plan`);
   if (!earlier.outcome) throw new NotRun('refused', 'run-open', `run ${order.run} has not ended yet`);
-  return mayTryAgain(earlier) ? null : earlier.outcome;
+  return mayTryAgain(earlier.steps.map(s => s.progress)) ? null : earlier.outcome;
 }
 
-/** A crash before the effect: nothing of it failed and nothing is uncertain, something just wasn't done. */
-const mayTryAgain = ({ steps }: LedgerRun): boolean =>
-  steps.some(s => s.progress === 'not-done') && steps.every(s => ['not-done', 'done', 'already'].includes(s.progress));
+const isOf = (order: Order, run: LedgerRun): boolean =>
+  run.digest === order.digest && run.incident === order.incident && run.serial === order.serial;
 
 /** Enough, in order, and never used before. @throws NotRun */
 function checkVotes(order: Order, room: Room): OrderStep[] {
@@ -96,19 +101,25 @@ const purposeOf = (order: Order): Purpose => (order.what === 'undo' ? 'taking-ba
 function checkAssumed({ assumes, steps, what }: Order, { config }: Room): void {
   const assumed = assumes['config.hash'];
   if (what === 'undo' || typeof assumed !== 'string' || steps.some(s => s.action === 'config.authorize-group')) return;
-  const now = readPatchable(config.scheduler.config).hash;
+  const now = readPlain(config.scheduler.config).hash;
   if (now !== assumed)
     throw new NotRun('stale', 'file-changed', `${config.scheduler.config} is not the file the plan was made for`);
 }
 
 async function lookAtAll(steps: OrderStep[], order: Order, room: Room): Promise<Looked[]> {
   const looked: Looked[] = [];
-  for (const step of steps) looked.push({ step, look: await look(step, room, purposeOf(order)) });
+  for (const [n, step] of steps.entries()) {
+    const seen = await look(step, room, purposeOf(order));
+    // What this very undo took back before a crash is nobody's change of ours any more, however it looks now.
+    const isOver = order.what === 'undo' && room.ledger.isDone(order.run, order.what, n);
+    looked.push({ step, look: isOver ? { kind: 'already', state: seen.state } : seen });
+  }
   const out = looked.map(({ look }) => look).find(l => l.kind === 'stale' || l.kind === 'refused');
   if (out && (out.kind === 'stale' || out.kind === 'refused')) throw new NotRun(out.kind, out.rule, out.why, looked);
   // Where all changes are undone already, a restart alone would only interrupt people.
   const changes = looked.filter(l => l.step.action !== 'service.restart');
-  if (order.what === 'undo' && changes.length > 0 && changes.every(l => l.look.kind === 'already'))
+  const begun = room.ledger.find(order.run, order.what) !== null;
+  if (order.what === 'undo' && !begun && changes.length > 0 && changes.every(l => l.look.kind === 'already'))
     return looked.map(l => ({ ...l, look: { kind: 'already', state: l.look.state } }));
   return looked;
 }
@@ -116,6 +127,7 @@ async function lookAtAll(steps: OrderStep[], order: Order, room: Room): Promise<
 /** Takes run and votes in the ledger and puts the intent into the audit file. After this, the act may begin. */
 function declare(order: Order, looked: Looked[], room: Room): string {
   const { audit, ledger, now } = room;
+  const earlier = ledger.find(order.run, order.what);
   const started = new Date(now()).toISOString();
   const steps = looked.map(({ step, look }) => ({
     step,
@@ -141,7 +153,7 @@ function declare(order: Order, looked: Looked[], room: Room): string {
       },
     });
   } catch (error) {
-    ledger.release(order.run, order.what);
+    ledger.release(order.run, order.what, earlier);
     throw error;
   }
   return started;
@@ -154,8 +166,7 @@ async function carryOut(order: Order, looked: Looked[], room: Room): Promise<Out
   for (const [n, { step, look: first }] of looked.entries()) {
     const seen = n === 0 || first.kind === 'already' ? first : await look(step, room, purposeOf(order));
     if (seen.kind === 'already') {
-      ledger.progress(order.run, order.what, n, 'already');
-      reports.push({ action: step.action, result: 'already', before: seen.state, after: seen.state });
+      reports.push(leftAsItIs(order, n, step, seen.state, room));
       continue;
     }
     if (seen.kind === 'stale' || seen.kind === 'refused') {
@@ -164,7 +175,7 @@ async function carryOut(order: Order, looked: Looked[], room: Room): Promise<Out
       notes.push(seen.why);
     } else {
       ledger.progress(order.run, order.what, n, 'started', now());
-      const deed = await act(step, room, { backups: room.backups, stamp: stampOf(room) });
+      const deed = await act(step, room, filesOf(room));
       ledger.progress(order.run, order.what, n, deed.result);
       reports.push({
         action: step.action,
@@ -178,55 +189,25 @@ async function carryOut(order: Order, looked: Looked[], room: Room): Promise<Out
         continue;
       }
     }
-    if (order.what === 'plan') await putConfigBack(order, looked.slice(0, n), step, room, reports, notes);
-    return end(order, { result: 'failed', detail: notes.join('; '), steps: reports }, room);
+    const back = await putBack(order, room);
+    const detail = [...notes, ...back.notes].join('; ');
+    return end(order, { result: 'failed', detail, steps: [...reports, ...back.reports] }, room);
   }
-  const result = reports.every(r => r.result === 'already') ? 'already' : 'done';
-  return end(order, { result, detail: notes.join('; ') || summaryOf(order, looked), steps: reports }, room);
+  return end(order, { ...cameTo(order, reports), ...(notes.length > 0 && { detail: notes.join('; ') }) }, room);
 }
 
-/** The service did not come up with the changed file: the file as it was, at once, and the service again. */
-async function putConfigBack(
-  order: Order,
-  earlier: Looked[],
-  failed: OrderStep,
-  room: Room,
-  reports: Report[],
-  notes: string[],
-): Promise<void> {
-  if (failed.action !== 'service.restart' && failed.action !== 'service.start') return;
-  for (const [n, { step }] of [...earlier.entries()].reverse()) {
-    if (step.action !== 'config.authorize-group' || reports[n]?.result !== 'done') continue;
-    const back: ConfigStep = { ...step, action: 'config.restore', before: step.after, after: step.before };
-    room.audit.append({
-      actor: ACTOR,
-      plan: order.digest,
-      what: 'rollback.intent',
-      before: null,
-      after: { ...nameOf(order), step: brief(back) },
-    });
-    const restored = await act(back, room, { backups: room.backups, stamp: stampOf(room) });
-    const again = await act({ ...failed, action: 'service.restart' }, room, {
-      backups: room.backups,
-      stamp: stampOf(room),
-    });
-    if (restored.result === 'done') room.ledger.progress(order.run, order.what, n, 'undone');
-    reports.push({
-      action: back.action,
-      result: restored.result,
-      before: step.after,
-      after: (await look(back, room, 'taking-back')).state,
-    });
-    reports.push({
-      action: 'service.restart',
-      result: again.result,
-      before: 'after the restore',
-      after: again.note || 'active',
-    });
-    notes.push(
-      restored.result === 'done' ? `${step.file} was put back` : `${step.file} could NOT be put back: ${restored.note}`,
-    );
-  }
+/** Nothing is to be done. What an earlier attempt of this run did is ours all the same, and is told as done. */
+function leftAsItIs(order: Order, n: number, step: OrderStep, state: string, { ledger }: Room): Report {
+  const own = ledger.isDone(order.run, order.what, n);
+  if (!own) ledger.progress(order.run, order.what, n, 'already');
+  return { action: step.action, result: own ? 'done' : 'already', before: state, after: state };
+}
+
+function cameTo(order: Order, steps: Report[]): Outcome {
+  const done = steps.filter(r => r.result === 'done').map(r => r.action);
+  return done.length === 0
+    ? { result: 'already', detail: 'already satisfied: nothing was run', steps }
+    : { result: 'done', detail: `${order.what === 'undo' ? 'taken back' : 'done'}: ${done.join(', ')}`, steps };
 }
 
 /** The outcome, first in the audit file, then in the ledger. If neither can be written, a later start closes the run. */
@@ -253,28 +234,20 @@ function end(order: Order, outcome: Outcome, { audit, ledger }: Room): Outcome {
 
 function nothingToDo(order: Order, looked: Looked[], room: Room): Outcome {
   declare(order, looked, room);
-  const steps = looked.map(({ step, look }) => ({
-    action: step.action,
-    result: 'already',
-    before: look.state,
-    after: look.state,
-  }));
-  return end(order, { result: 'already', detail: 'already satisfied: nothing was run', steps }, room);
+  const steps = looked.map(({ step, look }, n) => leftAsItIs(order, n, step, look.state, room));
+  return end(order, cameTo(order, steps), room);
 }
 
 /** Something broke after the intent (a full disk): nothing is claimed that wasn't observed. */
 async function interrupted(order: Order, error: unknown, room: Room): Promise<Outcome> {
-  const why = (error as Error).message;
-  try {
-    await recover(room);
-    const outcome = room.ledger.find(order.run, order.what)?.outcome;
-    if (outcome) return { ...outcome, detail: `${outcome.detail} (${why})`.slice(0, 4096) };
-  } catch {}
-  return { result: 'unknown', detail: `interrupted: ${why}`.slice(0, 4096), steps: [] };
+  await recover(room);
+  const outcome = room.ledger.find(order.run, order.what)?.outcome;
+  if (!outcome) throw error;
+  return { ...outcome, detail: `${outcome.detail} (${(error as Error).message})` };
 }
 
-/** Every refusal is audited, where that is possible. */
-function notRun(order: Order, error: unknown, { audit }: Room): Outcome {
+/** Every refusal is audited, where that is possible. `begun`: an earlier attempt, of which something may have been done. */
+function notRun(order: Order, error: unknown, { audit }: Room, begun: LedgerRun | null): Outcome {
   const why =
     error instanceof NotRun
       ? error
@@ -296,19 +269,14 @@ function notRun(order: Order, error: unknown, { audit }: Room): Outcome {
   } catch (cause) {
     if (why.rule !== 'no-audit') detail += ` (not recorded: ${(cause as Error).message})`;
   }
+  // Refused or stale would mean that nothing was changed.
+  if (begun?.outcome && begun.steps.some(s => s.progress === 'done'))
+    return { ...begun.outcome, detail: `${begun.outcome.detail}; sent again: ${detail}` };
   const steps = why.looks.map(l => ({
     action: l.step.action,
     result: why.result,
     before: l.look.state,
     after: l.look.state,
   }));
-  return { result: why.result, detail: detail.slice(0, 4096), steps };
-}
-
-const stampOf = ({ audit, now }: Room): string =>
-  `${String(audit.head.seq).padStart(12, '0')}-${new Date(now()).toISOString().replace(/[:.]/g, '')}`;
-
-function summaryOf(order: Order, looked: Looked[]): string {
-  const done = looked.filter(l => l.look.kind === 'todo').map(l => l.step.action);
-  return `${order.what === 'undo' ? 'taken back' : 'done'}: ${done.join(', ')}`;
+  return { result: why.result, detail, steps };
 }

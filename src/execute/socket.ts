@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, chownSync, statSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { Refused } from '../incident.ts';
+import { Refused, Retry } from '../incident.ts';
 import { MAX_LINE, openLine, parseRequest, type Reply, type Request } from './order.ts';
 import { whoIs } from './peer.ts';
 
@@ -16,7 +16,7 @@ const READ_TIMEOUT_MS = 10_000;
 export interface Door {
   path: string;
   agentUid: number | null;
-  /** Answers one request; may reply more than once. What it throws as Refused is said to the peer. */
+  /** Answers one request; may reply more than once. What it throws is said to the peer, Retry as such. */
   answer: (request: Request, reply: (reply: Reply) => void) => Promise<void>;
   /** Somebody who isn't the agent, or a line that isn't a request. */
   dropped: (why: string, uid: number | null) => void;
@@ -114,7 +114,8 @@ async function takeLine(
     await door.answer(parseRequest(body), reply => send(socket, reply));
   } catch (error) {
     if (error instanceof Refused) door.dropped(error.message, null);
-    send(socket, { refused: (error as Error).message.slice(0, 1000) });
+    const why = (error as Error).message.slice(0, 1000);
+    send(socket, error instanceof Retry ? { again: why } : { refused: why });
   }
   socket.end();
 }

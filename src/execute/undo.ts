@@ -4,6 +4,7 @@
  */
 import type { Order } from '../messages.ts';
 import { type ConfigStep, isInverse, type OrderStep } from './checks.ts';
+import type { Progress } from './ledger.ts';
 import { hashOf } from './record.ts';
 import { NotRun, type Room } from './room.ts';
 
@@ -11,9 +12,12 @@ const TAKES_BACK: readonly OrderStep['action'][] = ['group.remove', 'directory.g
 
 /** @throws NotRun when nothing of it is ours, or the votes are others */
 export function ownChanges(order: Order, { ledger }: Room): OrderStep[] {
+  // An undo that a crash interrupted goes on with its own steps: what it took back before is ours no more.
+  const begun = ledger.find(order.run, 'undo');
+  const ours: readonly Progress[] = begun ? ['done', 'undone'] : ['done'];
   const ran = ledger
     .runsOf(order, 'plan')
-    .filter(r => r.steps.some(s => s.progress === 'done'))
+    .filter(r => r.steps.some(s => ours.includes(s.progress)))
     .at(-1);
   if (!ran)
     throw new NotRun(
@@ -25,6 +29,7 @@ export function ownChanges(order: Order, { ledger }: Room): OrderStep[] {
     ran.votes.length > 0 && ran.votes.every(v => order.votes.some(o => o.id === v.id && hashOf(o) === v.hash));
   if (!same || order.votes.length !== ran.votes.length)
     throw new NotRun('refused', 'other-votes', 'these are not the votes the change was made under');
+  if (begun) return begun.steps.map(s => s.step);
   const steps = order.undo.flatMap((undo): OrderStep[] => {
     if (undo.action === 'service.restart' || undo.action === 'service.start') return [undo];
     const own = ran.steps.find(s => s.progress === 'done' && isInverse(undo, s.step));

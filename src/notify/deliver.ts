@@ -20,13 +20,15 @@ export interface Delivered {
   now: number;
 }
 
-/** @throws Refused when it will never be taken; Retry when it may be later */
-export async function deliver(receiver: Receiver, mailer: Mailer | null, d: Delivered): Promise<void> {
+/**
+ * @returns the addresses that were refused while others were taken
+ * @throws Refused when it will never be taken; Retry when it may be later; Doubtful when that is not clear
+ */
+export async function deliver(receiver: Receiver, mailer: Mailer | null, d: Delivered): Promise<string[]> {
   switch (receiver.type) {
     case 'mail':
       if (!mailer) throw new Refused('no mail configured');
-      await mailer.send(d.letter);
-      return;
+      return (await mailer.send(d.letter)).refused;
     case 'slack':
       return await toChat(receiver, slackMessage(d.letter));
     case 'mattermost':
@@ -38,7 +40,8 @@ export async function deliver(receiver: Receiver, mailer: Mailer | null, d: Deli
       const link = d.row ? incidentLink(d.paper, d.row.id) : `${d.paper.origin}/`;
       const body = signedBody(d.what, d.letter, d.row, link, d.now);
       const headers = signature(d.paper.key, body, readSecret(name, receiver.secretFile), d.now);
-      return await postJson({ name, url, caFile }, body, headers);
+      await postJson({ name, url, caFile }, body, headers);
+      return [];
     }
     case 'alertmanager':
       throw new Refused('an Alertmanager takes no letters');
@@ -47,5 +50,8 @@ export async function deliver(receiver: Receiver, mailer: Mailer | null, d: Deli
   }
 }
 
-const toChat = ({ name, urlFile, caFile }: Extract<Receiver, { urlFile: string }>, message: object): Promise<void> =>
-  postJson({ name, url: readSecret(name, urlFile), caFile }, JSON.stringify(message));
+async function toChat(to: Extract<Receiver, { urlFile: string }>, message: object): Promise<string[]> {
+  const { name, urlFile, caFile } = to;
+  await postJson({ name, url: readSecret(name, urlFile), caFile }, JSON.stringify(message));
+  return [];
+}

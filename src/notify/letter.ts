@@ -49,7 +49,7 @@ export interface Draft {
   otherwise: string;
   blocks: Block[];
   incident: string | null;
-  /** The first letter of an incident is the root of its thread. */
+  /** The first letter of an incident is the root of its thread; the alert that is told once more replies to it. */
   place: 'first' | 'reply' | 'alone';
   footer: string;
   attachments?: Attachment[];
@@ -69,8 +69,8 @@ export function compose(paper: Paper, draft: Draft): Letter {
     const id = checkedId(draft.incident);
     const root = threadRoot(id, paper.from);
     headers['X-Readmit-Incident'] = id;
-    if (draft.place === 'first') headers['Message-ID'] = root;
-    if (draft.place === 'reply') headers['In-Reply-To'] = headers.References = root;
+    if (draft.place === 'first' && isFirst(paper.key, id)) headers['Message-ID'] = root;
+    else if (draft.place !== 'alone') headers['In-Reply-To'] = headers.References = root;
   }
   for (const [name, value] of Object.entries(headers)) headerValue(name, value);
   const told = (text: string): string => withTimesTold(text, paper.timezone);
@@ -90,6 +90,9 @@ export function compose(paper: Paper, draft: Draft): Letter {
     incident: draft.incident,
   };
 }
+
+/** Another letter under the id of the first would be dropped by a mail system that keeps one of each. */
+const isFirst = (key: string, id: string): boolean => key === `alert-${id}` || key.startsWith(`alert-${id}-to-`);
 
 /** Commands and lines of a log are shown as they are; everything else is read by people, in their own zone. */
 function inPlainTimes(block: Block, told: (text: string) => string): Block {
@@ -119,4 +122,5 @@ function inPlainTimes(block: Block, told: (text: string) => string): Block {
 }
 
 /** The one link of a letter to administrators. It leads to the plan and changes nothing. */
-export const incidentLink = (paper: Paper, id: string): string => `${paper.origin}/incidents/${checkedId(id)}`;
+export const incidentLink = (paper: Pick<Paper, 'origin'>, id: string): string =>
+  `${paper.origin}/incidents/${checkedId(id)}`;

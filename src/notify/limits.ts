@@ -62,7 +62,7 @@ export function judgeTell(
   return { verdict: 'drop', reason: 'told-recently', until: Math.min(last, now) + interval * 1000 };
 }
 
-/** May the second channel be called once more? What is over the limit is dropped: mail and page still say it. */
+/** May the second channel be called once more? What is over the limit is folded into one call later. */
 export function judgePage(now: number, sent: readonly number[]): Verdict {
   const recent = within(sent, now, HOUR);
   if (recent.length < PAGES_PER_HOUR) return { verdict: 'send', reason: 'within-limit' };

@@ -7,14 +7,14 @@ import { createTransport, type Transporter } from 'nodemailer';
 import type { SMTPPoolOptions, SMTPPoolSentMessageInfo } from 'nodemailer/lib/smtp-pool';
 import type { Config } from '../config/config.ts';
 import { Refused, Retry } from '../incident.ts';
-import { headerValue, type MailSite, mailbox, userAddress } from './address.ts';
+import { headerValue, type Mailbox, type MailSite, mailbox, userAddress } from './address.ts';
 import { EarlyConnection } from './early.ts';
 import type { Letter } from './letter.ts';
 
 interface Delivery {
   messageId: string;
   response: string;
-  /** Recipients the server took, and those it refused while it took others. */
+  /** Recipients the server took, and those that it, or the configuration, refused while others were taken. */
   accepted: string[];
   refused: string[];
 }
@@ -78,12 +78,14 @@ export function makeMailer(site: MailSite & { mail: Config['mail'] }, options: M
   };
   return {
     async send(letter) {
-      const message = { ...checked(letter, known, site), signal: AbortSignal.timeout(deadlineMs) };
+      const { to, unfit } = recipients(letter, known, site);
+      const message = { ...checked(letter, site), to, signal: AbortSignal.timeout(deadlineMs) };
       try {
         const sent = await open().sendMail(message);
         sentAt = steady();
         carried++;
-        return { messageId: sent.messageId, response: sent.response, accepted: sent.accepted, refused: sent.rejected };
+        const { messageId, response, accepted } = sent;
+        return { messageId, response, accepted, refused: [...unfit, ...sent.rejected] };
       } catch (error) {
         if ((error as SmtpError).code === 'EAUTH') drop();
         const why = verdict(error as SmtpError, mail.host!);
@@ -147,25 +149,38 @@ function poolOptions(mail: Config['mail'], readFile: (path: string) => string): 
   };
 }
 
-/** The letter as nodemailer takes it, with every header and recipient checked. @throws Refused */
-function checked(
-  letter: Letter,
-  known: ReadonlySet<string>,
-  site: MailSite & { mail: Config['mail'] },
-): Parameters<Transporter['sendMail']>[0] {
-  const to = letter.to.map(mailbox);
-  if (to.length === 0) throw new Refused('a letter to nobody: mail.to is empty');
-  for (const { address } of to) {
-    const user = address.split('@')[0]!;
-    if (!known.has(address.toLowerCase()) && userAddress(user, site) !== address)
-      throw new Refused(`${address} is not a recipient the configuration names`);
-  }
+/** Whom it may go to, each for themselves: one who is not fit costs the others nothing. @throws Refused when nobody is */
+function recipients(letter: Letter, known: ReadonlySet<string>, site: MailSite): { to: Mailbox[]; unfit: string[] } {
+  const to: Mailbox[] = [];
+  const unfit: string[] = [];
+  let why = 'a letter to nobody: mail.to is empty';
+  for (const text of letter.to)
+    try {
+      to.push(recipient(text, known, site));
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      unfit.push(text);
+      why = error.message;
+    }
+  if (to.length === 0) throw new Refused(why);
+  return { to, unfit };
+}
+
+/** @throws Refused */
+function recipient(text: string, known: ReadonlySet<string>, site: MailSite): Mailbox {
+  const box = mailbox(text);
+  const user = box.address.split('@')[0]!;
+  if (known.has(box.address.toLowerCase()) || userAddress(user, site) === box.address) return box;
+  throw new Refused(`${box.address} is not a recipient the configuration names`);
+}
+
+/** The letter as nodemailer takes it, but for its recipients, with every header checked. @throws Refused */
+function checked(letter: Letter, site: MailSite & { mail: Config['mail'] }): Parameters<Transporter['sendMail']>[0] {
   const { 'Message-ID': id, ...headers } = letter.headers;
   for (const [name, value] of Object.entries(letter.headers)) headerValue(name, value);
   if (/[\x00-\x1f\x7f]/.test(letter.subject)) throw new Refused('a subject with control characters');
   return {
     from: mailbox(site.mail.from),
-    to,
     subject: letter.subject,
     text: letter.text,
     html: letter.html,

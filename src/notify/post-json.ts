@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { request as http } from 'node:http';
 import { request as https } from 'node:https';
 import { addressFault } from '../config/notify.ts';
-import { Refused, Retry } from '../incident.ts';
+import { Doubtful, Refused, Retry } from '../incident.ts';
 
 export interface Endpoint {
   /** The receiver's name, for errors. */
@@ -19,7 +19,7 @@ export interface Endpoint {
 const MOST_ANSWER = 2048;
 const DEADLINE_MS = 10_000;
 /** Answers that say this very message will never be taken. All others are mended by somebody, or by time. */
-const NEVER = [400, 413, 415, 422];
+const NEVER = [413, 415, 422];
 
 /**
  * One line of a file that holds a secret.
@@ -45,7 +45,7 @@ export function checkedUrl(name: string, text: string): URL {
 
 /**
  * @param body as it goes over the wire
- * @throws Refused when the receiver will never take this message; Retry when it may later
+ * @throws Refused when the receiver will never take this message; Retry when it may later; Doubtful when that is not clear
  */
 export async function postJson(
   endpoint: Endpoint,
@@ -96,7 +96,13 @@ export async function postJson(
     .trim()
     .slice(0, 120);
   const what = `${about} answered ${answer.status}${said ? `: ${said}` : ''}`;
-  throw NEVER.includes(answer.status) ? new Refused(what) : new Retry(what);
+  throw verdictOn(answer.status, what);
+}
+
+/** What an answer means that is no yes. Mattermost says 400 to a message it can't read, and for a hook that was deleted. */
+export function verdictOn(status: number, what: string): Error {
+  if (status === 400) return new Doubtful(what);
+  return NEVER.includes(status) ? new Refused(what) : new Retry(what);
 }
 
 function readCertificates(name: string, file: string): string {

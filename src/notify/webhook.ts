@@ -6,6 +6,7 @@ import type { IncidentRow } from '../desk.ts';
 import { Refused, Retry } from '../incident.ts';
 import { tame } from './blocks.ts';
 import { incidentLink, type Paper } from './letter.ts';
+import { verdictOn } from './post-json.ts';
 
 export interface Call {
   text: string;
@@ -28,7 +29,7 @@ export const chatText = (text: string): string =>
     .replaceAll('`', "'");
 
 /** An incident in one line, with the link to it. */
-export function incidentCall(row: IncidentRow, paper: Paper, before = ''): Call {
+export function incidentCall(row: IncidentRow, paper: Pick<Paper, 'origin'>, before = ''): Call {
   const link = incidentLink(paper, row.id);
   const needs = row.needs > 0 ? ` Needs ${row.needs === 1 ? '1 vote' : `${row.needs} votes`}.` : '';
   return {
@@ -49,7 +50,7 @@ export const alarmCall = (text: string, paper: Pick<Paper, 'origin'>): Call => (
 
 /**
  * Posts one call. The address is a secret, so no error names more of it than the host.
- * @throws Refused when the receiver will never take it; Retry when it may later
+ * @throws Refused, Retry or Doubtful, as `postJson`
  */
 export async function callWebhook(
   url: string,
@@ -78,9 +79,5 @@ export async function callWebhook(
   }
   await answer.body?.cancel();
   if (answer.ok) return;
-  const { status } = answer;
-  const later = status >= 500 || status === 408 || status === 425 || status === 429;
-  throw later
-    ? new Retry(`webhook at ${host} answered ${status}`)
-    : new Refused(`webhook at ${host} answered ${status}`);
+  throw verdictOn(answer.status, `webhook at ${host} answered ${answer.status}`);
 }

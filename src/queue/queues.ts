@@ -140,7 +140,12 @@ export function receive<S extends Schemas>(
   queue: string,
   schemas: S,
   handle: (message: MessageOf<S>) => Promise<void>,
-  options: { concurrency: number; onError: (error: Error) => void; onRefused: (name: string, reason: string) => void },
+  options: {
+    concurrency: number;
+    onError: (error: Error) => void;
+    /** Is told of each message that does not fit, with what arrived in its place. */
+    onRefused: (name: string, reason: string, data: unknown) => void;
+  },
 ): Inbox {
   const redis = connect(config, options.onError);
   let handling = 0;
@@ -158,7 +163,7 @@ export function receive<S extends Schemas>(
         const reason = schema
           ? `${parsed!.error!.issues[0]?.path.join('.') ?? ''}: ${parsed!.error!.issues[0]?.message ?? ''}`
           : 'no such message';
-        options.onRefused(job.name, reason);
+        options.onRefused(job.name, reason, job.data);
         throw new UnrecoverableError(`refused: ${reason}`);
       }
       handling++;

@@ -3,7 +3,6 @@
  * digested, approved, and run by the executor as they stand.
  */
 import type { Config } from '../config/config.ts';
-import type { Snapshot } from '../messages.ts';
 import type { Plan } from '../plan.ts';
 import type { Facts } from './facts.ts';
 
@@ -11,15 +10,15 @@ export interface ActionContext {
   /** Whom the plan is for; null for a service. */
   user: string | null;
   facts: Facts;
-  snapshot: Snapshot | null;
   config: Config;
   /** End of a grant, ISO; null: for good. */
   until: string | null;
 }
 
 /** Its part of the plan. `assumes` holds only what the plan rests on: no counts, no times. */
-export interface Made
-  extends Pick<Plan, 'tier' | 'deed' | 'steps' | 'undo' | 'gains' | 'loses' | 'assumes' | 'entitlement' | 'notes'> {
+export interface Made extends Pick<Plan, 'tier' | 'deed' | 'steps' | 'undo' | 'assumes' | 'entitlement' | 'notes'> {
+  /** Whom it puts into a group; what a restart changes besides is told by the whole plan. */
+  gains: string[];
   /** The target lives somewhere that we can't change: the plan is exported. */
   elsewhere: boolean;
 }
@@ -29,7 +28,3 @@ export interface Action {
   /** @returns the refusal's rule when it may not, or can't, be done */
   make(params: Readonly<Record<string, string>>, context: ActionContext): Made | { refused: string };
 }
-
-/** The people in a group by the last look at it; empty when it was not looked at. */
-export const membersIn = (snapshot: Snapshot | null, group: string): string[] =>
-  [...(snapshot?.groups[group] ?? [])].sort();

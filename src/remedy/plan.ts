@@ -11,6 +11,7 @@ import { anyMember, type Entry, judgeEntry, stateOf, withSteps } from './access-
 import type { ActionContext, Made } from './action.ts';
 import { ACTIONS } from './actions.ts';
 import { Facts } from './facts.ts';
+import { changeOf } from './gains.ts';
 
 export interface PlanInput {
   /** The incident's id. */
@@ -51,8 +52,21 @@ export function makePlan(input: PlanInput): PlanResult {
   const kind = facts.value('denial.kind');
   const user =
     kind === 'service' || kind === 'address' || facts.number('account.uid') === undefined ? null : diagnosis.user;
-  const context: ActionContext = { user, facts, snapshot: input.snapshot, config, until: input.until ?? null };
-  const parts = makeParts(diagnosis.remedy.actions, context);
+  const context: ActionContext = { user, facts, config, until: input.until ?? null };
+  const { actions, more } = diagnosis.remedy;
+  const alone = planOf(input, actions, context);
+  // What else is in the way is mended in the same plan, but only where nothing less lets them in.
+  return more?.length && 'notEnough' in alone ? settled(planOf(input, [...actions, ...more], context)) : settled(alone);
+}
+
+type Tried = Plan | { refused: string } | { refused: string; notEnough: true };
+
+const settled = (tried: Tried): PlanResult => ('refused' in tried ? { refused: tried.refused } : tried);
+
+function planOf(input: PlanInput, actions: readonly ActionRequest[], context: ActionContext): Tried {
+  const { diagnosis, config } = input;
+  const { user } = context;
+  const parts = makeParts(actions, context);
   if ('refused' in parts) return parts;
   const steps = inOrder(parts.flatMap(p => p.steps));
   if (steps.length === 0) return { refused: `${diagnosis.cause} asks for no change` };
@@ -60,6 +74,7 @@ export function makePlan(input: PlanInput): PlanResult {
   if (entry.verdict === 'out')
     return {
       refused: `the plan would not let ${user ?? `members of ${config.scheduler.standardGroup}`} in: ${entry.because}`,
+      notEnough: true,
     };
   return assemble(input, user, parts, steps, entry);
 }
@@ -142,16 +157,24 @@ function assemble(input: PlanInput, user: string | null, parts: Made[], steps: S
   };
   const deed = parts.map((p, n) => (n === 0 ? p.deed : p.deed[0]!.toLowerCase() + p.deed.slice(1))).join(' and ');
   const needs = parts.filter(p => p.steps.some(s => GIVES.includes(s.action)));
+  const change = changeOf(input.facts, input.snapshot, steps);
   return {
     serial: input.serial,
     incident: input.incident,
     ...core,
     summary: `${deed} on ${host}`,
     deed,
-    gains: [...new Set(parts.flatMap(p => p.gains))].sort(),
-    loses: [...new Set(parts.flatMap(p => p.loses))].sort(),
-    entitlement: entitlementOf(needs),
-    notes: [...new Set([...parts.flatMap(p => p.notes), ...afterwards(entry, user), ...alsoHolding(diagnosis)])],
+    gains: [...new Set([...parts.flatMap(p => p.gains), ...change.gains])].sort(),
+    loses: change.loses,
+    entitlement: entitlementOf(needs, change.gains, config.scheduler.config),
+    notes: [
+      ...new Set([
+        ...parts.flatMap(p => p.notes),
+        ...change.notes,
+        ...afterwards(entry, user),
+        ...alsoHolding(diagnosis),
+      ]),
+    ],
     digest: planDigest(core),
     created: new Date(input.now).toISOString(),
     expires: new Date(input.now + config.policy.planLifetime * 1000).toISOString(),
@@ -160,8 +183,11 @@ function assemble(input: PlanInput, user: string | null, parts: Made[], steps: S
 }
 
 /** Every part that gives access must be shown for; one that can't be leaves the whole plan without an entitlement. */
-function entitlementOf(parts: Made[]): string | null {
-  if (parts.length === 0) return 'nobody gains a right by it that they did not have';
+function entitlementOf(parts: Made[], loaded: string[], file: string): string | null {
+  if (parts.length === 0)
+    return loaded.length > 0
+      ? `${file} lets them in already; the scheduler has not loaded it`
+      : 'nobody gains a right by it that they did not have';
   return parts.every(p => p.entitlement !== null) ? parts.map(p => p.entitlement).join('; ') : null;
 }
 

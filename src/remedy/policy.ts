@@ -3,7 +3,7 @@
  * own list; this one only spares people plans that could never run. Pure.
  */
 import type { Config } from '../config/config.ts';
-import { isGroupName, userNames } from '../names.ts';
+import { ADMINISTERING, isGroupName, userNames } from '../names.ts';
 import { isPersonUid } from '../uid.ts';
 import type { Facts } from './facts.ts';
 
@@ -22,7 +22,7 @@ export function mayChangeUser(user: string, facts: Facts, config: Config): Rule 
   if (!isPersonUid(uid)) return { refused: `${user} has uid ${uid}, which is no uid of a person` };
   if (config.policy.denyUsers.includes(user)) return { refused: `policy.denyUsers: ${user} is never changed` };
   const groups = ['groups.nss', 'groups.file', 'groups.directory'].flatMap(name => facts.list(name) ?? []);
-  const elevated = [...config.scheduler.elevatedGroups, 'root', 'wheel', 'sudo'].find(g => groups.includes(g));
+  const elevated = [...config.scheduler.elevatedGroups, ...ADMINISTERING].find(g => groups.includes(g));
   if (elevated) return { refused: `scheduler.elevatedGroups: ${user} is in ${elevated}; such people are not changed` };
   return null;
 }

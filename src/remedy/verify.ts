@@ -63,9 +63,13 @@ function firstOf<T>(items: readonly T[], check: (item: T) => Judgement | null): 
   return null;
 }
 
-/** Waits as long as such a change may take; then it was not effective. */
-function wait(input: VerifyInput, state: 'propagating' | 'verifying', because: string): Judgement {
-  const limit = input.config.verify.propagation * 1000;
+/** How long what the directory knows may take to show (ms): what the scheduler says of its own cache counts too. */
+const directoryLag = ({ config }: VerifyInput, f: Facts): number =>
+  Math.max(config.verify.directoryPropagation, f.number('config.directory-lag') ?? 0) * 1000;
+
+/** Waits as long as such a change may take, at least so long (ms); then it was not effective. */
+function wait(input: VerifyInput, state: 'propagating' | 'verifying', because: string, atLeast = 0): Judgement {
+  const limit = Math.max(input.config.verify.propagation * 1000, atLeast);
   if (input.now - input.since >= limit)
     return { state: 'not-effective', because: `${because}, ${Math.round(limit / 60_000)} minutes after the change` };
   return { state, because };
@@ -138,7 +142,12 @@ function directoryMembership(input: VerifyInput, group: string, user: string, f:
   if (!there) return wait(input, 'verifying', `the directory can't be asked: ${f.source('groups.directory')}`);
   if (there.includes(group))
     return nss
-      ? wait(input, 'propagating', `${user} is in ${group} in the directory, and NSS does not show it yet`)
+      ? wait(
+          input,
+          'propagating',
+          `${user} is in ${group} in the directory, and NSS does not show it yet`,
+          directoryLag(input, f),
+        )
       : wait(input, 'verifying', `the groups of ${user} could not be asked`);
   const because = `${user} is not in ${group} in the directory: a copy of it lags, or somebody else took it back`;
   return input.now - input.since < REPLICA_LIMIT
@@ -151,25 +160,33 @@ function directoryMembership(input: VerifyInput, group: string, user: string, f:
  * the others may have reasons of their own, which are incidents of their own.
  */
 function entriesFault(input: VerifyInput, entries: [string, readonly Fact[]][]): Judgement | null {
-  const judged = entries.map(([user, facts]) => ({ user, entry: letsIn(facts) }));
+  const judged = entries.map(([user, facts]) => ({ user, facts: new Facts(facts), entry: letsIn(facts) }));
   // A service that lets somebody in but for their own token or session serves again; those are theirs to mend.
   if (whomFor(input) === 'service' && judged.some(j => j.entry.verdict === 'in' || j.entry.verdict === 'after-login'))
     return null;
-  return firstOf(judged, ({ user, entry }) => entryFault(input, user, entry));
+  return firstOf(judged, ({ user, facts, entry }) => entryFault(input, user, facts, entry));
 }
 
 const whomFor = ({ whom, plan }: VerifyInput): 'person' | 'service' =>
   whom ?? (plan === null || plan.subject !== null ? 'person' : 'service');
 
-function entryFault(input: VerifyInput, user: string, entry: Entry): Judgement | null {
+function entryFault(input: VerifyInput, user: string, f: Facts, entry: Entry): Judgement | null {
   switch (entry.verdict) {
     case 'in':
       return null;
     case 'after-login':
-      // Somebody who works again has logged in again, whatever an old process of theirs still shows.
-      return worksAgain(input) ? null : wait(input, 'propagating', `${user} has to log in again: ${entry.because}`);
+      // Somebody who works again has logged in again, whatever an old process of theirs still shows. Until then the change
+      // is there and helps, however long they stay away: nothing is to be taken back for that.
+      return worksAgain(input)
+        ? null
+        : { state: 'propagating', because: `${user} has to log in again: ${entry.because}` };
     case 'out':
-      return wait(input, 'propagating', `the scheduler would not let ${user} in yet: ${entry.because}`);
+      return wait(
+        input,
+        'propagating',
+        `the scheduler would not let ${user} in yet: ${entry.because}`,
+        f.value('access.mode') === 'ldap' ? directoryLag(input, f) : 0,
+      );
     case 'unknown':
       return wait(input, 'verifying', `whether ${user} is let in can't be said: ${entry.because}`);
     default:
@@ -211,11 +228,17 @@ function canaryFault(input: VerifyInput): Judgement | null {
 const nobodyIsIn = ({ facts }: VerifyInput): boolean =>
   !Object.entries(facts).some(([user, list]) => user !== '' && letsIn(list).verdict === 'in');
 
-function settled({ now, since, config, canary, plan }: VerifyInput): Judgement {
+function settled(input: VerifyInput): Judgement {
+  const { now, since, config, canary, plan } = input;
   if (now - since < config.verify.quiet * 1000)
     return { state: 'verifying', because: `no new denial so far; ${config.verify.quiet} s have to pass` };
   const jobs = canary.filter(c => c.ran && c.passed).reduce((sum, c) => sum + c.latencies.length, 0);
-  const proof = jobs > 0 ? `${jobs} test jobs accepted` : 'the access model lets them in';
+  const proof =
+    jobs > 0
+      ? `${jobs} test jobs accepted`
+      : worksAgain(input)
+        ? 'a request of their own was accepted'
+        : 'the access model lets them in';
   return {
     state: 'resolved',
     because: `${plan ? 'the change is there' : 'nothing is in the way any more'}, ${proof}, no new denial`,

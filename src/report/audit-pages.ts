@@ -45,7 +45,7 @@ export function auditPages(report: WeekReport): Section[] {
         at(g.since),
         at(g.effective),
         g.until ? at(g.until) : 'no end date',
-        at(g.ended),
+        g.ended ? `${at(g.ended)}, by ${g.endedBy === 'us' ? 'Readmit' : 'others'}` : '–',
       ]),
     ],
     [
@@ -59,7 +59,7 @@ export function auditPages(report: WeekReport): Section[] {
       'votes',
       'Votes',
       'Nobody voted.',
-      ['When', 'Incident', 'By', 'Roles', 'Decision', 'Reason', 'Proof', 'Plan'],
+      ['When', 'Incident', 'By', 'Roles', 'Decision', 'Reason', 'Proof', 'Serial', 'Plan'],
       report.votes.map(v => [
         at(v.at),
         v.incident,
@@ -68,6 +68,7 @@ export function auditPages(report: WeekReport): Section[] {
         v.decision,
         v.reason || '–',
         v.proof,
+        String(v.serial),
         v.digest?.slice(0, 16) ?? '–',
       ]),
     ],

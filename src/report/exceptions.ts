@@ -14,6 +14,7 @@ export function exceptionsOf(period: Period, groups: readonly GroupHistory[]): E
   const dated = [
     ...(period.input.exceptions ?? []).filter(e => inPeriod(period, e.at)),
     ...period.incidents.flatMap(i => ofIncident(period, i)),
+    ...singleVotes(period),
     ...period.input.grants
       .filter(g => inPeriod(period, g.since) && g.entitlement === null)
       .map(g => ({
@@ -45,21 +46,22 @@ export function exceptionsOf(period: Period, groups: readonly GroupHistory[]): E
   return [...dated, ...notes.map(what => ({ at: null, incident: null, what }))];
 }
 
+/** What ran, not what the incident offers by now: that can be another plan of another tier, or none. */
+function singleVotes(period: Period): { at: string; incident: string; what: string }[] {
+  return period.input.runs
+    .filter(r => r.what === 'plan' && r.tier === 2 && inPeriod(period, r.at))
+    .filter(r => r.result !== 'refused' && r.result !== 'stale')
+    .flatMap(({ at, incident, by }) => {
+      const yes = [...new Set(by)];
+      const under = yes.length === 1 ? `the single vote of ${yes[0]}` : 'no vote on record';
+      return yes.length < 2 ? [{ at, incident, what: `a tier 2 plan ran with ${under}` }] : [];
+    });
+}
+
 function ofIncident(period: Period, incident: ReportIncident): { at: string; incident: string; what: string }[] {
   const found: { at: string; incident: string; what: string }[] = [];
   for (const move of incident.moves) {
     if (!inPeriod(period, move.at) || move.from === move.to) continue;
-    if (move.to === 'running' && incident.tier === 2) {
-      const yes = new Set(
-        incident.votes.filter(v => v.decision === 'approve' && Date.parse(v.at) <= Date.parse(move.at)).map(v => v.by),
-      );
-      if (yes.size < 2)
-        found.push({
-          at: move.at,
-          incident: incident.id,
-          what: `a tier 2 plan ran with ${yes.size === 1 ? `the single vote of ${[...yes][0]}` : 'no vote on record'}`,
-        });
-    }
     if (move.to === 'failed')
       found.push({ at: move.at, incident: incident.id, what: `the change failed: ${move.what}` });
     if (move.to === 'not-effective')

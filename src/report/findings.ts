@@ -3,7 +3,7 @@
  * denials our own changes caused.
  */
 import { isEnded, type State } from '../incident.ts';
-import type { ReportIncident } from './input.ts';
+import type { HourTally, ReportGrant, ReportIncident } from './input.ts';
 import { inPeriod, ofPeople, type Period, stateAt } from './period.ts';
 
 const HOUR = 3_600_000;
@@ -78,7 +78,10 @@ function turn(incident: ReportIncident, state: State, before: number): string | 
     case 'open':
       return 'a diagnosis';
     case 'proposed': {
-      const yes = incident.votes.filter(v => v.decision === 'approve' && Date.parse(v.at) < before).map(v => v.by);
+      const serial = incident.serials?.findLast(s => Date.parse(s.at) < before)?.serial ?? incident.plan?.serial;
+      const yes = incident.votes
+        .filter(v => v.decision === 'approve' && v.serial === serial && Date.parse(v.at) < before)
+        .map(v => v.by);
       return yes.length
         ? `another administrator's vote (${[...new Set(yes)].join(', ')} approved)`
         : "an administrator's vote";
@@ -110,13 +113,17 @@ function turn(incident: ReportIncident, state: State, before: number): string | 
   }
 }
 
+/** Whether a greater incident explained this one just before that instant. */
+const isExplained = (incident: ReportIncident, at: number): boolean =>
+  (incident.explained ?? []).some(e => Date.parse(e.from) < at && (e.to === null || Date.parse(e.to) >= at));
+
 /** Who waited for whom when the period ended, longest first. */
 export function waitingOf(period: Period): Waiting[] {
   return period.incidents
     .flatMap(i => {
       const state = stateAt(i, period.to);
       const waitsFor = turn(i, state, period.to);
-      if (i.kind === 'address' || i.inhibitedBy || isEnded(state) || waitsFor === null) return [];
+      if (i.kind === 'address' || isExplained(i, period.to) || isEnded(state) || waitsFor === null) return [];
       const { key, kind, host, cause, users } = i;
       return [
         {
@@ -152,60 +159,70 @@ export function expiringOf(period: Period): Expiring[] {
 }
 
 /**
- * Denials that we brought about: people refused after we took their access away (and had not given it back), and
- * service incidents that opened within half an hour after we changed a config or restarted a service on that host.
+ * Denials that we brought about: people refused for their access after we took it away (and had not given it back), and
+ * service incidents that opened within half an hour after we changed a config or restarted a service on that host. An hour
+ * counts whole: the one in which access ended is not counted.
  */
 export function ownDenialsOf(period: Period): OwnDenial[] {
   return [...afterTaking(period), ...afterServiceChange(period)].sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
 }
 
 function afterTaking(period: Period): OwnDenial[] {
-  const { grants } = period.input;
-  const byUser = Map.groupBy(ofPeople(period), t => t.user);
-  return [...new Set(grants.filter(g => g.ended !== null).map(g => g.user))].flatMap(user => {
-    const own = grants.filter(g => g.user === user);
-    const rows = (byUser.get(user) ?? []).filter(t => {
-      const hour = Date.parse(t.hour);
-      const ended = own.filter(g => g.ended !== null && Date.parse(g.ended) < hour + HOUR);
-      const has = own.some(
-        g => Date.parse(g.since) < hour + HOUR && (g.ended === null || Date.parse(g.ended) >= hour + HOUR),
-      );
-      return ended.length > 0 && !has;
-    });
-    const last = own
-      .filter(g => g.ended !== null)
-      .sort((a, b) => Date.parse(a.ended!) - Date.parse(b.ended!))
-      .at(-1)!;
-    const count = rows.reduce((n, t) => n + t.count, 0);
-    return count
-      ? [{ at: rows[0]!.hour, host: last.host, who: user, count, because: `we took ${last.group} back` }]
-      : [];
+  const where = (of: { user: string; host?: string }): string => `${of.host} ${of.user}`;
+  const denied = Map.groupBy(ofPeople(period), where);
+  const incidents = new Map(period.input.incidents.map(i => [i.id, i]));
+  return [...Map.groupBy(period.input.grants, where)].flatMap(([place, grants]) => {
+    const taken = new Map<ReportGrant, HourTally[]>();
+    for (const t of denied.get(place) ?? []) {
+      const grant = takenBefore(grants, Date.parse(t.hour));
+      if (grant && isOfAccess(t, grant, incidents, period.to)) taken.set(grant, [...(taken.get(grant) ?? []), t]);
+    }
+    return [...taken].map(([{ user, host, group }, rows]) => ({
+      at: rows.map(t => t.hour).sort()[0]!,
+      host,
+      who: user,
+      count: rows.reduce((n, t) => n + t.count, 0),
+      because: `we took ${group} back`,
+    }));
   });
 }
 
+/** The access of a person on a host that ended last before that hour, if we took it and they had no other. */
+function takenBefore(grants: readonly ReportGrant[], hour: number): ReportGrant | null {
+  const given = grants.filter(g => Date.parse(g.since) < hour);
+  if (given.some(g => g.ended === null || Date.parse(g.ended) > hour)) return null;
+  const last = given.sort((a, b) => Date.parse(a.ended!) - Date.parse(b.ended!)).at(-1);
+  return last?.endedBy === 'us' ? last : null;
+}
+
+/** Refused for what a grant gives, as far as it is known: not for a fault of the service, nor for what only they can mend. */
+function isOfAccess(
+  { cause, incident }: HourTally,
+  grant: ReportGrant,
+  incidents: ReadonlyMap<string, ReportIncident>,
+  before: number,
+): boolean {
+  if (cause === null || cause === incidents.get(grant.incident)?.cause) return true;
+  const of = incidents.get(incident ?? '');
+  return of?.kind === 'user' && !of.moves.some(m => m.to === 'advised' && Date.parse(m.at) < before);
+}
+
+const CHANGED: readonly unknown[] = [null, 'done', 'failed', 'unknown'];
+
 function afterServiceChange(period: Period): OwnDenial[] {
-  const changes = period.input.incidents
-    .filter(i => i.plan?.steps.some(s => s.action.startsWith('config.') || s.action.startsWith('service.')))
-    .flatMap(i =>
-      i.moves.filter(m => m.to === 'running' || m.to === 'undone').map(m => ({ incident: i, at: Date.parse(m.at) })),
-    );
+  const changes = period.input.runs.filter(
+    r => CHANGED.includes(r.result) && r.actions.some(a => a.startsWith('config.') || a.startsWith('service.')),
+  );
   return period.incidents
     .filter(i => i.kind === 'service' && inPeriod(period, i.opened))
     .flatMap(i => {
-      const opened = Date.parse(i.opened);
+      const after = (at: string): number => Date.parse(i.opened) - Date.parse(at);
       const by = changes.find(
-        c => c.incident.id !== i.id && c.incident.host === i.host && opened >= c.at && opened - c.at <= AFTERMATH,
+        c => c.incident !== i.id && c.host === i.host && after(c.at) >= 0 && after(c.at) <= AFTERMATH,
       );
-      return by
-        ? [
-            {
-              at: i.opened,
-              host: i.host,
-              who: i.key,
-              count: i.count,
-              because: `the change of incident ${by.incident.id}`,
-            },
-          ]
+      const count = period.deniedIn.get(i.id);
+      return by && count
+        ? [{ at: i.opened, host: i.host, who: i.key, count, because: `the change of incident ${by.incident}` }]
         : [];
     });
 }

@@ -48,7 +48,7 @@ function waitingSentence(n: WeekReport['numbers']): string[] {
 function watchSentence(report: WeekReport): string[] {
   if (report.numbers.blindMs > 0)
     return [
-      `Logs could not be read for ${duration(report.numbers.blindMs)} in all, so what happened then is not in these numbers.`,
+      `Logs could not be read for ${duration(report.numbers.blindMs)} in all: of what happened then, only what they still held later is in these numbers.`,
     ];
   if (report.hosts.length === 0) return ['No host has reported, so there was nothing to count.'];
   return report.empty ? [`The logs of ${among(report.hosts, 5)} were read without a gap.`] : [];
@@ -112,7 +112,7 @@ function trend(report: WeekReport): Section {
   return {
     id: 'numbers',
     title: 'In numbers',
-    say: previous ? [] : ['There is no period before to compare with.'],
+    say: [...(previous ? [] : ['There is no period before to compare with.']), ...hoursSentence(report)],
     table: {
       head: ['What', report.week ? 'This week' : 'This period', ...(previous ? ['Before', 'Change'] : [])],
       rows: [
@@ -134,6 +134,18 @@ function trend(report: WeekReport): Section {
       numbers: previous ? [1, 2, 3] : [1],
     },
   };
+}
+
+const HOUR = 3_600_000;
+
+/** Tallies are by the hour of UTC; where days begin within one, whoever compares should know where it went. */
+function hoursSentence({ range }: WeekReport): string[] {
+  const late = (HOUR - (Date.parse(range.from) % HOUR)) % HOUR;
+  return late
+    ? [
+        `Denials are counted by whole hours of UTC, so those of the first ${duration(late)} of a day are counted with the day before.`,
+      ]
+    : [];
 }
 
 const slower = (now: number | null, before: number | null): string => {

@@ -49,7 +49,10 @@ const STYLES = {
 } as const;
 type Name = keyof typeof STYLES;
 
-const DARK = `@media (prefers-color-scheme:dark){.r-document{background:#14181d}.r-report,.r-h1,.r-h2,.r-lead,.r-say,.r-td,.r-figure{color:#e6eaef}.r-period,.r-th,.r-label,.r-legend{color:#a3adb8}.r-td{border-color:#2b323a}.r-th{border-color:#47515c}.r-key{border-color:#2b323a}.r-link{color:#7db8f0}.r-report svg text{fill:#a3adb8}.r-report svg .value{fill:#e6eaef}.r-report svg .grid{stroke:#2b323a}}`;
+const DARK = `@media (prefers-color-scheme:dark){.r-document{background:#14181d}.r-report,.r-h1,.r-h2,.r-lead,.r-say,.r-td,.r-figure{color:#e6eaef}.r-period,.r-th,.r-label,.r-legend{color:#a3adb8}.r-td,.r-scroll tr{border-color:#2b323a}.r-th{border-color:#47515c}.r-scroll td:not(:first-child)::before{color:#a3adb8}.r-key{border-color:#2b323a}.r-link{color:#7db8f0}.r-report svg text{fill:#a3adb8}.r-report svg .value{fill:#e6eaef}.r-report svg .grid{stroke:#2b323a}}`;
+
+/** On a phone a row is a block: its first cell on top, the others behind the names of their columns. */
+const NARROW = `@media (max-width:38rem){.r-scroll thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}.r-scroll table,.r-scroll tbody{display:block}.r-scroll tr{display:flex;flex-wrap:wrap;gap:2px 16px;padding:8px 0;border-bottom:1px solid #e3e7ec}.r-scroll td{padding:0;border:0;max-width:100%;text-align:left;white-space:normal;overflow-wrap:anywhere}.r-scroll td:first-child{flex-basis:100%;font-weight:600}.r-scroll td:not(:first-child)::before{content:attr(data-name) " ";font-size:13px;color:#5b6675}}`;
 
 /** The style sheet of `document` and `fragment`. */
 export const reportCss = `${Object.entries(STYLES)
@@ -57,6 +60,7 @@ export const reportCss = `${Object.entries(STYLES)
   .join('\n')}
 .r-number{text-align:right}
 .r-report svg{max-width:100%;height:auto}
+${NARROW}
 ${DARK}
 `;
 
@@ -86,7 +90,7 @@ function tableHtml({ head, rows, numbers = [] }: NonNullable<Section['table']>, 
   const reached = dress === 'document' ? markup` tabindex="0" role="group" aria-label="${title}"` : null;
   return markup`<div${look(dress, 'scroll')}${reached}><table${look(dress, 'table')}>
 <thead><tr>${head.map((h, i) => markup`<th scope="col"${cell(i, 'th')}>${h}</th>`)}</tr></thead>
-<tbody>${rows.map(row => markup`<tr>${row.map((c, i) => markup`<td${cell(i, 'td', c)}>${c}</td>`)}</tr>\n`)}</tbody>
+<tbody>${rows.map(row => markup`<tr>${row.map((c, i) => markup`<td${cell(i, 'td', c)}${dress === 'mail' ? null : markup` data-name="${head[i]}"`}>${c}</td>`)}</tr>\n`)}</tbody>
 </table></div>`;
 }
 
@@ -121,7 +125,7 @@ const percent = (count: number, most: number): number => Math.max(1, Math.floor(
 const legend = (report: WeekReport, dress: Dress): Markup =>
   markup`<p${look(dress, 'legend')}>${layersOf(report).map(
     l =>
-      markup`<svg width="10" height="10" aria-hidden="true"><rect width="10" height="10" rx="2" fill="${l.colour}"/></svg> ${l.label} ${l.total} &#160; `,
+      markup`<span${look(dress, 'whole')}><svg width="10" height="10" aria-hidden="true"><rect width="10" height="10" rx="2" fill="${l.colour}"/></svg> ${l.label} ${l.total}</span> &#160; `,
   )}</p>`;
 
 /** The same for mail: a coloured cell instead of a drawing. */

@@ -43,8 +43,12 @@ export interface ReportIncident {
     decision: Decision;
     reason: string;
     proof: 'key' | 'passkey' | 'session';
+    /** Of the plan it is on: it says nothing of another. */
+    serial: number;
     digest?: string;
   }[];
+  /** Since when each of its plans stood, oldest first; absent: only `plan`. */
+  serials?: { serial: number; at: string }[];
   plan: {
     serial: number;
     digest: string;
@@ -55,8 +59,25 @@ export interface ReportIncident {
     subject: { user: string; uid: number } | null;
   } | null;
   outcome: Outcome | null;
-  /** The greater incident that explains this one: nobody waits for it by itself. */
-  inhibitedBy?: string | null;
+  /** When a greater incident explained this one: nobody waited for it by itself then. `to: null`: it still does. */
+  explained?: { by: string; from: string; to: string | null }[];
+}
+
+/** One execution of a plan, or of taking it back. */
+export interface ReportRun {
+  incident: string;
+  serial: number;
+  what: 'plan' | 'undo';
+  host: string;
+  tier: Tier;
+  /** When it was ordered, ISO. */
+  at: string;
+  /** null: no answer yet. */
+  result: Outcome['result'] | null;
+  /** Whose votes it ran under. */
+  by: string[];
+  /** The names of its steps. */
+  actions: Step['action'][];
 }
 
 export interface ReportGrant extends Grant {
@@ -64,6 +85,8 @@ export interface ReportGrant extends Grant {
   effective: string | null;
   /** Who ran it: the executor's host and key, in words. */
   executor?: string;
+  /** Who took it: we, in an undo, or somebody else; null: it has not ended. */
+  endedBy: 'us' | 'others' | null;
   /** Of the plan that gave it: an incident can have had others since. Missing where the run is not known. */
   made?: { digest: string; before: string; after: string };
 }
@@ -98,6 +121,8 @@ export interface ReportInput {
   hosts: string[];
   tallies: HourTally[];
   incidents: ReportIncident[];
+  /** What was ordered, oldest first, long before the period too. */
+  runs: ReportRun[];
   grants: ReportGrant[];
   groups: GroupHistory[];
   blind: BlindTime[];

@@ -3,6 +3,7 @@
  * Only `Intl` knows the zones; nothing here assumes that a day has 24 hours or that midnight exists.
  */
 import { Usage } from '../incident.ts';
+import { mondayOf, weekOfDay } from '../week.ts';
 
 const DAY = 86_400_000;
 const formatters = new Map<string, Intl.DateTimeFormat>();
@@ -66,26 +67,14 @@ export function daysBetween(from: number, to: number, timezone: string): string[
   return days;
 }
 
-/** The week a calendar day (as UTC) lies in: the year is that of its Thursday. */
-function weekOfDay(day: number): string {
-  const weekday = new Date(day).getUTCDay() || 7;
-  const thursday = day + (4 - weekday) * DAY;
-  const year = new Date(thursday).getUTCFullYear();
-  const week = 1 + Math.floor((thursday - Date.UTC(year, 0, 1)) / (7 * DAY));
-  return `${String(year).padStart(4, '0')}-W${String(week).padStart(2, '0')}`;
-}
-
 /** Monday of a week, as UTC. @throws Usage when there is no such week */
-function mondayOf(label: string): number {
-  const match = /^(\d{4})-W(\d{2})$/.exec(label);
-  if (match) {
-    const fourth = Date.UTC(Number(match[1]), 0, 4);
-    const monday = fourth - ((new Date(fourth).getUTCDay() || 7) - 1) * DAY + (Number(match[2]) - 1) * 7 * DAY;
-    if (weekOfDay(monday) === label) return monday;
-  }
-  throw new Usage(
-    `${JSON.stringify(label)} is no ISO week; write YEAR-Wnn, like 2026-W47 (only some years have a W53)`,
-  );
+function mondayIn(label: string): number {
+  const monday = mondayOf(label);
+  if (monday === null)
+    throw new Usage(
+      `${JSON.stringify(label)} is no ISO week; write YEAR-Wnn, like 2026-W47 (only some years have a W53)`,
+    );
+  return monday;
 }
 
 /** The ISO week an instant lies in, by the local calendar: `2026-W47`. */
@@ -94,10 +83,10 @@ export const isoWeek = (at: Date | number, timezone: string): string =>
 
 /** The first instant of a week, and of the next: ISO 8601 in UTC, `to` not included. @throws Usage */
 export function weekRange(label: string, timezone: string): { from: string; to: string } {
-  const monday = mondayOf(label);
+  const monday = mondayIn(label);
   const iso = (wall: number): string => new Date(instantOf(wall, timezone)).toISOString();
   return { from: iso(monday), to: iso(monday + 7 * DAY) };
 }
 
-export const nextWeek = (label: string): string => weekOfDay(mondayOf(label) + 7 * DAY);
-export const previousWeek = (label: string): string => weekOfDay(mondayOf(label) - 7 * DAY);
+export const nextWeek = (label: string): string => weekOfDay(mondayIn(label) + 7 * DAY);
+export const previousWeek = (label: string): string => weekOfDay(mondayIn(label) - 7 * DAY);

@@ -12,6 +12,8 @@ export interface Period {
   to: number;
   tallies: HourTally[];
   incidents: ReportIncident[];
+  /** Denials of the period by the incident that explains them. */
+  deniedIn: ReadonlyMap<string, number>;
   input: ReportInput;
 }
 
@@ -20,11 +22,16 @@ export function periodOf(input: ReportInput): Period {
   const from = Date.parse(input.range.from);
   const to = Math.min(Date.parse(input.range.to), Math.max(Date.parse(input.made), from));
   const inside = (at: string): boolean => Date.parse(at) >= from && Date.parse(at) < to;
+  const tallies = input.tallies.filter(t => inside(t.hour));
+  const deniedIn = new Map<string, number>();
+  for (const t of tallies)
+    if (t.event === 'denied' && t.incident) deniedIn.set(t.incident, (deniedIn.get(t.incident) ?? 0) + t.count);
   return {
     from,
     to,
     input,
-    tallies: input.tallies.filter(t => inside(t.hour)),
+    tallies,
+    deniedIn,
     incidents: input.incidents.filter(
       i => Date.parse(i.opened) < to && (endedBefore(i, from) === false || i.moves.some(m => inside(m.at))),
     ),

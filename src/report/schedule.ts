@@ -11,6 +11,8 @@ const DAY = 86_400_000;
 const HOUR = 3_600_000;
 /** How many weeks back are made up: a `serve` that was off for months doesn't send a pile of old reports. */
 const MADE_UP = 4;
+/** No expression is followed further back. */
+const MOST_WEEKS = 54;
 
 export interface Due {
   cron: string;
@@ -30,14 +32,18 @@ export interface Due {
 export function dueWeeks({ cron, timezone, now, sent, since }: Due): string[] {
   checkCron(cron);
   const first = [...sent].sort()[0];
-  const weeks: string[] = [];
-  for (let week = previousWeek(isoWeek(now, timezone)); weeks.length < MADE_UP; week = previousWeek(week))
-    weeks.unshift(week);
-  return weeks.filter(week => {
-    if (sent.includes(week)) return false;
+  const due: string[] = [];
+  // What came due last is whole, however many weeks a rare report (monthly: five) has to tell of.
+  let last: number | null = null;
+  let week = previousWeek(isoWeek(now, timezone));
+  for (let back = 0; back < MOST_WEEKS; back++, week = previousWeek(week)) {
     const at = sendTime(week, cron, timezone);
-    return at !== null && at <= now && (first === undefined ? at > since : week > first);
-  });
+    const isDue = at !== null && at <= now;
+    if (isDue) last ??= at;
+    if (back >= MADE_UP && last !== null && at !== last) break;
+    if (isDue && !sent.includes(week) && (first === undefined ? at > since : week > first)) due.unshift(week);
+  }
+  return due;
 }
 
 /** The first time after the end of a week that the expression names; null when there is none within a year. */

@@ -69,6 +69,7 @@ export interface WeekReport {
     decision: string;
     reason: string;
     proof: string;
+    serial: number;
     digest: string | null;
   }[];
   groups: GroupHistory[];
@@ -156,7 +157,7 @@ function numbersOf(period: Period): WeekNumbers {
     waiting: waiting.length,
     waitingLong: waiting.filter(w => w.ms > LONG_WAIT).length,
     granted: period.input.grants.filter(g => inPeriod(period, g.since)).length,
-    taken: period.input.grants.filter(g => inPeriod(period, g.ended)).length,
+    taken: period.input.grants.filter(g => g.endedBy === 'us' && inPeriod(period, g.ended)).length,
     votedDown: movedTo(period, ['denied']),
     failed: movedTo(period, ['failed', 'not-effective']),
     probing: period.incidents.filter(i => i.kind === 'address' && inPeriod(period, i.opened)).length,
@@ -176,8 +177,12 @@ function grantsOf(period: Period): WeekReport['grants'] {
       const incident = incidents.get(g.incident);
       const roles = new Map(incident?.votes.map(v => [v.by, v.roles]));
       const step = incident?.outcome?.steps.find(s => s.action === 'group.add' || s.action === 'directory.group-add');
+      const isEnded = g.ended !== null && Date.parse(g.ended) < period.to;
       return {
         ...g,
+        ended: isEnded ? g.ended : null,
+        endedBy: isEnded ? g.endedBy : null,
+        effective: g.effective !== null && Date.parse(g.effective) < period.to ? g.effective : null,
         cause: incident?.cause ?? null,
         approvers: g.by.map(by => ({ by, roles: roles.get(by) ?? [] })),
         digest: g.made?.digest ?? incident?.plan?.digest ?? null,
@@ -224,7 +229,7 @@ export function weekReport(input: ReportInput): WeekReport {
       cause: i.cause,
       opened: i.opened,
       state: stateAt(i, period.to),
-      denials: i.count,
+      denials: period.deniedIn.get(i.id) ?? 0,
       users: i.users,
       summary: i.plan?.summary ?? null,
       digest: i.plan?.digest ?? null,

@@ -86,6 +86,7 @@ export async function agent(config: Config, log: Logger, signal: AbortSignal): P
       ToAgent,
       async (message: AgentMessage) => {
         if (message.name === 'ack') return feed.onAck(message.data.source, message.data.committed);
+        if (message.name === 'refused') return feed.onRefused(message.data);
         if (message.name === 'positions') return feed.onPositions(message.data.sources);
         await work.take(message);
       },
@@ -192,18 +193,18 @@ function groundWatcher(
 }
 
 /** What the agent asks its executor. Where there is none, that is the answer. */
-function executorLine(config: Config) {
+export function executorLine(config: Config) {
   const { socket, enabled } = config.executor;
   const there = (): string => {
     if (!enabled) throw new Refused('observing only: executor.enabled is false');
     return socket;
   };
   return {
-    shadow: (user: string): Promise<ShadowReply> =>
+    shadow: async (user: string): Promise<ShadowReply> =>
       orderExecutor(there(), { v: 1, kind: 'shadow', user }, { timeoutMs: 1000 }),
-    canary: (user: string, since: number): Promise<CanaryResult> =>
+    canary: async (user: string, since: number): Promise<CanaryResult> =>
       orderExecutor(there(), { v: 1, kind: 'canary', user, since }, { timeoutMs: 55_000 }),
-    run: (order: Order, onStarted: (at: string) => void): Promise<Outcome> =>
+    run: async (order: Order, onStarted: (at: string) => void): Promise<Outcome> =>
       orderExecutor(there(), order, { timeoutMs: 120_000, onStarted }),
     status: async (): Promise<string> => {
       try {
@@ -216,6 +217,12 @@ function executorLine(config: Config) {
   };
 }
 
+/** A no to the order as such is its end: sent again, it would be the same no. Whatever broke on the way is tried again. */
+function asOutcome(error: unknown): Outcome {
+  if (!(error instanceof Refused)) throw error;
+  return { result: 'refused', detail: error.message, steps: [] };
+}
+
 interface WorkParts {
   config: Config;
   log: Logger;
@@ -225,10 +232,10 @@ interface WorkParts {
   executor: ReturnType<typeof executorLine>;
 }
 
-type Job = Exclude<AgentMessage, { name: 'ack' | 'positions' }>;
+type Job = Exclude<AgentMessage, { name: 'ack' | 'refused' | 'positions' }>;
 
 /** The jobs that `serve` sends: questions, orders, verification. */
-class Work {
+export class Work {
   readonly #p: WorkParts;
 
   readonly #looking: Looking;
@@ -269,9 +276,11 @@ class Work {
     const moved = order.what === 'plan' ? await this.#moved(order) : null;
     const outcome: Outcome = moved
       ? { result: 'stale', detail: moved, steps: [] }
-      : await executor.run(order, at => {
-          started = at;
-        });
+      : await executor
+          .run(order, at => {
+            started = at;
+          })
+          .catch(asOutcome);
     log.info({ run: order.run, result: outcome.result }, 'order carried out');
     await send({
       name: 'outcome',

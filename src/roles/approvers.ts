@@ -14,7 +14,9 @@ import { approverMail } from './tell/approver-mail.ts';
 export function mailOf(config: Config, { approvers }: Approvers, name: string): string {
   const mail = approverMail(config, approvers.find(a => a.name === name) ?? { name });
   if (mail === null)
-    throw new Refused('no mail address of yours is in mail.to or report.to, and mail.userDomain is not set');
+    throw new Refused(
+      'no mail address of yours is in mail.to, report.to or a receiver, and mail.userDomain gives you none',
+    );
   return mail;
 }
 

@@ -4,6 +4,7 @@
  */
 import { isIP } from 'node:net';
 import type { Config } from '../config/config.ts';
+import { type PlanInShort, planInShort } from '../desk.ts';
 import { knownCauses } from '../diagnose/causes.ts';
 import { collect } from '../diagnose/collect.ts';
 import { diagnose } from '../diagnose/diagnose.ts';
@@ -12,7 +13,6 @@ import { type Ground, sharedGround } from '../diagnose/ground.ts';
 import { snapshot } from '../diagnose/snapshot.ts';
 import type { Advice, Diagnosis, Fact } from '../diagnosis.ts';
 import type { Snapshot } from '../messages.ts';
-import type { Plan, Step } from '../plan.ts';
 import { letsIn } from '../remedy/access-model.ts';
 import { makePlan } from '../remedy/plan.ts';
 import { visible } from '../visible.ts';
@@ -46,17 +46,7 @@ export interface Why {
   evidence: Diagnosis['evidence'];
   ruledOut: Diagnosis['ruledOut'];
   unknown: Diagnosis['unknown'];
-  plan?: {
-    digest: string;
-    summary: string;
-    steps: ({ action: string } & ({ argv: string[] } | { diff: string }))[];
-    gains: string[];
-    loses: string[];
-    undo: string;
-    expires: string;
-    entitlement: string | null;
-    notes: string[];
-  };
+  plan?: PlanInShort;
   advice?: Advice;
 }
 
@@ -102,7 +92,7 @@ export async function whyNow(
       });
       return 'refused' in made
         ? { ...answer, advice: forAdministrators(`No plan is offered: ${made.refused}`) }
-        : { ...answer, plan: shown(made) };
+        : { ...answer, plan: planInShort(made) };
     }
     case 'tell':
     case 'advice':
@@ -115,33 +105,6 @@ export async function whyNow(
 }
 
 const forAdministrators = (text: string): Advice => ({ to: 'administrator', text, commands: [], check: '' });
-
-const inShort = (step: Step): { action: string } & ({ argv: string[] } | { diff: string }) =>
-  'argv' in step ? { action: step.action, argv: step.argv } : { action: step.action, diff: step.diff };
-
-const shown = ({
-  digest,
-  summary,
-  steps,
-  gains,
-  loses,
-  undo,
-  expires,
-  entitlement,
-  notes,
-}: Plan): NonNullable<Why['plan']> => ({
-  digest,
-  summary,
-  steps: steps.map(inShort),
-  gains,
-  loses,
-  undo: undo
-    .map(step => ('argv' in step ? step.argv.join(' ') : `${step.action} ${'file' in step ? step.file : step.dn}`))
-    .join('; '),
-  expires,
-  entitlement,
-  notes,
-});
 
 /** The same for a terminal: the answer first, then what it rests on. Text from outside shows its escapes. */
 export function inWords(why: Why): string {

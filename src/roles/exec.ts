@@ -14,7 +14,7 @@ import { Audit } from '../execute/audit.ts';
 import { canaryPerson, loadCanary, runCanary } from '../execute/canary.ts';
 import type { Head } from '../execute/chain.ts';
 import { Ledger } from '../execute/ledger.ts';
-import { grantsThisHour } from '../execute/limits.ts';
+import { correctTimes, grantsThisHour } from '../execute/limits.ts';
 import type { Reply, Request } from '../execute/order.ts';
 import { authorizedList } from '../execute/pack.ts';
 import { removeStaleTemporaries } from '../execute/patch.ts';
@@ -133,6 +133,7 @@ async function settle(room: Room): Promise<string | null> {
         after: null,
       });
     await recover(room);
+    correctTimes(room);
     return null;
   } catch (error) {
     return (error as Error).message;

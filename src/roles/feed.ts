@@ -8,19 +8,21 @@ import type { RunCommand } from '../command.ts';
 import { type Config, inState } from '../config/config.ts';
 import type { ParseChunk } from '../incident.ts';
 import type { Logger } from '../log.ts';
-import type { Batch, SourceHealth as SourceHealthSchema } from '../messages.ts';
+import type { AgentMessage, Batch, SourceHealth as SourceHealthSchema } from '../messages.ts';
 import { inAnyCase } from '../names.ts';
+import { stripped } from '../refused-batch.ts';
 import { redact } from '../rules/redact.ts';
+import { LONGEST } from '../tally-pack.ts';
 import { Accounts } from '../watch/accounts.ts';
-import { descriptorLimit, localDisk, networkDisk, readMounts } from '../watch/disk.ts';
+import { descriptorLimit, Mounts } from '../watch/disk.ts';
 import type { Draft } from '../watch/draft.ts';
 import { Homes } from '../watch/homes.ts';
 import { PasswdFile } from '../watch/passwd.ts';
-import { homePlace, serverPlace } from '../watch/place.ts';
 import { Checkpoint } from '../watch/position.ts';
 import type { Tail } from '../watch/tail.ts';
 import { type Committed, Tailer } from '../watch/tailer.ts';
 import { Waker } from '../watch/wake.ts';
+import { Followed } from './followed.ts';
 
 export interface FeedParts {
   config: Config;
@@ -38,6 +40,7 @@ export interface FeedParts {
 }
 
 type SourceHealth = z.infer<typeof SourceHealthSchema>;
+type Refusal = Omit<Extract<AgentMessage, { name: 'refused' }>['data'], 'v'>;
 
 /** What the agent tells about its reading. `spooled`: batches serve has not committed; `refused`: logs not read. */
 export interface FeedHealth {
@@ -50,8 +53,11 @@ export interface FeedHealth {
 const TICK_MS = 100;
 const HELLO_MS = 5000;
 const HOMES_MS = 2000;
+const MOUNTS_MS = 10_000;
 const TRIM_MS = 10_000;
 const RETRY_SEND_MS = 500;
+/** So long health says that serve refused something: an alarm waits ten seconds, and looks every two. */
+const REFUSED_MS = 60_000;
 /** Between two writes of the position file so many times what the last one took, but never longer than this. */
 const RECORD_SHARE = 4;
 const LONGEST_PAUSE_MS = 500;
@@ -70,8 +76,8 @@ export class Feed {
   #passwd: PasswdFile;
   #accounts: Accounts;
   #homes: Homes;
-  #server: Tail | null = null;
-  #owners = new Map<string, string>();
+  #mounts = new Mounts();
+  #followed: Followed | null = null;
   #timers: NodeJS.Timeout[] = [];
   #state: 'waiting' | 'reading' | 'stopped' = 'waiting';
   #positions: Committed[] | null = null;
@@ -81,16 +87,16 @@ export class Feed {
   #recordAt = Number.NEGATIVE_INFINITY;
   #which: 'moved' | 'all' = 'moved';
   #said = new Map<string, string>();
+  /** Logs of which serve refused something lately, and what it said. */
+  #refused = new Map<string, { why: string; until: number }>();
   #problem: string | null = null;
-  #isNetwork: (path: string) => boolean;
 
   constructor(parts: FeedParts) {
     this.#p = { hello: () => {}, steady: () => performance.now(), ...parts };
     const { config, run, parse, now, log, steady } = this.#p;
     const { watch, paths, policy, userNames } = config;
     const file = inState(config, 'agent', 'positions.json');
-    this.#isNetwork = readMounts();
-    this.#checkpoint = new Checkpoint({ file, now, alarm: problem => this.#alarm(problem) });
+    this.#checkpoint = new Checkpoint({ file, steady, alarm: problem => this.#alarm(problem) });
     this.#tailer = new Tailer({
       host: config.host,
       parse,
@@ -109,19 +115,27 @@ export class Feed {
       sweepMs: watch.sweep * 1000,
       idleSweepMs: Math.max(watch.sweep, watch.idleSweep) * 1000,
       steady,
-      isNetwork: this.#isNetwork,
       trouble: error => log.warn({ reason: error.message }, 'watching: trouble'),
     });
     this.#passwd = new PasswdFile(paths.passwd, steady);
+    const names = inAnyCase(userNames);
     this.#accounts = new Accounts({
       passwd: this.#passwd,
       run,
-      names: inAnyCase(userNames),
+      names,
       minUid: watch.minUid,
       denyUsers: policy.denyUsers,
       steady,
+      listed: name => this.#homes.person(name),
     });
-    this.#homes = new Homes({ passwd: this.#passwd, run, minUid: watch.minUid, pattern: watch.homePattern, steady });
+    this.#homes = new Homes({
+      passwd: this.#passwd,
+      run,
+      names,
+      minUid: watch.minUid,
+      pattern: watch.homePattern,
+      steady,
+    });
   }
 
   /** Starts reading where the checkpoint says; without a good one, as soon as serve has said where it stands. */
@@ -153,6 +167,18 @@ export class Feed {
     if (tail.behind === 'yes' || tail.sources.length > 1) this.#waker.wake(tail);
   }
 
+  /** Serve can't take this batch: what fits of it is sent, and health says so. */
+  onRefused({ source, from, to, stripped, reason }: Refusal): void {
+    if (this.#state === 'stopped') return;
+    const tail = this.#tailer.refused(source, from, to, stripped ? 'stripped' : 'whole');
+    if (!tail) return;
+    const { path } = tail.place;
+    const why = `bytes ${from} to ${to} were refused (${reason}): only what fits of them is counted`;
+    this.#refused.set(path, { why, until: this.#p.steady() + REFUSED_MS });
+    this.#p.log.error({ path, from, to, reason }, 'batch refused');
+    this.#pump();
+  }
+
   /** What serve has committed of every source of this host: the truth where the checkpoint says otherwise. */
   onPositions(list: readonly Committed[]): void {
     if (this.#state === 'stopped') return;
@@ -172,7 +198,7 @@ export class Feed {
       const [state, why] = this.#stateOf(tail);
       if (state === 'refused' || state === 'unreadable') refused++;
       const quiet = state === 'ok' || state === 'missing';
-      if (tail !== this.#server && (quiet || sources.length >= 499)) continue;
+      if (tail !== this.#followed?.server && (quiet || sources.length >= 499)) continue;
       sources.push({ path: tail.place.path, kind: tail.place.kind, state, why, lag: tail.lag });
     }
     if (this.#problem !== null) {
@@ -185,6 +211,8 @@ export class Feed {
   #stateOf(tail: Tail): [SourceHealth['state'], string] {
     if (this.#state === 'waiting') return ['catching-up', 'waiting for the positions that serve has'];
     if (tail.refusal) return [tail.refusal.state, tail.refusal.why];
+    const refused = this.#refused.get(tail.place.path);
+    if (refused && this.#p.steady() < refused.until) return ['unreadable', refused.why];
     return [tail.behind === 'yes' ? 'catching-up' : 'ok', ''];
   }
 
@@ -194,12 +222,23 @@ export class Feed {
     this.#state = 'reading';
     const { watch } = this.#p.config;
     this.#waker.start();
-    const disk = this.#isNetwork(watch.log) ? networkDisk : localDisk;
-    this.#server = this.#tailer.watch(serverPlace(watch.log, disk));
-    this.#waker.add(this.#server);
+    const followed = new Followed({
+      config: this.#p.config,
+      homes: this.#homes,
+      mounts: this.#mounts,
+      tailer: this.#tailer,
+      waker: this.#waker,
+      left: path => {
+        this.#said.delete(path);
+        this.#refused.delete(path);
+      },
+    });
+    this.#followed = followed;
+    this.#every(MOUNTS_MS, () => followed.lookAtMounts());
     if (watch.homes) {
-      void this.#readHomes();
-      this.#every(HOMES_MS, () => void this.#readHomes());
+      const readHomes = (): void => void followed.readHomes(() => this.#state === 'reading');
+      readHomes();
+      this.#every(HOMES_MS, readHomes);
     }
     this.#every(TRIM_MS, () => this.#tailer.trim());
   }
@@ -214,34 +253,11 @@ export class Feed {
     void this.#checkpoint.saveLazily();
   }
 
-  async #readHomes(): Promise<void> {
-    const { clientLog } = this.#p.config.watch;
-    const homes = await this.#homes.read();
-    if (!homes || this.#state !== 'reading') return;
-    const owners = new Map<string, string>();
-    for (const { dir, owner } of homes) {
-      const place = homePlace(dir, clientLog, owner, this.#isNetwork(dir) ? networkDisk : localDisk);
-      owners.set(place.path, owner);
-      if (this.#owners.get(place.path) === owner) continue;
-      // The same home with another owner is another log: nothing of the one is told of the other.
-      if (this.#owners.has(place.path)) this.#forget(place.path);
-      this.#waker.add(this.#tailer.watch(place));
-    }
-    for (const path of this.#owners.keys()) if (!owners.has(path)) this.#forget(path);
-    this.#owners = owners;
-  }
-
-  #forget(path: string): void {
-    this.#waker.remove(path);
-    this.#tailer.unwatch(path);
-    this.#said.delete(path);
-  }
-
   async #poll(tail: Tail): ReturnType<Tailer['poll']> {
     const turn = await this.#tailer.poll(tail);
     const { refusal } = tail;
     const { path } = tail.place;
-    const why = refusal && (refusal.state !== 'missing' || tail === this.#server) ? refusal.why : '';
+    const why = refusal && (refusal.state !== 'missing' || tail === this.#followed?.server) ? refusal.why : '';
     if (why !== (this.#said.get(path) ?? '')) {
       if (why) this.#said.set(path, why);
       else this.#said.delete(path);
@@ -292,7 +308,7 @@ export class Feed {
           tally.endpoint = shown(tally.endpoint);
           for (const share of tally.endpoints ?? []) share[0] = shown(share[0]);
         }
-        under.push(this.#p.send(part));
+        under.push(this.#p.send(draft.goes === 'all' ? part : stripped(part)));
         if (under.length < SENT_AT_ONCE) continue;
         await Promise.all(under);
         under = [];
@@ -316,12 +332,12 @@ export class Feed {
   }
 }
 
-/** Redacts each text once. */
+/** Redacts each text once; what that made too long is cut. */
 function redacted(): (text: string | null) => string | null {
   const known = new Map<string, string>();
   return text => {
     if (text === null) return null;
-    const shown = known.get(text) ?? redact(text);
+    const shown = known.get(text) ?? redact(text).slice(0, LONGEST.endpoint);
     known.set(text, shown);
     return shown;
   };

@@ -2,28 +2,19 @@
  * What a report needs of the store, gathered for a period: tallies, incidents with their history, grants, groups, blind times
  * and what the reader should know of how this site decides. Reads only.
  */
-import { loadApprovers } from '../approve/approvers.ts';
 import type { Config } from '../config/config.ts';
-import { type Account, type EventName, type IncidentKind, isEnded, type State } from '../incident.ts';
-import type { Outcome, Plan, Tier, Vote } from '../plan.ts';
-import type { GroupHistory, ReportGrant, ReportIncident, ReportInput } from '../report/input.ts';
-import { type GrantRow, grantRows, runById } from '../store/approvals.ts';
-import { blindRows, installedAt } from '../store/desk-rows.ts';
+import type { Account, EventName } from '../incident.ts';
+import type { Tier } from '../plan.ts';
+import type { GroupHistory, ReportGrant, ReportInput, ReportRun } from '../report/input.ts';
+import { type GrantRow, grantRows, type Run, runById, runsOf } from '../store/approvals.ts';
+import { installedAt } from '../store/desk-rows.ts';
 import { membershipRows } from '../store/history.ts';
 import { journal } from '../store/journal.ts';
 import type { Row, Store } from '../store/open.ts';
+import { blindTimes, RETIRED_MS } from './blind.ts';
+import { reportIncidents } from './report-incidents.ts';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
-
-/** Incidents of this time, and of the hour before it. */
-export const incidentsOf = (
-  store: Store,
-  config: Config,
-  { from, to }: { from: string; to: string },
-): ReportIncident[] => reportIncidents(store, config, Date.parse(from) - BEFORE, Date.parse(to));
-
-/** A denial is our own change's when it follows so soon: what was changed before the period counts too. */
-const BEFORE = 3_600_000;
 
 /** Everything that a report of `range` is made of. @param incidents those of a longer time, when they were read already */
 export function reportInput(
@@ -32,7 +23,7 @@ export function reportInput(
   now: number,
   range: { from: string; to: string },
   week: string | null,
-  incidents = incidentsOf(store, config, range),
+  incidents = reportIncidents(store, config, range),
 ): ReportInput {
   const from = Date.parse(range.from);
   const to = Date.parse(range.to);
@@ -48,9 +39,10 @@ export function reportInput(
     range,
     timezone: config.report.timezone,
     made: iso(now),
-    hosts: store.all<{ host: string }>('SELECT DISTINCT host FROM source ORDER BY host').map(r => r.host),
+    hosts: hostsOf(store, from),
     tallies: hours(store, from, to),
     incidents,
+    runs: runs(store, to),
     grants: grantRows(store)
       .filter(g => g.since < to)
       .map(g => ({
@@ -63,16 +55,7 @@ export function reportInput(
         ...madeBy(store, g),
       })),
     groups: groupHistories(store, from, to),
-    blind: [
-      ...beforeUs(installedAt(store), from),
-      ...blindRows(store, from, to).map(b => ({
-        host: String(b.host),
-        source: String(b.path),
-        from: iso(Number(b.since)),
-        to: b.until === null ? null : iso(Number(b.until)),
-        why: String(b.why),
-      })),
-    ],
+    blind: [...beforeUs(installedAt(store), from), ...blindTimes(store, now, from, to)],
     audit: journal(store, -1, 1).map(e => ({ seq: e.seq, digest: e.digest }))[0] ?? null,
     policyNotes: policyNotes(config),
     exceptions: store
@@ -85,6 +68,16 @@ export function reportInput(
     previous: null,
   };
 }
+
+/** Hosts with logs, but for those that were no part of the cluster any more. */
+const hostsOf = (store: Store, from: number): string[] =>
+  store
+    .all<{ host: string }>(
+      'SELECT DISTINCT s.host FROM source s LEFT JOIN agent a ON a.host = s.host WHERE ifnull(a.seen, ?1) + ?2 > ?1 ORDER BY s.host',
+      from,
+      RETIRED_MS,
+    )
+    .map(r => r.host);
 
 /** Nobody read anything before we were there: silence of that time means nothing. */
 const beforeUs = (installed: number, from: number): ReportInput['blind'] =>
@@ -140,127 +133,45 @@ function hours(store: Store, from: number, to: number): ReportInput['tallies'] {
     }));
 }
 
-/** What the report needs of one incident, read for many at once. */
-interface Told {
-  moves: Map<string, ReportIncident['moves']>;
-  votes: Map<string, Vote[]>;
-  outcomes: Map<string, Outcome>;
-}
-
-/**
- * Incidents that were open at some time between `from` and `to`, with their history. `updated` moves with everything that
- * happens to one, so what was still then is left out; what a grant of that time came from is not.
- */
-function reportIncidents(store: Store, config: Config, from: number, to: number): ReportIncident[] {
-  const roles = rolesOf(config);
-  const rows = store.all<Row>(
-    `SELECT id, kind, key, host, cause, opened, state, users, count, tier, inhibited_by, ifnull(plan_json,
-       (SELECT p.plan_json FROM plan p WHERE p.incident = incident.id AND p.serial = incident.serial)) AS plan_json
-     FROM incident WHERE opened < ?1 AND (updated >= ?2 OR state NOT IN ('resolved', 'expired', 'undone')
-       OR id IN (SELECT incident FROM access_grant WHERE since >= ?2 OR ended >= ?2)) ORDER BY id DESC`,
-    to,
-    from,
+/** What the run that gave it was, what it saw before and after, and who took it. */
+function madeBy(store: Store, grant: GrantRow): Pick<ReportGrant, 'made' | 'endedBy'> {
+  const run = runById(store, grant.run);
+  const endedBy = grant.ended === null ? null : run && wasUndone(store, run, grant.ended) ? 'us' : 'others';
+  if (!run) return { endedBy };
+  const at = run.order.steps.findIndex(
+    s => 'group' in s && 'user' in s && s.user === grant.user && s.group === grant.group,
   );
-  const told = toldOfIncidents(
-    store,
-    rows.map(r => Number(r.id)),
-  );
-  return rows.map(row => reportIncident(row, told, roles));
-}
-
-/** What the run that gave it was, and what it saw before and after. */
-function madeBy(store: Store, { run: id, user, group }: GrantRow): Pick<ReportGrant, 'made'> | Record<string, never> {
-  const run = runById(store, id);
-  if (!run) return {};
-  const at = run.order.steps.findIndex(s => 'group' in s && 'user' in s && s.user === user && s.group === group);
   const { before = '', after = '' } = run.outcome?.steps[at] ?? {};
-  return { made: { digest: run.order.digest, before, after } };
+  return { endedBy, made: { digest: run.order.digest, before, after } };
 }
 
-function toldOfIncidents(store: Store, ids: number[]): Told {
-  const wanted = JSON.stringify(ids);
-  const told: Told = { moves: new Map(), votes: new Map(), outcomes: new Map() };
-  const add = <T>(to: Map<string, T[]>, id: unknown, value: T): void => {
-    const known = to.get(String(id));
-    if (known) known.push(value);
-    else to.set(String(id), [value]);
-  };
-  for (const e of store.all<Row>(
-    `SELECT incident, time, actor, what, json_extract(before_json, '$.state') AS was, json_extract(after_json, '$.state') AS is_
-     FROM journal WHERE incident IN (SELECT value FROM json_each(?)) AND json_extract(after_json, '$.state') IS NOT NULL ORDER BY seq`,
-    wanted,
-  ))
-    add(told.moves, e.incident, {
-      at: String(e.time),
-      who: String(e.actor),
-      from: e.was as State | null,
-      to: e.is_ as State,
-      what: String(e.what),
-    });
-  for (const v of store.all<Row>(
-    'SELECT incident, vote_json FROM vote WHERE incident IN (SELECT value FROM json_each(?)) ORDER BY at, rowid',
-    wanted,
-  ))
-    add(told.votes, v.incident, JSON.parse(String(v.vote_json)) as Vote);
-  for (const r of store.all<Row>(
-    `SELECT incident, outcome_json FROM run WHERE incident IN (SELECT value FROM json_each(?)) AND what = 'plan' ORDER BY created, rowid`,
-    wanted,
-  ))
-    if (r.outcome_json) told.outcomes.set(String(r.incident), JSON.parse(String(r.outcome_json)) as Outcome);
-    else told.outcomes.delete(String(r.incident));
-  return told;
-}
+/** Whether it was our undo that ended it: what was gone before that began, or when it came, others took. */
+const wasUndone = (store: Store, { incident, serial }: Run, ended: number): boolean =>
+  runsOf(store, incident).some(
+    r => r.what === 'undo' && r.serial === serial && r.outcome?.result === 'done' && r.created <= ended,
+  );
 
-function reportIncident(row: Row, told: Told, roles: (name: string) => string[]): ReportIncident {
-  const id = String(row.id);
-  const moves = told.moves.get(id) ?? [];
-  const plan = row.plan_json ? (JSON.parse(String(row.plan_json)) as Plan) : null;
-  const state = row.state as State;
-  return {
-    id,
-    kind: row.kind as IncidentKind,
-    key: String(row.key),
-    host: String(row.host),
-    cause: row.cause as string | null,
-    opened: iso(Number(row.opened)),
-    state,
-    ended: isEnded(state) ? (moves.at(-1)?.at ?? null) : null,
-    users: Number(row.users),
-    count: Number(row.count),
-    tier: row.tier === null ? null : (Number(row.tier) as Tier),
-    moves,
-    votes: (told.votes.get(id) ?? []).map(v => ({
-      by: v.by,
-      roles: roles(v.by),
-      at: v.issued,
-      decision: v.decision,
-      reason: v.reason,
-      proof: v.proof,
-      digest: v.digest,
-    })),
-    plan: plan && {
-      serial: plan.serial,
-      digest: plan.digest,
-      summary: plan.summary,
-      steps: plan.steps,
-      gains: plan.gains,
-      entitlement: plan.entitlement,
-      subject: plan.subject,
-    },
-    outcome: told.outcomes.get(id) ?? null,
-    inhibitedBy: row.inhibited_by === null ? null : String(row.inhibited_by),
-  };
-}
-
-function rolesOf(config: Config): (name: string) => string[] {
-  let known: { name: string; roles: string[] }[] = [];
-  try {
-    known = loadApprovers(config.approvers).approvers;
-  } catch {
-    // A report must come out even when the approvers file is broken; `doctor` says that it is.
-  }
-  return name => known.find(a => a.name === name)?.roles ?? [];
-}
+/** What was ordered before `to`. */
+const runs = (store: Store, to: number): ReportRun[] =>
+  store
+    .all<Row>(
+      `SELECT incident, serial, what, host, created, outcome_json ->> '$.result' AS result, order_json ->> '$.tier' AS tier,
+       (SELECT json_group_array(v.value ->> '$.by') FROM json_each(order_json, '$.votes') v) AS by,
+       (SELECT json_group_array(s.value ->> '$.action') FROM json_each(order_json, CASE what WHEN 'undo' THEN '$.undo' ELSE '$.steps' END) s) AS actions
+       FROM run WHERE created < ? ORDER BY created, rowid`,
+      to,
+    )
+    .map(r => ({
+      incident: String(r.incident),
+      serial: Number(r.serial),
+      what: r.what as ReportRun['what'],
+      host: String(r.host),
+      tier: Number(r.tier) as Tier,
+      at: iso(Number(r.created)),
+      result: r.result as ReportRun['result'],
+      by: JSON.parse(String(r.by)) as string[],
+      actions: JSON.parse(String(r.actions)) as ReportRun['actions'],
+    }));
 
 function groupHistories(store: Store, from: number, to: number): GroupHistory[] {
   const seen = store.all<{ host: string; group: string; first: number }>(

@@ -15,7 +15,8 @@ import { record } from '../store/journal.ts';
 import type { Store } from '../store/open.ts';
 import { enqueue } from '../store/outbox.ts';
 
-import { incidentsOf, reportInput } from './report-input.ts';
+import { reportIncidents } from './report-incidents.ts';
+import { reportInput } from './report-input.ts';
 
 /** The week before the one that `now` lies in. */
 const lastWholeWeek = (config: Config, now: number): string => previousWeek(isoWeek(now, config.report.timezone));
@@ -26,7 +27,7 @@ export function weekReportOf(store: Store, config: Config, now: number, week: st
   const { timezone } = config.report;
   const before = previousWeek(label);
   const [earlier, range] = [weekRange(before, timezone), weekRange(label, timezone)];
-  const incidents = incidentsOf(store, config, { from: earlier.from, to: range.to });
+  const incidents = reportIncidents(store, config, { from: earlier.from, to: range.to });
   const previous = weekNumbers(reportInput(store, config, now, earlier, before, incidents));
   return weekReport({ ...reportInput(store, config, now, range, label, incidents), previous });
 }
@@ -102,8 +103,10 @@ export function reportFileOf(store: Store, config: Config, now: number, week: st
 /**
  * Has a week's report mailed now, beside the one that goes out by itself.
  * @param to null: to everybody who gets it
+ * @throws Usage for a week that is none
  */
 export function askForReport(store: Store, now: number, by: string, week: string, to: string | null): void {
+  weekRange(week, 'UTC');
   store.tx(() => {
     const payload = { letter: 'report', week, ...(to === null ? {} : { to: [to] }) };
     enqueue(store, now, { key: `report-${week}-${to ?? 'all'}-${now}`, channel: 'mail', payload });

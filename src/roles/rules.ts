@@ -9,7 +9,7 @@ import { USUAL_NAMES, type UserNames, userNames } from '../names.ts';
 import { ownRules } from '../rules/cache.ts';
 import { type Fault, parseLine, runExamples } from '../rules/examples.ts';
 import { explain } from '../rules/explain.ts';
-import { loadPacks } from '../rules/pack.ts';
+import { loadPacks, type Pack } from '../rules/pack.ts';
 import { LineParser } from '../rules/parser.ts';
 import { visible } from '../visible.ts';
 import type { RulesParts } from '../web/pages/rules.ts';
@@ -27,8 +27,7 @@ export interface RulesOptions {
 }
 
 /** The packs as `serve` has them loaded, for the page: what they read, what they explain, and what they make of a line. */
-export function loadedRules(dirs: readonly string[], causes: readonly Cause[], names: UserNames): RulesParts {
-  const packs = loadPacks(dirs, names);
+export function loadedRules(packs: readonly Pack[], causes: readonly Cause[], names: UserNames): RulesParts {
   const parser = new LineParser(
     packs.flatMap(pack => pack.rules),
     { names },

@@ -3,9 +3,8 @@
  * no way to the executor. One straight line: each part is started, then the way to stop it is noted.
  */
 
+import { Addresses } from '../addresses.ts';
 import { type Config, inState } from '../config/config.ts';
-import { Addresses } from '../detect/address.ts';
-import { Clusters } from '../detect/cluster.ts';
 import { loadCauses } from '../diagnose/causes.ts';
 import { builtInPack, packDirs } from '../diagnose/effects.ts';
 import { loadSystem } from '../diagnose/system.ts';
@@ -17,11 +16,12 @@ import { userNames } from '../names.ts';
 import { makeMailer } from '../notify/mail.ts';
 import { otherAddresses, receivers } from '../notify/routes.ts';
 import { hostQueue, receive, SERVE_QUEUE, Sender } from '../queue/queues.ts';
-import { agentRows, markBlind, saveHealth } from '../store/desk-rows.ts';
+import { refusalOf } from '../refused-batch.ts';
+import { loadPacks } from '../rules/pack.ts';
+import { agentRows } from '../store/desk-rows.ts';
 import { wakeIn } from '../store/incidents.ts';
 import { committedPositions } from '../store/observations.ts';
 import { openStore, type Store } from '../store/open.ts';
-import { dropChannels } from '../store/outbox.ts';
 import { fold } from '../store/seen.ts';
 import { VERSION } from '../version.ts';
 import { startWeb } from '../web/start.ts';
@@ -29,6 +29,7 @@ import { afterCommits } from './after-commits.ts';
 import { startAlarms } from './alarm.ts';
 import { apiParts } from './api.ts';
 import { approversReader, mailOf, sessionKeyReader } from './approvers.ts';
+import { heard, startNoticing } from './blind.ts';
 import { Approvals } from './conduct/approvals.ts';
 import { Conductor } from './conduct/conductor.ts';
 import { endBy, startEndings } from './conduct/endings.ts';
@@ -36,6 +37,7 @@ import { Intake } from './conduct/intake.ts';
 import { controlSocket, serveControl, type Verb } from './control.ts';
 import { actsOf } from './desk/acts.ts';
 import { StoreDesk } from './desk/desk.ts';
+import { detector } from './detector.ts';
 import { type Carriers, Doorbell } from './doorbell.ts';
 import { ReportPages } from './report-page.ts';
 import { askForReport, renderedWeek, startReports } from './reporting.ts';
@@ -44,10 +46,11 @@ import { loadedRules } from './rules.ts';
 import { settle } from './settled.ts';
 import { signingIn } from './sign-in/ways.ts';
 import { Teardown } from './teardown.ts';
+import { retellDropped } from './tell/dropped.ts';
 import { carriersOf, type PostParts } from './tell/post.ts';
 import { startReminders } from './tell/reminders.ts';
 import { channelOf } from './tell/telling.ts';
-import { receiverHealth } from './tell/told.ts';
+import { mailHealth, receiverHealth } from './tell/told.ts';
 import { answerWhy, controlVerbs } from './verbs.ts';
 
 /** The sums that pages read are brought up to date this often; a page that is asked for does it too. */
@@ -104,7 +107,7 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
         ...actsOf(approvals),
         endBy: (person, id, until) => endBy({ store, config, now, log }, person, id, until),
         queue: () => ({ up: senderTo(config.host).up, detail: doorbell?.failing.job ?? 'no connection' }),
-        mail: () => ({ up: doorbell?.failing.mail == null, detail: doorbell?.failing.mail ?? '' }),
+        mail: () => mailHealth(store, doorbell?.failing.mail ?? null),
         receivers: () => receiverHealth(store, config),
         fold: sums,
         shared: ip => shared.has(ip),
@@ -117,6 +120,8 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
     };
     teardown.add('sums', () => clearTimeout(folding));
 
+    const names = userNames(config.userNames);
+    const packs = loadPacks(packDirs(config), names);
     const causes = loadCauses(packDirs(config));
     const conductor = new Conductor({
       store,
@@ -151,11 +156,7 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
     doorbell = new Doorbell(store, now, log, carriers, (channel, inMs) => {
       if (mailed.has(channel)) mailer?.expect(inMs);
     });
-    dropChannels(
-      store,
-      now(),
-      config.notify.receivers.map(r => channelOf(r.name)),
-    );
+    retellDropped(store, config, now());
     teardown.add('doorbell', () => doorbell!.stop());
 
     const ringAndTick = (): void => {
@@ -169,7 +170,7 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
       config,
       now,
       log,
-      clusters: () => new Clusters(config.detect, { unit: config.scheduler.unit }),
+      clusters: detector(config, packs),
       send,
       quiet: () => inbox.quiet(),
     });
@@ -192,7 +193,11 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
       {
         concurrency: 1,
         onError: quietly(log, 'redis receiver'),
-        onRefused: (name, reason) => log.warn({ name, reason }, 'message refused'),
+        onRefused: (name, reason, data) => {
+          log.warn({ name, reason }, 'message refused');
+          const refusal = name === 'batch' ? refusalOf(data, reason) : null;
+          if (refusal) send(refusal.host, refusal.message).catch(quietly(log, 'refusal'));
+        },
       },
     );
     teardown.add('inbox', () => inbox.close());
@@ -212,7 +217,7 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
         reportFile: (week, format) => reportPages.file(week, format),
         sendReport: (person, week, to) =>
           askForReport(store, now(), person.name, week, to === 'all' ? null : mailOf(config, approvers(), person.name)),
-        rules: loadedRules(packDirs(config), causes, userNames(config.userNames)),
+        rules: loadedRules(packs, causes, names),
         api: apiParts({ store, config, now, approvers }),
         ways,
         notReady: () => (senderTo(config.host).up ? [] : ['redis']),
@@ -229,6 +234,9 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
 
     const retention = startRetention({ store, config, now, log });
     teardown.add('retention', () => retention.stop());
+
+    const noticing = startNoticing({ store, now, log });
+    teardown.add('noticing', () => noticing.stop());
 
     const reports = startReports(store, config, now, log);
     teardown.add('reports', () => reports.stop());
@@ -306,18 +314,7 @@ async function handle(message: ServeMessage, h: Handling): Promise<void> {
     case 'verified':
       return h.conductor.onVerified(message.data);
     case 'health':
-      return store.tx(() => {
-        saveHealth(store, now(), message.data.host, message.data);
-        for (const s of message.data.sources)
-          if (s.kind === 'server')
-            markBlind(
-              store,
-              now(),
-              message.data.host,
-              s.path,
-              s.state === 'ok' || s.state === 'catching-up' ? null : s.why || s.state,
-            );
-      });
+      return heard(store, now(), message.data);
     default:
       message satisfies never;
   }

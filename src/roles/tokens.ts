@@ -4,6 +4,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import type { Approvers } from '../approve/approvers.ts';
+import type { Config } from '../config/config.ts';
 import type { Person } from '../desk.ts';
 import { NotFound, Refused, Usage } from '../incident.ts';
 import { record } from '../store/journal.ts';
@@ -19,6 +20,7 @@ import {
   tokenRows,
   touchToken,
 } from '../store/tokens.ts';
+import { maySee } from '../web/rights.ts';
 import type { Verb } from './control.ts';
 
 const NAME = /^[a-z_][a-z0-9_.-]{0,63}$/i;
@@ -31,10 +33,10 @@ const hashed = (secret: string): string => createHash('sha256').update(secret).d
 const READS_ONLY = ['viewer', 'auditor'];
 
 /** The roles a token leaves of its person's: what the person has, and no more than the token's own. */
-function rolesLeft(token: TokenRole, roles: readonly string[]): string[] {
+function rolesLeft(token: TokenRole, roles: readonly string[], config: Config): string[] {
   switch (token) {
     case 'viewer':
-      return roles.length ? ['viewer'] : [];
+      return maySee({ roles }, config) ? ['viewer'] : [];
     case 'operator':
       // An administrator may lend the lesser right; any other role is lent only by whoever has it.
       return roles.every(role => READS_ONLY.includes(role))
@@ -51,6 +53,7 @@ export interface TokenParts {
   store: Store;
   now: () => number;
   approvers: () => Approvers;
+  config: Config;
 }
 
 /** A token as it is listed; times are ISO 8601. */
@@ -79,20 +82,22 @@ const listed = (row: TokenRow, now: number): ListedToken => ({
 });
 
 /** Whom a secret speaks for now; null when it is worth nothing. No sign-in was ever made with it: `since` is 0. */
-export function tokenCaller({ store, now, approvers }: TokenParts, secret: string) {
+export function tokenCaller({ store, now, approvers, config }: TokenParts, secret: string) {
   const token = SECRET.test(secret) ? liveToken(store, hashed(secret), now()) : null;
   if (!token) return null;
-  const person = personOf(token, approvers());
+  const person = personOf(token, approvers(), config);
   if (!person?.roles.length) return null;
   touchToken(store, now(), token);
   return { id: token.id, name: token.name, actsFor: token.person, person };
 }
 
-function personOf(token: TokenRow, { approvers }: Approvers): Person | null {
+function personOf(token: TokenRow, { approvers }: Approvers, config: Config): Person | null {
   if (token.person === null)
     return token.role === 'viewer' ? { name: `token ${token.name}`, uid: -1, roles: ['viewer'], since: 0 } : null;
   const found = approvers.find(a => a.name === token.person);
-  return found ? { name: found.name, uid: found.uid, roles: rolesLeft(token.role, found.roles), since: 0 } : null;
+  return found
+    ? { name: found.name, uid: found.uid, roles: rolesLeft(token.role, found.roles, config), since: 0 }
+    : null;
 }
 
 /** Does something that came by a token, and writes down through which, in one transaction: both or neither. */
@@ -154,7 +159,7 @@ export function tokenVerbs(p: TokenParts): Record<string, Verb> {
 
 /** @throws Usage or Refused, naming what would be right */
 function checkedToken(
-  { now, approvers }: TokenParts,
+  { now, approvers, config }: TokenParts,
   body: Record<string, unknown>,
 ): { name: string; role: TokenRole; person: string | null; expires: number } {
   const name = word(body.name, '--name');
@@ -171,7 +176,7 @@ function checkedToken(
   const person = word(body.as, '--as');
   const found = approvers().approvers.find(a => a.name === person);
   if (!found) throw new Refused(`${person} is not in the approvers file`);
-  if (!rolesLeft(role, found.roles).length)
+  if (!rolesLeft(role, found.roles, config).length)
     throw new Refused(`${person} is no ${role} and can't lend what they don't have: ${found.roles.join(', ')}`);
   return { name, role, person, expires };
 }

@@ -15,6 +15,7 @@ import { type Config, inState, originOf } from '../config/config.ts';
 import { environment } from '../environment.ts';
 import { Usage } from '../incident.ts';
 import { answers, startRedis } from '../queue/embedded-redis.ts';
+import { checkWire } from '../web/wire.ts';
 import { askServe, controlSocket } from './control.ts';
 
 const MAIN = resolve(import.meta.dirname, '../main.ts');
@@ -139,6 +140,7 @@ async function signInLinks(config: Config): Promise<string[]> {
 export async function up(config: Config, log: Logger, signal: AbortSignal): Promise<void> {
   if (!config.redis.socket)
     throw new Usage(`${config.file}: redis.socket: readmit up runs its own Redis on a unix socket, so it needs one`);
+  checkWire(config);
   const setpriv = findSetpriv();
   const relay = (line: string): void => void process.stdout.write(`${line}\n`);
   let fatal: (error: Error) => void = () => {};

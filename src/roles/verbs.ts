@@ -67,8 +67,13 @@ export function controlVerbs(p: VerbParts): Record<string, Verb> {
       if (vote.data.proof !== 'key') throw new Refused('the command line votes with a key');
       return desk.vote(vote.data as Vote);
     },
-    undo: ({ as, id, grant }) =>
-      desk.undo(person(text(as, 'as')), text(id, 'id'), grant === undefined ? undefined : text(grant, 'grant')),
+    undo: ({ as, id, grant, reason }) =>
+      desk.undo(
+        person(text(as, 'as')),
+        text(id, 'id'),
+        grant === undefined ? undefined : text(grant, 'grant'),
+        reason === undefined ? undefined : text(reason, 'reason'),
+      ),
     retry: body => desk.retry(person(text(body.as, 'as')), text(body.id, 'id')),
     ends: body => {
       const until = body.until === null ? null : text(body.until, 'until');

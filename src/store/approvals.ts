@@ -35,21 +35,23 @@ export const votesOf = (store: Store, incident: string, serial: number): Vote[] 
     )
     .map(r => JSON.parse(r.vote_json) as Vote);
 
+/** A vote as lists show it. */
+export interface StoredVote extends Pick<Vote, 'id' | 'by' | 'decision'> {
+  at: string;
+}
+
 /** Who said what on the plan each of these incidents has now, oldest first; of all incidents without `ids`. */
-export function votesByIncident(
-  store: Store,
-  ids?: readonly string[],
-): Map<string, { by: string; at: string; decision: Vote['decision'] }[]> {
-  const found = new Map<string, { by: string; at: string; decision: Vote['decision'] }[]>();
-  const rows = store.all<{ incident: number; by: string; at: string; decision: Vote['decision'] }>(
-    `SELECT v.incident, v.by, v.decision, json_extract(v.vote_json, '$.issued') AS at FROM vote v
+export function votesByIncident(store: Store, ids?: readonly string[]): Map<string, StoredVote[]> {
+  const found = new Map<string, StoredVote[]>();
+  const rows = store.all<StoredVote & { incident: number }>(
+    `SELECT v.incident, v.id, v.by, v.decision, json_extract(v.vote_json, '$.issued') AS at FROM vote v
      JOIN incident i ON i.id = v.incident AND i.serial = v.serial
      ${ids ? 'WHERE v.incident IN (SELECT value FROM json_each(?))' : ''} ORDER BY v.incident, v.at, v.rowid`,
     ...(ids ? [JSON.stringify(ids.map(Number))] : []),
   );
-  for (const { incident, by, at, decision } of rows) {
+  for (const { incident, ...vote } of rows) {
     const votes = found.get(String(incident)) ?? [];
-    votes.push({ by, at, decision });
+    votes.push(vote);
     found.set(String(incident), votes);
   }
   return found;
@@ -291,12 +293,12 @@ export const endGrants = (store: Store, now: number, incident: string, serial: n
 };
 
 /**
- * Grants, the newest first: of everybody or of one person, in force or ended or both. `before` goes on below a time of
- * beginning.
+ * Grants, the newest first: of everybody or of one person, in force or ended or both. `before` goes on below the
+ * last one of a page; of what began in the same millisecond, the order is that of the ids.
  */
 export function grantRows(
   store: Store,
-  of: { user?: string; ended?: boolean; before?: number; limit?: number } = {},
+  of: { user?: string; ended?: boolean; before?: Pick<GrantRow, 'since' | 'id'>; limit?: number } = {},
 ): GrantRow[] {
   const where: string[] = [];
   const values: (string | number)[] = [];
@@ -309,8 +311,8 @@ export function grantRows(
     values.push(of.ended ? 1 : 0);
   }
   if (of.before !== undefined) {
-    where.push('since < ?');
-    values.push(of.before);
+    where.push('since <= ? AND (since < ? OR id > ?)');
+    values.push(of.before.since, of.before.since, of.before.id);
   }
   return store
     .all(

@@ -1,5 +1,5 @@
 /** Rows of the smaller nouns: silences, maintenance, who was told what, reports sent, agents' health, sessions. */
-import type { Row, Store } from './open.ts';
+import type { Store } from './open.ts';
 
 export interface Matcher {
   kind?: string;
@@ -91,16 +91,6 @@ export const agentRows = (store: Store): { host: string; seen: number; health: u
   store
     .all('SELECT * FROM agent ORDER BY host')
     .map(r => ({ host: String(r.host), seen: Number(r.seen), health: JSON.parse(String(r.health_json)) }));
-
-/** Opens or closes a blind time of a source: nothing could be read of it from `since` to `until`. */
-export function markBlind(store: Store, now: number, host: string, path: string, why: string | null): void {
-  const open = store.get('SELECT id FROM blind WHERE host = ? AND path = ? AND until IS NULL', host, path);
-  if (why !== null && !open)
-    store.run('INSERT INTO blind (host, path, since, why) VALUES (?,?,?,?)', host, path, now, why);
-  if (why === null && open) store.run('UPDATE blind SET until = ? WHERE id = ?', now, Number(open.id));
-}
-export const blindRows = (store: Store, from: number, to: number): Row[] =>
-  store.all('SELECT * FROM blind WHERE since < ? AND (until IS NULL OR until > ?) ORDER BY since', to, from);
 
 /** Sessions and sign-in links as the page keeps them; whoever restarts `serve` signs nobody out. */
 export const putSession = (store: Store, now: number, row: { id: string; name: string; expires: number }): void => {

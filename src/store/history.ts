@@ -108,11 +108,16 @@ export function historyFacts(store: Store, now: number, host: string, user: stri
   });
   const facts: Fact[] = [];
   const configs = store
-    .all<{ at: number; groups_json: string; valid: number }>(
-      'SELECT at, groups_json, valid FROM config_seen WHERE host = ? ORDER BY id DESC LIMIT 200',
+    .all<{ at: number; mode: string | null; groups_json: string; valid: number }>(
+      'SELECT at, mode, groups_json, valid FROM config_seen WHERE host = ? ORDER BY id DESC LIMIT 200',
       host,
     )
-    .map(r => ({ at: Number(r.at), valid: r.valid === 1, groups: JSON.parse(r.groups_json) as string[] }));
+    .map(r => ({
+      at: Number(r.at),
+      mode: r.mode,
+      valid: r.valid === 1,
+      groups: (JSON.parse(r.groups_json) as string[]).sort(),
+    }));
   const [current, ...earlier] = configs;
   const before = earlier.find(
     c => c.valid && c.groups.length > 0 && current && c.groups.some(g => !current.groups.includes(g)),
@@ -135,6 +140,14 @@ export function historyFacts(store: Store, now: number, host: string, user: stri
         removed,
         before ? `authorised until ${new Date(current.at).toISOString()}` : 'no earlier version authorised more',
       ),
+    );
+  }
+  if (current?.valid) {
+    const access = (c: typeof current): string[] => [String(c.mode), ...c.groups];
+    const other = configs.findIndex(c => !c.valid || access(c).join('\n') !== access(current).join('\n'));
+    const since = new Date((configs[other - 1] ?? configs.at(-1)!).at).toISOString();
+    facts.push(
+      fact('history.config-access', [since, ...access(current)], `in Readmit's history of the config since ${since}`),
     );
   }
   if (user !== null) {
@@ -264,6 +277,15 @@ export const takenOut = (store: Store, host: string, group: string, user: string
     user,
     run,
   ) !== undefined;
+
+/** Who is in a group now by the doing of a run that failed or ended unknown, and has no grant of it. */
+export const ungranted = (store: Store, host: string): { run: string; user: string; group: string; since: number }[] =>
+  store.all(
+    `SELECT m.added_by AS run, m.user, m."group" AS "group", m.since FROM membership m JOIN run r ON r.id = m.added_by
+     WHERE m.host = ? AND m.until IS NULL AND r.what = 'plan' AND r.outcome_json ->> '$.result' IN ('failed', 'unknown')
+     AND NOT EXISTS (SELECT 1 FROM access_grant g WHERE g.run = r.id AND g.user = m.user AND g."group" = m."group")`,
+    host,
+  );
 
 /** What we gave in this run and others took back since, and when that was seen; null while it is as we left it. */
 export const revertedAt = (store: Store, host: string, group: string, user: string, run: string): number | null =>

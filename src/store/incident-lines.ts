@@ -31,6 +31,8 @@ export interface IncidentLine
   deed: string | null;
   /** False for a person's incident whose name has no account of a person: nobody is kept from working by it. */
   ofSomebody: boolean;
+  /** Who would newly gain access by the plan that is offered; null where none is. */
+  gains: string[] | null;
 }
 
 /** Of what is known of the name; where its denials were thinned out, it was somebody. */
@@ -39,7 +41,7 @@ export const OF_SOMEBODY = `(incident.kind <> 'user'
   OR NOT EXISTS (SELECT 1 FROM pair WHERE pair.incident = incident.id))`;
 
 const LINE = `id, kind, key, host, event, state, cause, count, users, opened, updated, tier, serial, inhibited_by, held, taken_by, title, deed,
-  ${OF_SOMEBODY} AS of_somebody`;
+  ${OF_SOMEBODY} AS of_somebody, iif(state = 'proposed', plan_json ->> '$.gains', NULL) AS gains`;
 
 /** Newest first. What is not asked for does not narrow; `before` goes on below an id. */
 export function incidentLines(
@@ -84,6 +86,7 @@ const lineOf = (row: Row): IncidentLine => ({
   title: row.title as string | null,
   deed: row.deed as string | null,
   ofSomebody: row.of_somebody === 1,
+  gains: row.gains === null ? null : (JSON.parse(String(row.gains)) as string[]),
 });
 
 /**

@@ -87,6 +87,11 @@ export function incident(store: Store, id: string): IncidentRecord {
   return recordOf(row);
 }
 
+/** The configuration management that owns what the offered plan changes; null where none does. */
+export const managerOf = (store: Store, id: string): string | null =>
+  store.get<{ by: string | null }>("SELECT plan_json ->> '$.managedBy' AS by FROM incident WHERE id = ?", Number(id))
+    ?.by ?? null;
+
 export const liveIncident = (
   store: Store,
   kind: IncidentKind,

@@ -80,18 +80,28 @@ export const journal = (store: Store, from = 0, limit = 200): JournalEntry[] =>
     ? store.all('SELECT * FROM journal ORDER BY seq DESC LIMIT ?', limit).map(entryOf)
     : store.all('SELECT * FROM journal WHERE seq >= ? ORDER BY seq LIMIT ?', from, limit).map(entryOf);
 
-/** Entries below `before` that hold this text in who, what or incident, or whose digest begins so; the newest first. */
-export function searchJournal(store: Store, text: string, before: number | null, limit: number): JournalEntry[] {
+/**
+ * Entries below `before` that hold this text in who, what or incident, whose digest begins so, or that belong to one of
+ * these incidents; the newest first.
+ */
+export function searchJournal(
+  store: Store,
+  text: string,
+  before: number | null,
+  limit: number,
+  incidents: readonly string[] = [],
+): JournalEntry[] {
   const plain = text.replace(/[\\%_]/g, '\\$&');
   return store
     .all(
       `SELECT * FROM journal WHERE seq < ? AND (what LIKE ? ESCAPE '\\' OR actor LIKE ? ESCAPE '\\' OR digest LIKE ? ESCAPE '\\'
-       OR incident = ?) ORDER BY seq DESC LIMIT ?`,
+       OR incident = ? OR incident IN (SELECT value FROM json_each(?))) ORDER BY seq DESC LIMIT ?`,
       before ?? Number.MAX_SAFE_INTEGER,
       `%${plain}%`,
       `%${plain}%`,
       `${plain}%`,
       /^\d{1,15}$/.test(text) ? Number(text) : -1,
+      JSON.stringify(incidents.map(Number)),
       limit,
     )
     .map(entryOf);

@@ -106,6 +106,17 @@ export function handOver(store: Store, now: number, from: string, into: string, 
 export const pairsOf = (store: Store, incident: string, limit = 200): Row[] =>
   store.all('SELECT * FROM pair WHERE incident = ? ORDER BY count DESC, user, ip LIMIT ?', Number(incident), limit);
 
+/** The names an incident's denials were under, each once, the most denials first. */
+export const namesOf = (store: Store, incident: string, limit = 200): { name: string; count: number; last: number }[] =>
+  store
+    .all<{ name: string; count: number; last: number }>(
+      `SELECT user AS name, sum(count) AS count, max(last) AS last FROM pair WHERE incident = ?
+       GROUP BY user ORDER BY sum(count) DESC, user LIMIT ?`,
+      Number(incident),
+      limit,
+    )
+    .map(r => ({ name: r.name, count: Number(r.count), last: Number(r.last) }));
+
 export const samplesOf = (store: Store, incident: string): Row[] =>
   store.all('SELECT * FROM sample WHERE incident = ? ORDER BY id DESC', Number(incident));
 
@@ -227,12 +238,6 @@ export const lastProof = (store: Store, user: string): number | null =>
     "SELECT max(updated) AS at FROM incident WHERE kind = 'user' AND key = ? AND state = 'resolved'",
     user,
   )?.at ?? null;
-
-/** When this user was last seen to work, by their own log or by test jobs that passed. */
-export function lastSuccess(store: Store, user: string): number | null {
-  const last = Math.max(lastOwnSuccess(store, user) ?? 0, lastProof(store, user) ?? 0);
-  return last > 0 ? last : null;
-}
 
 /** What was read of one file, all its generations together. */
 export interface ReadLines {

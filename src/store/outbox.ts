@@ -102,6 +102,18 @@ export const sentSince = (store: Store, channel: Channel, since: number, keyPref
     )
     .map(r => Number(r.done));
 
+/** What became of a row; null while it is not done. */
+export const resultOf = (store: Store, id: number): string | null =>
+  store.get<{ result: string }>('SELECT result FROM outbox WHERE id = ? AND done IS NOT NULL', id)?.result ?? null;
+
+/** How many letters were tried in vain and wait. */
+export const lettersWaiting = (store: Store): number =>
+  Number(
+    store.get<{ n: number }>(
+      "SELECT count(*) AS n FROM outbox WHERE done IS NULL AND attempts > 0 AND channel NOT IN ('job', 'webhook')",
+    )!.n,
+  );
+
 /** How many wait, tried already or not. */
 export const waitingRows = (store: Store, channel: Channel): number =>
   Number(store.get<{ n: number }>('SELECT count(*) AS n FROM outbox WHERE done IS NULL AND channel = ?', channel)!.n);
@@ -114,14 +126,16 @@ export const pending = (store: Store, channel: Channel): { count: number; oldest
   return { count: Number(row.n), oldest: row.oldest as number | null, error: String(row.error ?? '') };
 };
 
-/** What waits for a receiver that there is no more is not carried by anybody. @returns how many rows that were */
-export const dropChannels = (store: Store, now: number, known: readonly string[]): number =>
-  store.run(
-    `UPDATE outbox SET done = ?, result = 'no such receiver any more'
-     WHERE done IS NULL AND channel LIKE 'to:%' AND channel NOT IN (SELECT value FROM json_each(?))`,
-    now,
-    JSON.stringify(known),
-  ).changes;
+/** What waits for a receiver that there is no more is not carried by anybody. @returns those rows */
+export const dropChannels = (store: Store, now: number, known: readonly string[]): OutboxRow[] =>
+  store
+    .all(
+      `UPDATE outbox SET done = ?, result = 'no such receiver any more'
+       WHERE done IS NULL AND channel LIKE 'to:%' AND channel NOT IN (SELECT value FROM json_each(?)) RETURNING *`,
+      now,
+      JSON.stringify(known),
+    )
+    .map(rowOf);
 
 /** Rows about ended incidents that are carried again and again (an Alertmanager's) are due at once. */
 export const hurryEnded = (store: Store, now: number): number =>
@@ -132,15 +146,42 @@ export const hurryEnded = (store: Store, now: number): number =>
     now,
   ).changes;
 
-/** The rows of a channel that ended in this result, by incident. */
-export const incidentsWith = (store: Store, channel: Channel, result: string): string[] =>
+/** The name of a digest that has not gone out yet, if there is one. */
+export const openDigest = (store: Store, channel: Channel, keyPrefix: string): string | null =>
+  store.get<{ key: string }>(
+    'SELECT key FROM outbox WHERE done IS NULL AND channel = ? AND substr(key, 1, ?) = ? ORDER BY id LIMIT 1',
+    channel,
+    keyPrefix.length,
+    keyPrefix,
+  )?.key ?? null;
+
+/** The row will be told in the digest of this name. */
+export const intoDigest = (store: Store, id: number, digest: string): void => {
+  store.run("UPDATE outbox SET payload_json = json_set(payload_json, '$.digest', ?) WHERE id = ?", digest, id);
+};
+
+/** The rows that ended in this result and are told in this digest; those of an earlier version don't name it. */
+export const rowsIn = (store: Store, digest: OutboxRow, result: string): OutboxRow[] =>
   store
-    .all<{ incident: number }>(
-      'SELECT DISTINCT incident FROM outbox WHERE channel = ? AND result = ? AND done IS NOT NULL AND incident IS NOT NULL ORDER BY incident',
-      channel,
+    .all(
+      `SELECT * FROM outbox WHERE channel = ? AND done IS NOT NULL AND result = ?
+       AND iif(payload_json ->> '$.digest' IS NULL, done >= ?, payload_json ->> '$.digest' = ?) ORDER BY incident, id`,
+      digest.channel,
       result,
+      digest.created,
+      digest.key,
     )
-    .map(r => String(r.incident));
+    .map(rowOf);
+
+/** Not done after all: it is carried again, by itself. */
+export const reopen = (store: Store, now: number, id: number): void => {
+  store.run(
+    `UPDATE outbox SET done = NULL, attempts = 0, due = ?, result = '',
+     payload_json = json_remove(payload_json, '$.digest') WHERE id = ?`,
+    now,
+    id,
+  );
+};
 
 /** When rows of this incident whose key begins so were made and done; `channel` narrows. */
 export const rowsOf = (
@@ -174,14 +215,21 @@ export const toldOfIncident = (
     result: String(r.result),
   }));
 
+/** Why the last row of a channel was refused for good; null when it went out. @param but letters that are not looked at */
+export function refusedLast(store: Store, channel: Channel, but: readonly string[] = []): string | null {
+  const last = store.get<{ result: string }>(
+    `SELECT result FROM outbox WHERE channel = ? AND done IS NOT NULL AND (result = 'sent' OR result LIKE 'refused%')
+     AND coalesce(payload_json ->> '$.letter', '') NOT IN (SELECT value FROM json_each(?)) ORDER BY done DESC, id DESC LIMIT 1`,
+    channel,
+    JSON.stringify(but),
+  );
+  return last?.result.startsWith('refused') ? last.result : null;
+}
+
 /** How a channel stands: what waits, and why the last row did not go out; null when it did. */
 export function standing(store: Store, channel: Channel): { waiting: number; failing: string | null } {
   const tried = store.get<{ result: string }>(
     'SELECT result FROM outbox WHERE done IS NULL AND channel = ? AND attempts > 0 ORDER BY id DESC LIMIT 1',
-    channel,
-  );
-  const last = store.get<{ result: string }>(
-    "SELECT result FROM outbox WHERE channel = ? AND done IS NOT NULL AND (result = 'sent' OR result LIKE 'refused%') ORDER BY done DESC, id DESC LIMIT 1",
     channel,
   );
   const waiting = Number(
@@ -190,5 +238,5 @@ export function standing(store: Store, channel: Channel): { waiting: number; fai
       channel,
     )!.n,
   );
-  return { waiting, failing: tried?.result ?? (last?.result.startsWith('refused') ? last.result : null) };
+  return { waiting, failing: tried?.result ?? refusedLast(store, channel) };
 }

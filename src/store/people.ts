@@ -96,7 +96,7 @@ const NAMES_COUNTED = 1000;
 export const addressRows = (store: Store, from: number, of: { after?: Mark | null; limit: number }): AddressRow[] =>
   store
     .all(
-      `SELECT *, (SELECT count(*) FROM (SELECT DISTINCT user FROM place WHERE ip = a.ip AND hour >= ? LIMIT ${NAMES_COUNTED})) AS names
+      `SELECT *, (SELECT count(*) FROM (SELECT DISTINCT user FROM place WHERE ip = a.ip AND hour >= ? AND user <> '' LIMIT ${NAMES_COUNTED})) AS names
        FROM address a WHERE last >= ? AND (last, ip) < (?, ?) ORDER BY last DESC, ip DESC LIMIT ?`,
       from,
       from,
@@ -148,6 +148,20 @@ export const incidentsOfPerson = (store: Store, name: string, limit = 50): strin
       limit,
     )
     .map(r => String(r.id));
+
+/** Incidents about this name, address or service, and those that a person of this name is in; the newest first. */
+export const incidentsAbout = (store: Store, name: string, limit: number): string[] => [
+  ...new Set([
+    ...store
+      .all<{ id: number }>(
+        "SELECT id FROM incident WHERE kind IN ('user', 'address', 'service') AND key = ? ORDER BY id DESC LIMIT ?",
+        name,
+        limit,
+      )
+      .map(r => String(r.id)),
+    ...incidentsOfPerson(store, name, limit),
+  ]),
+];
 
 /** Of these people, those who can't work now, each with an incident that says why. */
 export const blockedOf = (store: Store, names: readonly string[]): Map<string, string> =>

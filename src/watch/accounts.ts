@@ -16,6 +16,8 @@ export interface AccountsOptions {
   minUid: number;
   denyUsers: readonly string[];
   steady: () => number;
+  /** Whom a list of NSS had lately: nobody needs to be asked of them. */
+  listed?: (name: string) => PasswdEntry | undefined;
   /** Names asked of NSS per second, after a first burst. */
   perSecond?: number;
   burst?: number;
@@ -38,7 +40,7 @@ export class Accounts {
   #restUntil = Number.NEGATIVE_INFINITY;
 
   constructor(options: AccountsOptions) {
-    this.#o = { perSecond: 20, burst: 200, ...options };
+    this.#o = { perSecond: 20, burst: 200, listed: () => undefined, ...options };
     this.#budget = this.#o.burst;
     this.#filledAt = options.steady();
   }
@@ -49,7 +51,7 @@ export class Accounts {
     const ask: string[] = [];
     const local = this.#o.passwd.entries;
     for (const name of names) {
-      const entry = local.get(name);
+      const entry = local.get(name) ?? this.#o.listed(name);
       const account = entry ? this.#judge(entry) : this.#fromMemory(name);
       if (account) out.set(name, account);
       else if (this.#o.names.fits(name) && this.#mayAsk()) ask.push(name);

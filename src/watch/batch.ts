@@ -6,6 +6,7 @@
  */
 import type { ChunkCount, ParseChunk, ParsedLine } from '../incident.ts';
 import type { SourceRef, StrangeLine } from '../messages.ts';
+import { LONGEST } from '../tally-pack.ts';
 import { Draft } from './draft.ts';
 
 /**
@@ -129,7 +130,7 @@ export class Outbox {
     const text = bad
       ? bytes.toString('hex', start, Math.min(end, start + SAMPLE_BYTES))
       : redact(bytes.toString('utf8', start, Math.min(end, start + SAMPLE)));
-    return { text, bad, offset: base + start };
+    return { text: text.slice(0, LONGEST.strange).toWellFormed(), bad, offset: base + start };
   }
 
   /** What was cut away or stepped over counts too, and the place moves on. */
@@ -247,6 +248,16 @@ export class Outbox {
     if (!first) return;
     first.tries = 0;
     first.sentAt = this.#options.steady() - resendMs(first) + after;
+  }
+
+  /** Serve did not take this batch, or what was left of it: it goes again with less, or in the end as an empty one. */
+  refused(from: number, to: number, what: 'whole' | 'stripped'): 'less' | 'known' {
+    const draft = this.#ready.find(({ batch }) => batch.from === from && batch.to === to);
+    const tried = what === 'whole' ? 'all' : 'what fits';
+    if (draft?.goes !== tried) return 'known';
+    draft.goes = tried === 'all' ? 'what fits' : 'nothing';
+    draft.sentAt = Number.NEGATIVE_INFINITY;
+    return 'less';
   }
 
   ack(committed: number): AckVerdict {

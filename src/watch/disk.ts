@@ -1,7 +1,7 @@
 /**
  * The file system as the tailer sees it, in two hands: `localDisk` answers at once (a few microseconds a call), while
  * `networkDisk` waits in the thread pool, so that a dead NFS server stops its own files and nobody else's.
- * `isNetwork` tells them apart by the mount table, which never hangs, unlike a statfs of the path itself.
+ * `Mounts` tells them apart by the mount table, which never hangs, unlike a statfs of the path itself.
  */
 import {
   type BigIntStats,
@@ -13,6 +13,7 @@ import {
   promises,
   readdirSync,
   readFileSync,
+  readlinkSync,
   readSync,
   type Stats,
   statSync,
@@ -20,6 +21,7 @@ import {
   open as wideOpen,
   read as wideRead,
 } from 'node:fs';
+import { dirname, normalize, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
 type Soon<T> = T | Promise<T>;
@@ -27,6 +29,8 @@ type Soon<T> = T | Promise<T>;
 export interface Disk {
   /** `null`: there is nothing. `follow` looks behind a link. Other errors are thrown with their code. */
   look(path: string, follow: 'follow' | 'stay'): Soon<Stats | null>;
+  /** A way to look at a file below directories of somebody else: behind a link in the way to it there is nothing. */
+  inside(dir: string, parts: readonly string[], name: string): () => Soon<Stats | null>;
   open(path: string, flags: number): Soon<number>;
   fstat(fd: number): Soon<BigIntStats>;
   read(fd: number, into: Buffer, length: number, position: number): Soon<number>;
@@ -40,6 +44,8 @@ const O_PATH = 0o10000000;
 export const READ_SAFELY = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
 export const READ_FOLLOWING = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 export const PASS_THROUGH = O_PATH | constants.O_DIRECTORY;
+/** The same, not through a link. */
+const PASS_INSIDE = PASS_THROUGH | constants.O_NOFOLLOW;
 
 /** Closes; that it was closed already is no matter. */
 export const closeFile = (fd: number): void => {
@@ -48,8 +54,21 @@ export const closeFile = (fd: number): void => {
   } catch {}
 };
 
+const isNothing = (error: unknown): boolean =>
+  ['ENOENT', 'ENOTDIR', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '');
+
+const lookAt = (path: string, follow: 'follow' | 'stay'): Stats | null =>
+  (follow === 'follow' ? statSync : lstatSync)(path, { throwIfNoEntry: false }) ?? null;
+
 export const localDisk: Disk = {
-  look: (path, follow) => (follow === 'follow' ? statSync : lstatSync)(path, { throwIfNoEntry: false }) ?? null,
+  // Looked at by the thousand each second, so no handle is opened as below: that costs twice as much. A directory that is
+  // swapped for a link between two looks gives a wrong hint, which is never trusted; behind a mount that hangs it stops us.
+  inside: (dir, parts, name) => {
+    const dirs = parts.map((_, n) => [dir, ...parts.slice(0, n + 1)].join('/'));
+    const path = [dir, ...parts, name].join('/');
+    return () => (dirs.every(one => lookAt(one, 'stay')?.isDirectory()) ? lookAt(path, 'stay') : null);
+  },
+  look: lookAt,
   open: (path, flags) => openSync(path, flags),
   fstat: fd => fstatSync(fd, { bigint: true }),
   read: (fd, into, length, position) => readSync(fd, into, 0, length, position),
@@ -68,6 +87,24 @@ const readLater = promisify(wideRead) as unknown as (
 const fstatLater = promisify(wideFstat) as unknown as (fd: number, options: { bigint: true }) => Promise<BigIntStats>;
 
 export const networkDisk: Disk = {
+  inside: (dir, parts, name) => async () => {
+    let at = dir;
+    let fd = -1;
+    try {
+      for (const part of parts) {
+        const next = await openLater(`${at}/${part}`, PASS_INSIDE);
+        if (fd >= 0) closeFile(fd);
+        fd = next;
+        at = `/proc/self/fd/${fd}`;
+      }
+      return await networkDisk.look(`${at}/${name}`, 'stay');
+    } catch (error) {
+      if (isNothing(error)) return null;
+      throw error;
+    } finally {
+      if (fd >= 0) closeFile(fd);
+    }
+  },
   look: async (path, follow) => {
     try {
       return await (follow === 'follow' ? promises.stat : promises.lstat)(path);
@@ -87,30 +124,97 @@ export const networkDisk: Disk = {
 const NETWORK =
   /^(nfs\d?|lustre|gpfs|cifs|smb3?|smbfs|fuse(\..*|blk)?|ceph|afs|beegfs(_.*)?|glusterfs|9p|virtiofs|autofs|pvfs2|orangefs|ocfs2|gfs2|panfs|wekafs|davfs)$/;
 
+/** Links in a path are followed so far; what has more can't be opened either. */
+const MOST_LINKS = 40;
+
 /**
  * Reads a mount table and answers whether a path lies on a file system that other machines write to, or that may hang.
+ * Links in the path are followed, but only those that lie on a local one: nothing else is touched.
  * @param table contents of /proc/self/mountinfo
+ * @param linkAt what the link at a path says; null where there is none
  */
-export function networkMounts(table: string): (path: string) => boolean {
-  const mounts = table
-    .split('\n')
-    .map(line => line.split(' '))
-    .filter(part => part.length > 6)
-    .map(part => ({
-      at: part[4]!.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))),
-      network: NETWORK.test(part[part.indexOf('-') + 1] ?? ''),
-    }))
-    .sort((a, b) => b.at.length - a.at.length)
-    .map(({ at, network }) => ({ at, below: at === '/' ? at : `${at}/`, network }));
-  return path => mounts.find(m => path.startsWith(m.below) || path === m.at)?.network ?? false;
+export function networkMounts(
+  table: string,
+  linkAt: (path: string) => string | null = () => null,
+): (path: string) => boolean {
+  const mounts = new Map<string, boolean>();
+  for (const part of table.split('\n').map(line => line.split(' '))) {
+    if (part.length < 7) continue;
+    const at = part[4]!.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+    // The one that was mounted last lies above the others.
+    mounts.set(at, NETWORK.test(part[part.indexOf('-') + 1] ?? ''));
+  }
+  const mountOf = (path: string): string => {
+    for (let at = path; at !== '/' && at !== '.'; at = dirname(at)) if (mounts.has(at)) return at;
+    return '/';
+  };
+  return path => {
+    let at = normalize(path);
+    for (let links = 0; links < MOST_LINKS; links++) {
+      const mount = mountOf(at);
+      if (mounts.get(mount)) return true;
+      const next = behindLink(at, mount, linkAt);
+      if (next === null) return false;
+      at = next;
+    }
+    return false;
+  };
 }
 
-/** `networkMounts` of this process; without a mount table everything counts as local. */
-export function readMounts(file = '/proc/self/mountinfo'): (path: string) => boolean {
+/** The path with the first link below `mount` followed, or null when there is none. */
+function behindLink(path: string, mount: string, linkAt: (path: string) => string | null): string | null {
+  for (let end = mount === '/' ? 0 : mount.length; end < path.length; ) {
+    const slash = path.indexOf('/', end + 1);
+    end = slash < 0 ? path.length : slash;
+    const target = linkAt(path.slice(0, end));
+    if (target !== null) return resolve(dirname(path.slice(0, end)), target, `.${path.slice(end)}`);
+  }
+  return null;
+}
+
+/** The mount table of this process, which changes while we run; without one everything counts as local. */
+export class Mounts {
+  readonly #file: string;
+  #text = '';
+  #isNetwork: (path: string) => boolean = () => false;
+
+  constructor(file = '/proc/self/mountinfo') {
+    this.#file = file;
+    this.read();
+  }
+
+  /** Looks at the table again. */
+  read(): 'same' | 'other' {
+    let text = '';
+    try {
+      text = readFileSync(this.#file, 'utf8');
+    } catch {}
+    if (text === this.#text) return 'same';
+    this.#text = text;
+    // Many homes lie in one directory: each place is looked at once.
+    const links = new Map<string, string | null>();
+    this.#isNetwork = networkMounts(text, path => {
+      let target = links.get(path);
+      if (target === undefined) {
+        target = linkAt(path);
+        links.set(path, target);
+      }
+      return target;
+    });
+    return 'other';
+  }
+
+  /** The hand for what lies at this path. */
+  diskOf(path: string): Disk {
+    return this.#isNetwork(path) ? networkDisk : localDisk;
+  }
+}
+
+function linkAt(path: string): string | null {
   try {
-    return networkMounts(readFileSync(file, 'utf8'));
+    return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ? readlinkSync(path) : null;
   } catch {
-    return () => false;
+    return null;
   }
 }
 

@@ -22,6 +22,8 @@ export class Draft {
   /** Steady time, and how often before. */
   sentAt = Number.NEGATIVE_INFINITY;
   tries = 0;
+  /** What is sent of it: less, once serve has refused it. */
+  goes: 'all' | 'what fits' | 'nothing' = 'all';
 
   constructor(batch: Head) {
     this.batch = batch;
@@ -36,11 +38,16 @@ export class Draft {
   }
 
   *parts(): Generator<Batch> {
+    const { batch, merge } = this;
+    if (this.goes === 'nothing') {
+      const { strange, ...bare } = batch;
+      yield { ...bare, tallies: [] };
+      return;
+    }
     if (!this.inParts) {
       yield this.whole();
       return;
     }
-    const { batch, merge } = this;
     const rows = merge.ordered();
     const of = Math.ceil(rows.length / PART);
     for (let n = 1; n <= of; n++)

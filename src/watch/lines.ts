@@ -15,8 +15,12 @@ export interface Cutting {
   bad: number;
   /** `line`: the cursor is inside a line that was cut; the rest of it is thrown away. */
   inside: 'start' | 'line';
+  /** `more`: the chunk is in too many pieces; the rest of it is for another turn. */
+  rest: 'none' | 'more';
 }
 
+/** Each piece costs a call of the parser, however short it is: so many take a few milliseconds. */
+const MOST_PIECES = 2000;
 const LF = 10;
 
 /**
@@ -24,7 +28,7 @@ const LF = 10;
  * @param maxLine longer lines are cut (bytes without the newline)
  */
 export function cutLines(bytes: Buffer, from: number, to: number, inside: 'start' | 'line', maxLine: number): Cutting {
-  const out: Cutting = { pieces: [], cursor: from, claim: from, cut: 0, bad: 0, inside };
+  const out: Cutting = { pieces: [], cursor: from, claim: from, cut: 0, bad: 0, inside, rest: 'none' };
   let at = from;
   if (inside === 'line') {
     const end = newlineIn(bytes, at, to);
@@ -34,6 +38,10 @@ export function cutLines(bytes: Buffer, from: number, to: number, inside: 'start
   }
   let nul = nulIn(bytes, at, to);
   while (at < to) {
+    if (out.pieces.length >= MOST_PIECES) {
+      out.rest = 'more';
+      break;
+    }
     if (bytes[at] === 0) {
       at = stepOverNul(out, bytes, at, to);
       nul = nulIn(bytes, at, to);

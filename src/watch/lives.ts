@@ -8,6 +8,7 @@ import type { OutboxOptions } from './batch.ts';
 import type { Descriptors } from './descriptors.ts';
 import { agrees, fingerprint, HEAD, markOf, repeats, sourceId, TAIL } from './identity.ts';
 import { type Matching, match, reborn } from './match.ts';
+import { type Allowance, TooMuch } from './packed.ts';
 import { isRefusal, type Place, type Refusal } from './place.ts';
 import type { Checkpoint, Known, PathRecord } from './position.ts';
 import { type Reader, Source } from './source.ts';
@@ -37,6 +38,9 @@ const MOST_RETIRED = 256;
 const MOST_LOOKS = 10;
 /** A file that was cut short is only believed to be the same one on so many unchanged bytes. */
 const ENOUGH = 4096;
+/** So much of the packed rotations in a home is unpacked in one look, to know them again; past it, there is a rest. */
+const MOST_UNPACKED = 128 << 20;
+const REST_MS = 30_000;
 
 export class Lives {
   /** Being read, oldest first; the live one, if there is one, is the last. */
@@ -48,6 +52,8 @@ export class Lives {
   /** Rotations that are no younger were there before our first look; 0 before there was one. */
   seen = 0;
   settledAt = Number.NEGATIVE_INFINITY;
+  /** Until then (steady) another look would be no use. */
+  restUntil = Number.NEGATIVE_INFINITY;
   #place: Place;
   #shared: Shared;
   #reader: Reader;
@@ -117,6 +123,20 @@ export class Lives {
 
   /** Looks at all files of this log and says of each what it is. @returns why the live path is not read, or null */
   async settle(hint: Stats | null): Promise<Refusal | null> {
+    const { first } = this;
+    try {
+      return await this.#surveyAll(hint, this.#place.kind === 'server' ? null : { bytes: MOST_UNPACKED });
+    } catch (error) {
+      if (!(error instanceof TooMuch)) throw error;
+      // Nothing is concluded from what was seen so far.
+      this.first = first;
+      this.restUntil = this.#shared.steady() + REST_MS;
+      const why = `its packed rotations hold more than the ${MOST_UNPACKED >> 20} MB that are looked at`;
+      return { state: 'refused', why };
+    }
+  }
+
+  async #surveyAll(hint: Stats | null, allowance: Allowance | null): Promise<Refusal | null> {
     for (let looks = 1; ; looks++) {
       const opened = await this.#place.open(this.#place.base, looks === 1 ? hint : null);
       // It may well be there and be the same: nothing is concluded from not being let in.
@@ -125,7 +145,8 @@ export class Lives {
       try {
         if (!isRefusal(opened)) files.push(await surveyed(this.#place.disk, opened, this.#place.base, null));
         const rotations = await this.#wantsRotations(files[0]);
-        if (rotations && (await surveyRotations(this.#place, files)) === 'moved' && looks < MOST_LOOKS) continue;
+        if (rotations && (await surveyRotations(this.#place, files, allowance)) === 'moved' && looks < MOST_LOOKS)
+          continue;
         await this.#settle(files);
       } finally {
         for (const file of files) if (file.taken === 'no') closeSurveyed(this.#place.disk, file);
@@ -261,6 +282,7 @@ export class Lives {
     source.fd = file.fd;
     source.fdKey = file.key;
     source.packed = file.packed;
+    if (source.packed) source.packed.allowance = null;
     source.size = file.size;
     source.mtime = file.mtime;
     this.#shared.descriptors.use(source, source.pin);

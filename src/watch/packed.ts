@@ -6,7 +6,17 @@ import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { Disk } from './disk.ts';
 
+/** How much may still be unpacked to look for something. */
+export interface Allowance {
+  bytes: number;
+}
+
+/** It would have to be unpacked further than may be. */
+export class TooMuch extends Error {}
+
 export class Packed {
+  /** Null: it may be read to its end. */
+  allowance: Allowance | null = null;
   #disk: Disk;
   #fd: number;
   #chunks: AsyncIterator<Buffer> | null = null;
@@ -20,11 +30,12 @@ export class Packed {
     this.#fd = fd;
   }
 
-  /** As a plain read: fills `into` from `position`, answers how many bytes, 0 at the end. */
+  /** As a plain read: fills `into` from `position`, answers how many bytes, 0 at the end. @throws TooMuch */
   async read(into: Buffer, length: number, position: number): Promise<number> {
     if (position < this.#at || !this.#chunks) this.#begin();
     let filled = 0;
     while (filled < length) {
+      if (this.allowance && this.allowance.bytes <= 0) throw new TooMuch();
       if (this.#rest.length === 0 && !(await this.#more())) break;
       const skip = Math.min(position - this.#at, this.#rest.length);
       if (skip > 0) {
@@ -78,6 +89,7 @@ export class Packed {
       const next = await this.#chunks!.next();
       if (next.done) return false;
       this.#rest = next.value;
+      if (this.allowance) this.allowance.bytes -= next.value.length;
       return true;
     } catch (error) {
       this.problem = (error as NodeJS.ErrnoException).code ?? (error as Error).message;

@@ -73,8 +73,18 @@ function objection(stat: Stats | BigIntStats, homeOwner: number | null): string 
   return null;
 }
 
+/** A home directory that is called after somebody and belongs to somebody else. */
+class NotTheirs extends Error {
+  constructor(homeOwner: number, owner: string, uid: number | 'nobody') {
+    super(
+      `its home directory belongs to uid ${homeOwner}, ${uid === 'nobody' ? `and nobody is called ${owner}` : `but ${owner} is uid ${uid}`}`,
+    );
+  }
+}
+
 const refusal = (error: unknown): Refusal => {
   const { code, message } = error as NodeJS.ErrnoException;
+  if (error instanceof NotTheirs) return { state: 'refused', why: message };
   if (code === 'ENOENT') return { state: 'missing', why: 'there is no such file' };
   if (code === 'ELOOP') return { state: 'refused', why: 'is a symbolic link' };
   if (code === 'ENOTDIR') return { state: 'refused', why: 'its directory is not a directory, or a symbolic link' };
@@ -154,8 +164,17 @@ export function serverPlace(path: string, disk: Disk): Place {
   };
 }
 
-/** A client log below somebody's home. `clientLog` is relative, `.claw/clw.log`. */
-export function homePlace(home: string, clientLog: string, owner: string, disk: Disk): Place {
+/**
+ * A client log below somebody's home. `clientLog` is relative, `.claw/clw.log`.
+ * @param uid whose the home directory must be, where only its name says who that is
+ */
+export function homePlace(
+  home: string,
+  clientLog: string,
+  owner: string,
+  disk: Disk,
+  uid: number | 'nobody' | null = null,
+): Place {
   const parts = clientLog.split('/').filter(part => part !== '' && part !== '.');
   const base = parts.pop() ?? '';
   const path = join(home, clientLog);
@@ -165,6 +184,7 @@ export function homePlace(home: string, clientLog: string, owner: string, disk: 
     let fd = await disk.open(home, PASS_THROUGH);
     try {
       const homeOwner = Number((await disk.fstat(fd)).uid);
+      if (uid !== null && homeOwner !== uid) throw new NotTheirs(homeOwner, owner, uid);
       for (const part of parts) {
         const next = await disk.open(`/proc/self/fd/${fd}/${part}`, PASS_THROUGH | constants.O_NOFOLLOW);
         disk.close(fd);
@@ -182,7 +202,7 @@ export function homePlace(home: string, clientLog: string, owner: string, disk: 
     kind: 'client',
     owner,
     disk,
-    hint: () => disk.look(path, 'stay'),
+    hint: disk.inside(home, parts, base),
     open: (name, hint) =>
       inside((dir, homeOwner) => openChecked(disk, `${dir}/${name}`, READ_SAFELY, homeOwner, hint)).catch(refusal),
     look: name => inside(async dir => await disk.look(`${dir}/${name}`, 'stay')),

@@ -43,8 +43,8 @@ export interface CheckpointOptions {
   file: string;
   /** Puts text in place of the file, durably and atomically. */
   replace?: (file: string, text: string) => Promise<void>;
-  /** Wall milliseconds. */
-  now: () => number;
+  /** Milliseconds that only go forward. */
+  steady: () => number;
   /** A sentence when something is wrong, null when it is right again. */
   alarm: (problem: string | null) => void;
 }
@@ -61,7 +61,7 @@ export class Checkpoint {
   #changed = new Map<string, () => PathRecord | null>();
   #writing: Promise<void> | null = null;
   #next: Promise<void> | null = null;
-  #notBefore = 0;
+  #notBefore = Number.NEGATIVE_INFINITY;
   #failing: 'no' | 'yes' = 'no';
 
   constructor(options: CheckpointOptions) {
@@ -103,7 +103,7 @@ export class Checkpoint {
 
   /** Writes if there is anything new and the last write is long enough ago. */
   async saveLazily(): Promise<void> {
-    if (this.#changed.size > 0 && !this.#writing && this.#options.now() >= this.#notBefore) await this.save();
+    if (this.#changed.size > 0 && !this.#writing && this.#options.steady() >= this.#notBefore) await this.save();
   }
 
   /**
@@ -126,7 +126,7 @@ export class Checkpoint {
 
   async #write(): Promise<void> {
     if (this.#changed.size === 0) return;
-    const { file, replace, now, alarm } = this.#options;
+    const { file, replace, steady, alarm } = this.#options;
     const changed = [...this.#changed];
     this.#changed.clear();
     for (const [path, describe] of changed) {
@@ -134,15 +134,15 @@ export class Checkpoint {
       if (record) this.#text.set(path, JSON.stringify(record));
       else this.#text.delete(path);
     }
-    const started = now();
+    const started = steady();
     try {
       await replace(file, encode([...this.#text.values()]));
       if (this.#failing === 'yes') alarm(null);
       this.#failing = 'no';
-      this.#notBefore = Math.max(started + PAUSE_MS, now() + SHARE * Math.min(now() - started, 500));
+      this.#notBefore = Math.max(started + PAUSE_MS, steady() + SHARE * Math.min(steady() - started, 500));
     } catch (error) {
       for (const [path, describe] of changed) if (!this.#changed.has(path)) this.#changed.set(path, describe);
-      this.#notBefore = now() + 1000;
+      this.#notBefore = steady() + 1000;
       if (this.#failing === 'no') alarm(`${file} can't be written (${(error as NodeJS.ErrnoException).code})`);
       this.#failing = 'yes';
     }

@@ -141,7 +141,8 @@ export class Source {
     const base = this.read - before;
     const from = before + (base + before === 0 ? byteOrderMark(buffer, got) : 0);
     const cut = cutLines(buffer.subarray(0, got), from, got, this.inside, maxLine);
-    const when = this.#when();
+    if (cut.rest === 'more') this.more = 'yes';
+    const when = this.#when(now);
     for (const [start, stop] of cut.pieces) this.outbox!.take(buffer, start, stop, base, when);
     const claim = cut.claim > from || cut.cut > 0 ? base + cut.claim : 0;
     this.outbox!.advance(claim, cut, when);
@@ -156,7 +157,7 @@ export class Source {
     const got = await this.bytes(disk, buffer, buffer.length - 1, this.read);
     if (got === 0 || this.inside === 'line' || !this.outbox) return;
     buffer[got] = 10;
-    const when = this.#when();
+    const when = this.#when(now);
     this.outbox.take(buffer, 0, got + 1, this.read, when);
     this.outbox.endAt(this.read + got);
     // Whatever a late writer still adds is the rest of this line, which has been counted.
@@ -188,9 +189,11 @@ export class Source {
     if (last?.at !== mark.at || last.hash !== mark.hash) this.marks = withMark(this.marks, mark);
   }
 
-  #when(): When {
+  /** A file's time is whatever its owner wrote there; nothing was written later than now. */
+  #when(now: number): When {
     if (this.read >= this.caughtUp) return { live: 'live' };
-    return { live: 'catching-up', from: Math.min(this.since || this.birth || this.mtime, this.mtime), to: this.mtime };
+    const to = Math.max(0, Math.min(this.mtime, now));
+    return { live: 'catching-up', from: Math.max(0, Math.min(this.since || this.birth || to, to)), to };
   }
 
   /** Serve stands at `committed`: read again from there. */

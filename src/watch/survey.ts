@@ -5,7 +5,7 @@
 import type { Disk } from './disk.ts';
 import { agrees, fingerprint, HEAD, isKeyOf, type Mark, repeats } from './identity.ts';
 import type { Candidate, Comparison, Found } from './match.ts';
-import { Packed } from './packed.ts';
+import { type Allowance, Packed, TooMuch } from './packed.ts';
 import { isRefusal, type Opened, type Place } from './place.ts';
 import { type Sibling, siblingsOf } from './siblings.ts';
 
@@ -17,9 +17,16 @@ export interface Surveyed extends Found {
   taken: 'yes' | 'no';
 }
 
-/** Reads the first line of an opened file. */
-export async function surveyed(disk: Disk, opened: Opened, name: string, sibling: Sibling | null): Promise<Surveyed> {
+/** Reads the first line of an opened file. @param allowance for a packed one, as long as it is only looked at */
+export async function surveyed(
+  disk: Disk,
+  opened: Opened,
+  name: string,
+  sibling: Sibling | null,
+  allowance: Allowance | null = null,
+): Promise<Surveyed> {
   const packed = sibling?.packed === 'gz' ? new Packed(disk, opened.fd) : null;
+  if (packed) packed.allowance = allowance;
   const head = Buffer.allocUnsafe(HEAD);
   const length = packed ? await packed.read(head, HEAD, 0) : await disk.read(opened.fd, head, HEAD, 0);
   const fp = fingerprint(head.subarray(0, length), sibling ? 'ended' : 'growing');
@@ -38,15 +45,20 @@ async function unpackedSize(disk: Disk, opened: Opened): Promise<number> {
  * Opens the rotations of a place into `files`, where the live one is. What can't be opened is left out.
  * @returns `moved` when files got other names meanwhile: then one of them may have been missed between two names
  */
-export async function surveyRotations(place: Place, files: Surveyed[]): Promise<'still' | 'moved'> {
+export async function surveyRotations(
+  place: Place,
+  files: Surveyed[],
+  allowance: Allowance | null,
+): Promise<'still' | 'moved'> {
   const siblings = await rotationsOf(place);
   for (const sibling of siblings) {
     const opened = await place.open(sibling.name);
     if (isRefusal(opened)) continue;
     try {
-      files.push(await surveyed(place.disk, opened, sibling.name, sibling));
-    } catch {
+      files.push(await surveyed(place.disk, opened, sibling.name, sibling, allowance));
+    } catch (error) {
       place.disk.close(opened.fd);
+      if (error instanceof TooMuch) throw error;
     }
   }
   const after = await rotationsOf(place);

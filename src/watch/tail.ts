@@ -54,6 +54,10 @@ export class Tail {
   get sources(): readonly Source[] {
     return this.#lives.sources;
   }
+  /** What the checkpoint keeps of it; null when there is nothing to keep. */
+  get record(): PathRecord | null {
+    return this.#lives.record();
+  }
   /** Every life that is known. */
   get all(): readonly Source[] {
     return [...this.#lives.past, ...this.#lives.sources];
@@ -127,6 +131,7 @@ export class Tail {
   /** Is it open which file is which? */
   #mustSettle(hint: Stats | null): boolean {
     const { live } = this;
+    if (this.#resting) return false;
     if (this.#astray === 'yes') return true;
     if (!live) return hint === null ? this.#missingDue : !this.#refusedBefore(hint);
     if (!hint || !live.isAt(hint) || hint.size < live.read) return true;
@@ -134,9 +139,16 @@ export class Tail {
     return live.id === null && live.more === 'no' && !this.#unchanged(live, hint);
   }
 
+  /** To look at everything again would take long, and show the same. */
+  get #resting(): boolean {
+    return this.#shared.steady() < this.#lives.restUntil;
+  }
+
   async #settle(hint: Stats | null): Promise<void> {
+    if (this.#resting) return;
     this.#astray = 'no';
     this.refusal = await this.#lives.settle(hint);
+    if (this.#resting) this.#astray = 'yes';
     this.#refused = this.refusal && hint ? { ino: hint.ino, ctime: hint.ctimeMs, at: this.#shared.steady() } : null;
   }
 
@@ -269,6 +281,7 @@ export class Tail {
     const hint = await this.place.hint();
     await this.#settle(hint);
     const { live } = this;
+    if (this.#resting) return 'idle';
     return live && live !== source ? await this.#step(live, hint) : 'more';
   }
 

@@ -37,6 +37,20 @@ const ROWS = 600_000;
 /** Room that is kept for logs that hold little, beyond what one more chunk can bring: one that has much stops no other. */
 const RESERVED = 150_000;
 const LITTLE = 500;
+/**
+ * So long it is remembered how far a log was read that is not watched any more: a directory that names nobody, or a file
+ * system that is not mounted, takes nobody's place away.
+ */
+const GONE_MS = 86_400_000;
+
+/** Where a log stood that is not watched. */
+interface Left {
+  record: PathRecord;
+  /** Whose it was; of another one's log nothing is told. Undefined: nobody knows. */
+  owner: string | null | undefined;
+  /** Steady time. */
+  until: number;
+}
 
 export class Tailer {
   readonly tails = new Map<string, Tail>();
@@ -49,7 +63,7 @@ export class Tailer {
   #moved = new Set<Source>();
   #unrecorded = new Set<Source>();
   #generations = new Map<string, number>();
-  #records = new Map<string, PathRecord>();
+  #left = new Map<string, Left>();
   #strangers: Committed[] = [];
   #retired = new Set<string>();
   #buffers: Buffer[] = [];
@@ -79,8 +93,9 @@ export class Tailer {
 
   /** Positions of a valid checkpoint, before the first `watch`. */
   restore(records: readonly PathRecord[]): void {
+    const until = this.shared.steady() + GONE_MS;
     for (const record of records) {
-      this.#records.set(record.path, record);
+      this.#left.set(record.path, { record, owner: undefined, until });
       for (const id of record.retired) {
         this.#retired.add(id);
         this.#remember(id);
@@ -92,24 +107,40 @@ export class Tailer {
   watch(place: Place): Tail {
     const known = this.tails.get(place.path);
     if (known) return known;
-    const tail = new Tail(place, this.shared, this.#named, this.#records.get(place.path) ?? null);
-    this.#records.delete(place.path);
+    const left = this.#left.get(place.path);
+    const isSame = left && (left.owner === undefined || left.owner === place.owner);
+    const tail = new Tail(place, this.shared, this.#named, isSame ? left.record : null);
+    this.#left.delete(place.path);
     this.tails.set(place.path, tail);
     return tail;
   }
 
-  /** The log's owner is gone: nothing more is read, and its positions are forgotten. */
+  /** The log's owner is gone, it seems: nothing more is read. Should they be back soon, it is read on where it was left. */
   unwatch(path: string): void {
     const tail = this.tails.get(path);
     if (!tail) return;
     this.#letGo(tail);
     this.tails.delete(path);
-    this.shared.checkpoint.changed(path, () => null);
+    const { record } = tail;
+    if (record) this.#left.set(path, { record, owner: tail.place.owner, until: this.shared.steady() + GONE_MS });
+    this.#remembers(path);
+  }
+
+  /** What was left is gone for good: nobody will be back for it. */
+  forget(path: string): void {
+    this.#left.delete(path);
+    this.#remembers(path);
+  }
+
+  /** The checkpoint keeps what is known of this path when it is written. */
+  #remembers(path: string): void {
+    this.shared.checkpoint.changed(path, () => this.tails.get(path)?.record ?? this.#left.get(path)?.record ?? null);
   }
 
   #letGo(tail: Tail): void {
     for (const source of tail.all) {
-      if (source.id) this.#sources.delete(source.id);
+      // Whoever watches it again has it under the same name.
+      if (source.id && this.#sources.get(source.id)?.tail === tail) this.#sources.delete(source.id);
       for (const set of [this.#busy, this.#moved, this.#unrecorded]) set.delete(source);
       source.outbox?.restart(source.outbox.committed);
     }
@@ -124,13 +155,10 @@ export class Tailer {
     return turn;
   }
 
-  /** It was unwatched while it was looked at: what was read of it is nobody's, and of another owner's log nothing is forgotten. */
+  /** It was unwatched while it was looked at: what was read of it is nobody's, and what was known before stays known. */
   #tooLate(tail: Tail): Turn {
-    const { path } = tail.place;
     this.#letGo(tail);
-    const next = this.tails.get(path);
-    if (next) next.moved();
-    else this.shared.checkpoint.changed(path, () => null);
+    this.#remembers(tail.place.path);
     return 'idle';
   }
 
@@ -202,6 +230,14 @@ export class Tailer {
     return tail;
   }
 
+  /** Serve refused a batch of this source. Answers its log when less of it goes now. */
+  refused(id: string, from: number, to: number, what: 'whole' | 'stripped'): Tail | null {
+    const entry = this.#sources.get(id);
+    if (entry?.source.outbox?.refused(from, to, what) !== 'less') return null;
+    this.#holds(entry.source);
+    return entry.tail;
+  }
+
   /**
    * Serve's own list of what it has committed. It corrects the checkpoint where both know a source; what only serve
    * knows is kept until its file is met; what only we know is settled by the first acknowledgement. It comes when serve or
@@ -210,7 +246,7 @@ export class Tailer {
   positions(list: readonly Committed[]): void {
     this.#strangers = [];
     const records = new Map<string, Known>();
-    for (const { sources } of this.#records.values()) for (const source of sources) records.set(source.id, source);
+    for (const { record } of this.#left.values()) for (const source of record.sources) records.set(source.id, source);
     for (const entry of list) {
       const known = this.#sources.get(entry.id);
       const record = records.get(entry.id);
@@ -231,9 +267,14 @@ export class Tailer {
     for (const { source } of this.#sources.values()) source.outbox?.unsent(0);
   }
 
-  /** Closes the files of logs at rest: they are opened again when they grow. */
+  /** Closes the files of logs at rest, which are opened again when they grow, and forgets those that went long ago. */
   trim(quietMs = 30_000): void {
     const { descriptors, steady } = this.shared;
+    for (const [path, { until }] of this.#left) {
+      if (steady() < until) continue;
+      this.#left.delete(path);
+      this.#remembers(path);
+    }
     descriptors.trim(source => steady() - source.changedAt < quietMs);
   }
 

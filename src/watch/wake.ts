@@ -2,13 +2,15 @@
  * Decides when each log is looked at. Events only wake: chokidar holds them back and loses some, and on network file
  * systems none comes. The scheduler's log, which grows all day, has a watch of its own that tells of every write: chokidar
  * would look at it at each, for more than reading it costs. Any other log that grew is read again every few milliseconds
- * until it was quiet for a second, and a sweep finds what no event announced. Logs on network file systems have a lane
- * of their own, so that a dead server stops nobody else. The timers of the tailer are all here.
+ * until it was quiet for a second, and a sweep finds what no event announced. The scheduler's log has a lane of its own, so
+ * that nothing in anybody's home keeps it waiting, and so have logs on network file systems: a dead server stops nobody
+ * else. The timers of the tailer are all here.
  */
 import { type Stats, type FSWatcher as Watch, watch as watchDirectory } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { setTimeout as pause, setImmediate as yieldNow } from 'node:timers/promises';
 import { type FSWatcher, watch } from 'chokidar';
+import { networkDisk } from './disk.ts';
 import type { Tail, Turn } from './tail.ts';
 
 export interface WakerOptions {
@@ -18,7 +20,6 @@ export interface WakerOptions {
   sweepMs: number;
   idleSweepMs: number;
   steady: () => number;
-  isNetwork: (path: string) => boolean;
   /** What should not happen, and is not fatal. */
   trouble: (error: Error) => void;
 }
@@ -36,6 +37,7 @@ const RECENT_MS = 60_000;
 
 interface Followed {
   tail: Tail;
+  lane: LaneName;
   disk: 'local' | 'network';
   events: 'watched' | 'none';
   hotUntil: number;
@@ -47,6 +49,8 @@ interface Followed {
   /** Steady time. */
   lookedAt: number;
 }
+
+type LaneName = 'server' | 'home' | 'network';
 
 /** Logs to look at now, logs that grew within the last second, and who sleeps until there is one of them. */
 class Lane {
@@ -62,7 +66,7 @@ class Lane {
 export class Waker {
   #o: WakerOptions;
   #followed = new Map<string, Followed>();
-  #lanes = { local: new Lane(), network: new Lane() };
+  #lanes: Record<LaneName, Lane> = { server: new Lane(), home: new Lane(), network: new Lane() };
   #watcher: FSWatcher | null = null;
   /** Of the scheduler's log: of its directory, which sees it come back after a rotation. */
   #server: Watch | null = null;
@@ -91,7 +95,8 @@ export class Waker {
     });
     this.#watcher.on('all', (_event, path) => this.wakePath(path));
     this.#watcher.on('error', error => this.#failed(error as NodeJS.ErrnoException));
-    this.#running = [this.#run('local'), ...Array.from({ length: NETWORK_LANES }, () => this.#run('network'))];
+    const lanes: LaneName[] = ['server', 'home', ...new Array<'network'>(NETWORK_LANES).fill('network')];
+    this.#running = lanes.map(lane => this.#run(lane));
     this.#sweep = setInterval(() => void this.#sweepAll().catch(this.#o.trouble), this.#o.sweepMs);
   }
 
@@ -107,10 +112,11 @@ export class Waker {
 
   /** Follows a log from now on; its first look comes at once. */
   add(tail: Tail): void {
-    const { path } = tail.place;
-    const disk = this.#o.isNetwork(path) ? 'network' : 'local';
+    const { path, kind } = tail.place;
+    const disk = tail.place.disk === networkDisk ? 'network' : 'local';
     const followed: Followed = {
       tail,
+      lane: kind === 'server' ? kind : disk === 'network' ? disk : 'home',
       disk,
       events: 'none',
       hotUntil: 0,
@@ -130,7 +136,7 @@ export class Waker {
     this.#followed.delete(path);
     this.#lively.delete(followed);
     this.#round = null;
-    const { woken, hot } = this.#lanes[followed.disk];
+    const { woken, hot } = this.#lanes[followed.lane];
     woken.delete(followed);
     hot.delete(followed);
     if (followed.events === 'watched') void this.#watcher?.unwatch(path);
@@ -148,7 +154,7 @@ export class Waker {
   /** An event, or somebody who knows: looked at now, and again for a second. */
   #heat(followed: Followed): void {
     followed.hotUntil = this.#o.steady() + HOT_MS;
-    this.#lanes[followed.disk].hot.add(followed);
+    this.#lanes[followed.lane].hot.add(followed);
     this.#once(followed);
   }
 
@@ -164,7 +170,7 @@ export class Waker {
   /** Looked at once; it becomes hot if there is something. */
   #once(followed: Followed): void {
     if (!this.#isFollowed(followed)) return;
-    const lane = this.#lanes[followed.disk];
+    const lane = this.#lanes[followed.lane];
     lane.woken.add(followed);
     lane.ring();
   }
@@ -172,13 +178,13 @@ export class Waker {
   // ------------------------------------------------------------ reading
 
   /** One lane: what was woken at once, what is hot in turns with a rest in between; sleeps when there is neither. */
-  async #run(disk: 'local' | 'network'): Promise<void> {
-    const { woken, hot } = this.#lanes[disk];
+  async #run(lane: LaneName): Promise<void> {
+    const { woken, hot } = this.#lanes[lane];
     let due = 0;
     while (this.#stopped === 'no') {
       const wait = woken.size > 0 ? 0 : hot.size > 0 ? due - this.#o.steady() : Number.POSITIVE_INFINITY;
       if (wait > 0) {
-        await this.#sleep(disk, wait);
+        await this.#sleep(lane, wait);
         continue;
       }
       const set = woken.size > 0 ? woken : hot;
@@ -194,9 +200,9 @@ export class Waker {
   }
 
   /** Until somebody rings, or so many milliseconds. */
-  async #sleep(disk: 'local' | 'network', ms: number): Promise<void> {
+  async #sleep(lane: LaneName, ms: number): Promise<void> {
     await new Promise<void>(wake => {
-      const { sleepers } = this.#lanes[disk];
+      const { sleepers } = this.#lanes[lane];
       const timer = Number.isFinite(ms) ? setTimeout(wake, Math.max(1, ms)) : null;
       sleepers.push(() => {
         if (timer) clearTimeout(timer);
@@ -289,7 +295,7 @@ export class Waker {
   }
 
   async #watchSome(): Promise<void> {
-    const { woken } = this.#lanes.local;
+    const { woken } = this.#lanes.home;
     while (this.#toWatch.length > 0) {
       // Reading comes first: what changes before it is watched is found by the sweep.
       await (woken.size > 0 ? pause(20) : yieldNow());

@@ -8,7 +8,7 @@ import { compress } from 'hono/compress';
 import { getCookie } from 'hono/cookie';
 import { NotFound, Refused, Retry } from '../incident.ts';
 import { mountApi } from './api/api.ts';
-import { type Ask, bareOf, type Env, frameOf, type Web, type WebParts } from './ask.ts';
+import { type Ask, bareOf, type Env, frameOf, pageOf, type Web, type WebParts } from './ask.ts';
 import { loadAssets } from './assets.ts';
 import { deeds } from './deeds.ts';
 import { Live } from './live.ts';
@@ -103,7 +103,8 @@ const reads = (c: Ask): boolean => c.req.method === 'GET' || c.req.method === 'H
 
 /** A request that is no plain reading comes from a form of our own page and is small, or goes no further. */
 function ourPost(web: Web): MiddlewareHandler<Env> {
-  const refuse = (c: Ask, text: string) => c.html(problemPage(bareOf(web, c), 'Not accepted.', text), 403);
+  const refuse = (c: Ask, text: string) =>
+    c.html(problemPage(bareOf(web, c), 'Not accepted.', text, pageOf(c.req.path)), 403);
   const limit = bodyLimit({
     maxSize: BODY_LIMIT,
     onError: c =>
@@ -116,10 +117,12 @@ function ourPost(web: Web): MiddlewareHandler<Env> {
     if (c.req.method !== 'POST') return c.text('method not allowed\n', 405, { allow: 'GET, HEAD, POST' });
     if (!sameOrigin(c, web.config)) return refuse(c, 'This request came from another site.');
     if (!isForm(c)) return refuse(c, 'Only forms are accepted.');
-    return limit(c, async () => {
-      c.set('form', await c.req.parseBody());
-      await next();
-    });
+    const tooLarge = await limit(c, async () => {});
+    if (tooLarge) return tooLarge;
+    const form = await c.req.parseBody().catch(() => null);
+    if (!form) return c.html(problemPage(bareOf(web, c), 'Not readable.', 'This is no form as browsers send it.'), 400);
+    c.set('form', form);
+    return next();
   };
 }
 
@@ -129,8 +132,14 @@ const signedIn =
   async (c, next) => {
     const session = web.sessions.find(getCookie(c, cookieName(web.config)));
     if (!session) {
-      if (reads(c)) remember(c, web);
-      return askToSignIn(web, c, 401);
+      if (reads(c)) {
+        remember(c, web);
+        return askToSignIn(web, c, 401);
+      }
+      remember(c, web, pageOf(c.req.path));
+      return askToSignIn(web, c, 401, {
+        why: 'Nothing was done: you are not signed in any more. Sign in and do it again.',
+      });
     }
     c.set('signedIn', session);
     return next();
@@ -145,6 +154,7 @@ const ourToken =
         bareOf(web, c),
         'Not accepted.',
         'The form is from another session. Open the page again and repeat it.',
+        pageOf(c.req.path),
       ),
       403,
     );
@@ -169,11 +179,12 @@ const mayLook =
 /** An error's class says what to answer; what it holds is shown only where it was meant for people. */
 function answerFault(web: Web, c: Ask, error: Error): Response | Promise<Response> {
   const bare = bareOf(web, c);
-  if (error instanceof NotFound) return c.html(lostPage(frameOf(web, c)), 404);
-  if (error instanceof Refused) return c.html(problemPage(bare, 'Refused.', error.message), 409);
+  if (error instanceof NotFound) return c.html(lostPage(frameOf(web, c), error.message), 404);
+  const back = reads(c) ? '/' : pageOf(c.req.path);
+  if (error instanceof Refused) return c.html(problemPage(bare, 'Refused.', error.message, back), 409);
   if (error instanceof Retry)
     return c.html(
-      problemPage(bare, 'Not now.', 'Something Readmit needs does not answer. Try again in a minute.'),
+      problemPage(bare, 'Not now.', 'Something Readmit needs does not answer. Try again in a minute.', back),
       503,
       { 'retry-after': '30' },
     );
@@ -183,6 +194,7 @@ function answerFault(web: Web, c: Ask, error: Error): Response | Promise<Respons
       bare,
       'Something went wrong here.',
       'It has been written to the log. Nothing was changed unless the history says so.',
+      back,
     ),
     500,
   );

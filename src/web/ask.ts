@@ -93,9 +93,12 @@ function passkeysFor({ config, extra }: Web, name: string): number | null {
     : passkeys.voting(name).length;
 }
 
+/** The page that the form of this path stands on, or the list that it is in: where to go back to. */
+export const pageOf = (path: string): string => /^\/(?:incidents\/[^/]+|[^/]+)(?=\/)/.exec(path)?.[0] ?? '/';
+
 /** The incident of exactly this id, however lenient the desk is with numbers. @throws NotFound */
 export function incidentOf(web: Web, id: string): IncidentDetail {
   const incident = web.desk.show(id);
-  if (incident.id !== id) throw new NotFound(`no incident ${id}`);
+  if (incident.id !== id) throw new NotFound(`there is no incident ${id}`);
   return incident;
 }

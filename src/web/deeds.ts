@@ -6,12 +6,12 @@ import type { Hono } from 'hono';
 import { z } from 'zod';
 import type { IncidentDetail } from '../desk.ts';
 import { isEnded, NotFound, Refused } from '../incident.ts';
-import type { Decision } from '../plan.ts';
-import { type Ask, bareOf, type Env, frameOf, incidentOf, type Web } from './ask.ts';
-import { ENDS, lacksEntitlement, SILENCES } from './pages/decision.ts';
-import { incidentPage } from './pages/incident.ts';
+import { type Decision, lacksEntitlement } from '../plan.ts';
+import { isWeek } from '../week.ts';
+import { type Ask, bareOf, type Env, frameOf, incidentOf, pageOf, type Web } from './ask.ts';
+import { ENDS, SILENCES } from './pages/decision.ts';
+import { incidentPage, type Notice } from './pages/incident.ts';
 import { type Done, moved } from './pages/notices.ts';
-import { WEEK } from './pages/report.ts';
 import { problemPage } from './pages/sign-in.ts';
 import { mayAct, mayDecide, mayVote, standing } from './rights.ts';
 import { remember } from './sign-in.ts';
@@ -19,9 +19,9 @@ import { remember } from './sign-in.ts';
 const reason = z.string().trim().max(500);
 const Vote = z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/), reason: reason.default('') });
 const HandOver = z.object({ to: z.string().trim().max(64), note: reason.default('') });
-const SendReport = z.object({ week: z.string().regex(WEEK), to: z.enum(['me', 'all']) });
+const SendReport = z.object({ week: z.string().refine(isWeek), to: z.enum(['me', 'all']) });
 const Ends = z.object({ after: z.enum(Object.keys(ENDS) as (keyof typeof ENDS)[]) });
-const Undo = z.object({ grant: z.string().max(200).optional() });
+const Undo = z.object({ grant: z.string().max(200).optional(), reason: reason.default('') });
 const Silence = z.object({ for: z.enum(Object.keys(SILENCES) as (keyof typeof SILENCES)[]), reason: reason.min(1) });
 
 export function deeds(app: Hono<Env>, web: Web): void {
@@ -84,8 +84,10 @@ export function deeds(app: Hono<Env>, web: Web): void {
     if (!mayDecide(c.get('signedIn').person, web.config)) return notAllowed(web, c);
     const form = Undo.safeParse(c.get('form'));
     if (!form.success) return again(web, c, incident, 'That is no grant of this incident.');
-    const { grant } = form.data;
-    return attempt(web, c, incident, 'undone', () => web.desk.undo(c.get('signedIn').person, incident.id, grant));
+    const { grant, reason } = form.data;
+    return attempt(web, c, incident, 'undone', () =>
+      web.desk.undo(c.get('signedIn').person, incident.id, grant, reason),
+    );
   });
 }
 
@@ -96,8 +98,8 @@ function vote(web: Web, c: Ask, id: string, decision: Decision): Response | Prom
   const form = Vote.safeParse(c.get('form'));
   if (!form.success) return again(web, c, incident, 'The form was not complete.');
   const { digest, reason } = form.data;
-  const change = moved(incident, person, digest);
-  if (change) return c.html(incidentPage(frameOf(web, c), incident, change), 409);
+  const change = moved(incident, person, digest, decision);
+  if (change) return sameForm(web, c, incident, change);
   switch (standing(person, incident, web.config, web.now())) {
     case 'stale-sign-in':
       remember(c, web);
@@ -111,8 +113,15 @@ function vote(web: Web, c: Ask, id: string, decision: Decision): Response | Prom
       );
     case 'own':
       return again(web, c, incident, 'This plan is for you; somebody else has to decide.');
+    case 'gains':
+      if (decision === 'deny') break;
+      return again(web, c, incident, 'You would gain access by this plan; somebody else has to approve it.');
     case 'managed':
       return again(web, c, incident, 'Configuration management makes this change; there is nothing to vote on.');
+    case 'observing':
+      return again(web, c, incident, 'Readmit only observes here; there is nothing to vote on.');
+    case 'inhibited':
+      return again(web, c, incident, 'A greater incident explains this one: decide there.');
     case 'key-only':
       return again(web, c, incident, 'Votes here are signed with your own key, on the host.');
     case 'passkey':
@@ -137,11 +146,17 @@ function vote(web: Web, c: Ask, id: string, decision: Decision): Response | Prom
 }
 
 const notAllowed = (web: Web, c: Ask): Response | Promise<Response> =>
-  c.html(problemPage(bareOf(web, c), 'Your roles do not allow this.', 'Nothing was changed.'), 403);
+  c.html(problemPage(bareOf(web, c), 'Your roles do not allow this.', 'Nothing was changed.', pageOf(c.req.path)), 403);
 
 /** The same page once more, saying why nothing happened. */
 const again = (web: Web, c: Ask, incident: IncidentDetail, text: string): Response | Promise<Response> =>
-  c.html(incidentPage(frameOf(web, c), incident, { tone: 'act', title: 'Nothing was done.', text }), 409);
+  sameForm(web, c, incident, { tone: 'act', title: 'Nothing was done.', text });
+
+/** What was typed stands in its form again, where there still is one. */
+const sameForm = (web: Web, c: Ask, incident: IncidentDetail, notice: Notice): Response | Promise<Response> => {
+  const typed = { deed: c.req.path.split('/').at(-1)!, fields: c.get('form') };
+  return c.html(incidentPage(frameOf(web, c), incident, notice, typed), 409);
+};
 
 /** Does it and leads back to the page, so that a reload does not do it twice. */
 function attempt(

@@ -2,8 +2,8 @@
  * `/metrics` for Prometheus: what waits, what was done, whether the parts live. Read by whoever has a token; by programs
  * on this machine without one only where the site says so, and never behind a proxy, where everybody comes from here.
  */
-import { BlockList, isIP, isIPv6 } from 'node:net';
 import type { Registry } from 'prom-client';
+import { isLoopback } from '../addresses.ts';
 import type { Health } from '../desk.ts';
 import { STATES } from '../incident.ts';
 import { VERSION } from '../version.ts';
@@ -13,10 +13,6 @@ import { answerProblem, Problem } from './api/problem.ts';
 import type { Ask, Web } from './ask.ts';
 import { maySee } from './rights.ts';
 import { hostOf, knownHost } from './security.ts';
-
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
-LOOPBACK.addAddress('::1', 'ipv6');
 
 /** Answers a scrape. The registry is made at the first one: a site without Prometheus pays nothing. */
 export function metrics(web: Web, limits: Limits): (c: Ask) => Promise<Response> {
@@ -54,7 +50,7 @@ function isNear(web: Web, c: Ask): boolean {
   const { metrics: who, behindProxy } = web.config.web;
   if (who !== 'loopback' || behindProxy.length || !knownHost(web.config, hostOf(c))) return false;
   const from = (c.env?.incoming?.socket?.remoteAddress ?? '').replace(/^::ffff:/, '');
-  return isIP(from) > 0 && LOOPBACK.check(from, isIPv6(from) ? 'ipv6' : 'ipv4');
+  return isLoopback(from);
 }
 
 interface Moment {

@@ -6,11 +6,10 @@ import type { Hono } from 'hono';
 import { z } from 'zod';
 import { NotFound, Refused } from '../incident.ts';
 import { VoteSchema } from '../messages.ts';
-import type { Decision } from '../plan.ts';
+import { type Decision, lacksEntitlement } from '../plan.ts';
 import { addressOf } from './api/caller.ts';
 import { Limit, RATES } from './api/limit.ts';
 import { type Ask, type Env, incidentOf, type Web } from './ask.ts';
-import { lacksEntitlement } from './pages/decision.ts';
 import { moved } from './pages/notices.ts';
 import { standing } from './rights.ts';
 import { beginSession, welcome } from './sign-in.ts';
@@ -76,7 +75,7 @@ export function passkeyVotes(app: Hono<Env>, web: Web): void {
 function mayBeSigned(web: Web, c: Ask, digest: string, decision: Decision, reason: string): void {
   const { person } = c.get('signedIn');
   const incident = incidentOf(web, c.req.param('id')!);
-  const change = moved(incident, person, digest);
+  const change = moved(incident, person, digest, decision);
   if (change) throw new Refused(`${change.title} Open the page again.`);
   if (standing(person, incident, web.config, web.now()) !== 'passkey')
     throw new Refused('a passkey of yours can’t sign a vote on this plan');

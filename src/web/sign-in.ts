@@ -13,17 +13,21 @@ import type { Beginning, Begun } from './session.ts';
 export function signingIn(app: Hono<Env>, web: Web): void {
   const { sessions, config } = web;
   const cookie = cookieName(config);
+  const usedLink = (c: Ask) => {
+    const here = sessions.find(getCookie(c, cookie));
+    return c.html(usedLinkPage(bareOf(web, c), here?.person.name ?? null), 410);
+  };
 
   app.get('/sign-in', c => askToSignIn(web, c, 200));
 
   app.get('/sign-in/:token', c => {
     const name = sessions.whose(c.req.param('token'));
-    return name ? c.html(confirmPage(bareOf(web, c), name, c.req.path)) : c.html(usedLinkPage(bareOf(web, c)), 410);
+    return name ? c.html(confirmPage(bareOf(web, c), name, c.req.path)) : usedLink(c);
   });
 
   app.post('/sign-in/:token', c => {
     const done = sessions.signIn(c.req.param('token'), getCookie(c, cookie) ?? null, c.req.header('user-agent'));
-    if (!done) return c.html(usedLinkPage(bareOf(web, c)), 410);
+    if (!done) return usedLink(c);
     return c.redirect(welcome(c, web, done), 303);
   });
 }
@@ -65,10 +69,10 @@ const REMEMBERED = 1800;
 
 const wantedCookie = (web: Web): string => `${cookieName(web.config)}-to`;
 
-/** Keeps the page that was asked for, so that signing in leads there. */
-export function remember(c: Ask, web: Web): void {
+/** Keeps the page that was asked for, or this one, so that signing in leads there. */
+export function remember(c: Ask, web: Web, page?: string): void {
   const { pathname, search } = new URL(c.req.url);
-  const path = pathname + search;
+  const path = page ?? pathname + search;
   if (!isOurPage(path) || (c.req.header('sec-fetch-dest') ?? 'document') !== 'document') return;
   setCookie(c, wantedCookie(web), path, {
     path: '/',

@@ -5,6 +5,7 @@ import type { Hono } from 'hono';
 import { csvRow, csvTable } from '../csv.ts';
 import type { AuditRow, Desk } from '../desk.ts';
 import { NotFound } from '../incident.ts';
+import { isWeek } from '../week.ts';
 import { type Ask, type Env, frameOf, incidentOf, type Web } from './ask.ts';
 import { accessPage, grantCells } from './pages/access.ts';
 import { addressesPage, addressPage } from './pages/addresses.ts';
@@ -12,10 +13,12 @@ import { approvalsPage } from './pages/approvals.ts';
 import { auditCells, auditPage } from './pages/audit.ts';
 import { healthPage } from './pages/health.ts';
 import { incidentPage } from './pages/incident.ts';
+import { type IncidentsQuery, incidentsPage, KINDS } from './pages/incidents.ts';
+import { STATE_WORDS } from './pages/marks.ts';
 import { noticeOf } from './pages/notices.ts';
 import { nowPage } from './pages/now.ts';
 import { peoplePage, personPage } from './pages/people.ts';
-import { reportPage, WEEK } from './pages/report.ts';
+import { reportPage } from './pages/report.ts';
 import { LINE_LIMIT, type RulesParts, rulesPage } from './pages/rules.ts';
 import { RANGES, type Range } from './pages/timeline.ts';
 import { standing } from './rights.ts';
@@ -28,6 +31,7 @@ export function views(app: Hono<Env>, web: Web): void {
   const frame = (c: Ask) => frameOf(web, c);
 
   app.get('/', c => c.html(nowPage(frame(c), rangeOf(c.req.query('range')))));
+  app.get('/incidents', c => c.html(incidentsPage(frame(c), incidentsQuery(c))));
   app.get('/incidents/:id', c => {
     const incident = incidentOf(web, c.req.param('id'));
     // Whoever is asked to sign in again comes back here afterwards.
@@ -47,9 +51,11 @@ export function views(app: Hono<Env>, web: Web): void {
   app.get('/people/:name', c => c.html(personPage(frame(c), c.req.param('name'))));
   app.get('/addresses', c => c.html(addressesPage(frame(c), markOf(c.req.query('after')))));
   app.get('/addresses/:ip', c => c.html(addressPage(frame(c), c.req.param('ip'))));
-  app.get('/access', c =>
-    c.html(accessPage(frame(c), { ended: c.req.query('show') === 'ended', before: timeOf(c.req.query('before')) })),
-  );
+  app.get('/access', c => {
+    const since = timeOf(c.req.query('before'));
+    const before = since === null ? null : { since, id: markOf(c.req.query('id')) ?? '' };
+    return c.html(accessPage(frame(c), { ended: c.req.query('show') === 'ended', before }));
+  });
   app.get('/access.json', c => file(c, 'access.json', [`${JSON.stringify(desk.grants(), null, 1)}\n`]));
   app.get('/access.csv', c => {
     const { head, rows } = grantCells(desk.grants());
@@ -72,6 +78,17 @@ export function views(app: Hono<Env>, web: Web): void {
     return c.html(rulesPage(frame(c), rules.list(), { line, answer: rules.explain(line) }));
   });
   app.get('/live', c => live(web, c));
+}
+
+/** What is no state or kind of ours narrows nothing. */
+function incidentsQuery(c: Ask): IncidentsQuery {
+  const { state = '', kind = '', key = '', before } = c.req.query();
+  return {
+    state: Object.hasOwn(STATE_WORDS, state) ? (state as IncidentsQuery['state']) : null,
+    kind: Object.hasOwn(KINDS, kind) ? (kind as IncidentsQuery['kind']) : null,
+    key: key.trim().slice(0, 128),
+    before: numberOf(before),
+  };
 }
 
 const rulesOf = ({ extra }: Web): RulesParts => {
@@ -137,20 +154,24 @@ function file(c: Ask, name: string, pieces: Iterable<string>): Response {
 
 async function reportFile(web: Web, c: Ask, format: 'csv' | 'json'): Promise<Response> {
   const week = c.req.query('week') ?? '';
-  if (!WEEK.test(week) || !web.extra.reportFile) throw new NotFound('no such report');
+  if (!isWeek(week) || !web.extra.reportFile) throw new NotFound('no such report');
   return file(c, `${week}.${format}`, [await web.extra.reportFile(week, format)]);
 }
 
 async function report(web: Web, c: Ask): Promise<Response> {
   const week = c.req.query('week') ?? null;
-  const found = week === null || WEEK.test(week) ? ((await web.extra.report?.(week)) ?? null) : null;
+  const found = week === null || isWeek(week) ? ((await web.extra.report?.(week)) ?? null) : null;
   if (!found) throw new NotFound('no such report');
   c.set('styleAttributes', true);
   return c.html(reportPage(frameOf(web, c), found, c.req.query('sent') ?? null));
 }
 
+const STREAM = { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' };
+
 function live(web: Web, c: Ask): Response {
+  // Of a stream that is made for a HEAD nobody would ever read, nor end it.
+  if (c.req.method === 'HEAD') return c.body(null, 200, STREAM);
   const stream = web.live.stream(c.get('signedIn').id);
   if (!stream) return c.text('too many streams\n', 429, { 'retry-after': '60' });
-  return c.body(stream, 200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' });
+  return c.body(stream, 200, STREAM);
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type Approvers, loadApprovers, parseApprovers } from '../../src/approve/approvers.ts';
-import { judge, mayVote, needsFresh, type VotedPlan } from '../../src/approve/policy.ts';
+import { judge, mayVote, needsFresh, type VotedPlan, votesNeeded } from '../../src/approve/policy.ts';
 import { makeVote, publicKeyOf, signVote, verifyVote } from '../../src/approve/vote.ts';
 import { parseConfig } from '../../src/config/config.ts';
 import type { Vote } from '../../src/plan.ts';
@@ -13,7 +13,9 @@ import { aPlan } from './a-plan.ts';
 
 const NOW = Date.parse('2026-11-23T08:00:00Z');
 const pem = (): string => generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
-const keys: Record<string, string> = { ann: pem(), ben: pem(), eve: pem(), sec: pem(), alice: pem(), session: pem() };
+const keys: Record<string, string> = Object.fromEntries(
+  ['ann', 'ben', 'eve', 'sec', 'max', 'alice', 'session'].map(name => [name, pem()]),
+);
 const one = (name: string, uid: number, ...roles: string[]) => ({
   name,
   uid,
@@ -69,6 +71,34 @@ describe('enough', () => {
     });
     expect(judge(two, [vote('ann'), vote('sec')], approvers, policy, NOW)).toMatchObject({ kind: 'enough' });
   });
+
+  test('D13 roles that must be there cost as many votes as people are needed to have them', () => {
+    const needed = (tiers: string): number => votesNeeded(policyOf(`{tiers: {2: ${tiers}}}`).tiers[2], approvers);
+    expect(needed('{votes: 2, roles: [administrator], eachRole: [security]}')).toBe(2);
+    expect(needed('{votes: 1, roles: [administrator], eachRole: [administrator, security]}')).toBe(2);
+    expect(needed('{votes: 1, roles: [administrator], eachRole: [administrator, auditor]}')).toBe(2);
+    approvers.approvers.push(one('max', 2009, 'administrator', 'security'));
+    expect(needed('{votes: 1, roles: [administrator], eachRole: [administrator, security]}')).toBe(1);
+    approvers.approvers.pop();
+  });
+});
+
+describe('somebody who would newly gain access by the plan', () => {
+  const many = aPlan({ subject: null, gains: ['alice', 'eve'] });
+
+  test('D10 does not approve it, and is told why', () => {
+    expect(judge(many, [vote('alice')], approvers, policyOf(), NOW)).toMatchObject({
+      kind: 'refused',
+      rule: 'own-gain',
+      message: 'alice would newly gain access by this plan, so somebody else has to approve it',
+    });
+    expect(judge(many, [vote('ann')], approvers, policyOf(), NOW)).toMatchObject({ kind: 'enough' });
+  });
+
+  test('may deny it', () => {
+    const no = vote('eve', { decision: 'deny' });
+    expect(mayVote(many, no, [], approvers, policyOf(), NOW)).toMatchObject({ kind: 'needs', votes: 0 });
+  });
 });
 
 describe('refused', () => {
@@ -81,6 +111,12 @@ describe('refused', () => {
       aPlan({ subject: { user: 'ann2', uid: 2001 } }),
     ],
     ['the same person twice', [vote('ann'), vote('ann')], 'voted-twice', aPlan({ tier: 2 })],
+    [
+      'who approved it by mistake: a no stops it',
+      [vote('ann'), vote('ann', { id: 'no', decision: 'deny' })],
+      'denied',
+      aPlan({ tier: 2 }),
+    ],
     ['the same vote twice', [vote('ann', { id: 'x' }), vote('ann', { id: 'x' })], 'duplicate-vote', aPlan({ tier: 2 })],
     ['D06 an expired plan', [vote('ann')], 'plan-expired', aPlan({ expires: '2026-11-23T07:59:59.000Z' })],
     ['a plan without a readable end', [vote('ann')], 'plan-expired', aPlan({ expires: 'never' })],

@@ -51,5 +51,10 @@ it.each([
   ],
 ] as const)('%s', (_, ask, expected) => expect(ask()).toEqual(expected));
 
+it('nobody who would newly gain access by it', () =>
+  expect(mayStillVote({ tier: 2, subject: null, gains: ['alice'] }, [], APPROVERS, policy(2)).map(a => a.name)).toEqual(
+    ['root-ann', 'root-ben'],
+  ));
+
 it('nobody for what needs no vote', () =>
   expect(mayStillVote({ tier: 0, subject: null }, [], APPROVERS, policy(2))).toEqual([]));

@@ -19,7 +19,7 @@ import { reminder } from '../../src/notify/letters/reminder.ts';
 import { resolved } from '../../src/notify/letters/resolved.ts';
 import { needsSecondVote } from '../../src/notify/letters/second-vote.ts';
 import { contentIds, drawPictures } from '../../src/report/pictures.ts';
-import { renderMail } from '../../src/report/render.ts';
+import { renderHtml, renderMail } from '../../src/report/render.ts';
 import { weekReport } from '../../src/report/week.ts';
 import { ALICE, CONFIG, PAPER } from '../notify/an-incident.ts';
 import { BUSY, tally } from '../report/a-week.ts';
@@ -53,7 +53,8 @@ const LETTERS: Record<string, () => string | Promise<string>> = {
   reminder: () => reminder(ALICE, 4 * HOUR, PAPER).html,
   escalation: () => escalation(UNBROKEN, 8 * HOUR, PAPER).html,
   failed: () => failed({ ...ALICE, state: 'failed' }, PAPER).html,
-  resolved: () => resolved({ ...ALICE, state: 'resolved' }, PAPER).html,
+  resolved: () =>
+    resolved({ ...ALICE, state: 'resolved' }, PAPER, { summary: ALICE.plan!.summary, by: ['root-ann'] }).html,
   digest: () => digest([ALICE, CONFIG], 12, { seq: 12, digest: 'ef'.repeat(32) }, PAPER).html,
   muted: () => mutedDigest([ALICE, CONFIG, UNBROKEN], 0, PAPER).html,
   'access-restored': () =>
@@ -88,6 +89,27 @@ it.each(Object.keys(LETTERS))('%s: nothing sticks out at 360 and at 800 pixels',
         .map(e => e.tagName + ' ' + (e.textContent ?? '').trim().slice(0, 40))`,
     );
     expect(out, `${width}`).toEqual([]);
+    await page.close();
+  }
+});
+
+it('the report as a page: at 320 pixels every cell is there, behind the name of its column', async () => {
+  for (const scheme of ['light', 'dark'] as const) {
+    const page = await browser.newPage({ viewport: { width: 320, height: 700 }, colorScheme: scheme });
+    await page.setContent(renderHtml(weekReport(BUSY)));
+    await page.screenshot({ path: join(PICTURES, `report-page-320-${scheme}.png`), fullPage: true });
+    const outside = await page.evaluate(
+      `[...document.querySelectorAll('td')].filter(cell => cell.getBoundingClientRect().right > innerWidth).map(cell => cell.textContent)`,
+    );
+    expect(outside).toEqual([]);
+    const named = await page.evaluate(
+      `getComputedStyle(document.querySelector('.r-scroll td:nth-child(2)'), '::before').content`,
+    );
+    expect(named).toBe('"Waits for "');
+    const ink = await page.evaluate(
+      `getComputedStyle(document.querySelector('.r-scroll td:nth-child(2)'), '::before').color`,
+    );
+    expect(ink).toBe({ light: 'rgb(91, 102, 117)', dark: 'rgb(163, 173, 184)' }[scheme]);
     await page.close();
   }
 });

@@ -23,6 +23,7 @@ const PAGES: Record<string, string> = {
   probing: '/incidents/39',
   carol: '/incidents/38',
   hostile: '/incidents/34',
+  incidents: '/incidents',
   approvals: '/approvals',
   people: '/people',
   person: '/people/carol',
@@ -115,7 +116,7 @@ const wide = (page: Page): Promise<number> =>
   page.evaluate('document.documentElement.scrollWidth - innerWidth') as Promise<number>;
 
 /** What the real pages don't have at hand: degraded health, hostile names, every state. The rest is examined there. */
-const EXAMINED = new Set(['month', 'alice', 'service', 'bob', 'carol', 'hostile', 'access', 'health']);
+const EXAMINED = new Set(['month', 'incidents', 'alice', 'service', 'bob', 'carol', 'hostile', 'access', 'health']);
 
 /** Each theme once and each size once: all four together are looked at on the real pages (`real.test.ts`). */
 const LOOKS = [
@@ -161,6 +162,34 @@ describe('in a browser', () => {
       await page.goto(`${web.address}/`);
       await page.screenshot({ path: join(PICTURES, `now-${viewport.width}.png`) });
     }
+    await page.close();
+  });
+
+  it('shows every cell of every table on the narrowest phone, each with the name of its column', async () => {
+    const page = await browser.newPage();
+    await page.setViewportSize({ width: 320, height: 640 });
+    for (const path of ['/audit', '/access', '/people', '/addresses', '/health', '/rules', '/incidents/42', '/me']) {
+      await page.goto(web.address + path);
+      await page.evaluate(`for (const fold of document.querySelectorAll('main details')) fold.open = true`);
+      const outside = await page.evaluate(
+        `[...document.querySelectorAll('main :is(th, td)')].filter(cell => cell.closest('tbody') && cell.getBoundingClientRect().right > innerWidth).map(cell => cell.textContent)`,
+      );
+      expect(outside, path).toEqual([]);
+    }
+    await page.goto(`${web.address}/audit`);
+    const names = await page.evaluate(
+      `[...document.querySelectorAll('tbody tr:first-child > *')].map(cell => getComputedStyle(cell, '::before').content)`,
+    );
+    expect(names).toEqual(['"No. "', '"When "', '"Who "', '"What "', '"Incident "', '"Digest "']);
+    await page.close();
+  });
+
+  it('has room for the whole picture of who was denied from where beside the incidents', async () => {
+    const page = await browser.newPage();
+    await page.setViewportSize(SIZES.desk);
+    await page.goto(`${web.address}/?range=30d`);
+    const hidden = `(() => { const box = document.querySelector('.matrix').parentElement; return box.scrollWidth - box.clientWidth })()`;
+    expect(await page.evaluate(hidden)).toBeLessThanOrEqual(0);
     await page.close();
   });
 
@@ -237,6 +266,60 @@ describe('in a browser', () => {
     await page.getByRole('button', { name: 'Add alice to claw-users' }).click();
     await page.getByText('The plan has changed since you saw it.').waitFor();
     expect(c.desk.deeds).toEqual([]);
+    await page.close();
+  });
+
+  it('says what was done, and no more what somebody has to do, once it is over for those who have voted', async () => {
+    const incident = c.desk.all.find(i => i.id === '42')!;
+    const { state, votes, begun } = incident;
+    incident.votes = [...votes, { by: 'root-ann', at: incident.opened, decision: 'approve' }];
+    const page = await browser.newPage();
+    const heard = page.waitForResponse(r => r.url().endsWith('/live'));
+    await page.goto(`${web.address}/incidents/42`);
+    await heard;
+    await page.mouse.move(0, 0);
+    await page.getByText('You have voted.').waitFor();
+    await page.getByText('Somebody else has to approve too.').waitFor();
+    // Under the pointer nothing is exchanged, and what it is on is said to be out of date.
+    await page.getByRole('heading', { name: 'What will be done' }).hover();
+    const { serial, deed, undo, undoSteps } = incident.plan!;
+    Object.assign(incident, {
+      state: 'resolved',
+      begun: { serial, deed, undo, undoSteps, result: 'done', takenBack: false },
+    });
+    c.desk.tellChange(['42']);
+    await page.getByText('This has moved on.').waitFor();
+    await page.getByText('You have voted.').waitFor({ state: 'detached' });
+    expect(await page.getByText('Hand over').count()).toBe(0);
+    await page.mouse.move(0, 0);
+    await page.getByRole('heading', { name: 'What was done' }).waitFor({ timeout: 10_000 });
+    await page.getByRole('heading', { name: 'What happens next' }).waitFor();
+    await page.getByText('This has moved on.').waitFor({ state: 'hidden' });
+    Object.assign(incident, { state, votes, begun });
+    await page.close();
+  });
+
+  it('says that it has moved on to whoever could vote, and to whoever could not and now can', async () => {
+    const incident = c.desk.all.find(i => i.id === '42')!;
+    const page = await browser.newPage();
+    for (const [before, after] of [
+      ['proposed', 'running'],
+      ['open', 'proposed'],
+    ] as const) {
+      incident.state = before;
+      const heard = page.waitForResponse(r => r.url().endsWith('/live'));
+      await page.goto(`${web.address}/incidents/42`);
+      await heard;
+      await page.mouse.move(0, 0);
+      expect(await page.getByText('This has moved on.').isVisible()).toBe(false);
+      const forms = await page.locator('form.approve').count();
+      incident.state = after;
+      c.desk.tellChange(['42']);
+      await page.getByText('This has moved on.').waitFor();
+      expect(await page.locator('form.approve').count()).toBe(forms);
+      await page.setViewportSize(SIZES.phone);
+      expect(await page.locator('.jump').filter({ visible: true }).count()).toBe(0);
+    }
     await page.close();
   });
 

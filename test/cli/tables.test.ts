@@ -22,7 +22,13 @@ it.each([
   ['running', 'What alice is told when it is done'],
   ['resolved', 'What alice was told when it was done'],
 ] as const)('before and after it was done, as on the page: %s', (state, heading) => {
-  expect(advised({ state }).split('\n')).toContain(heading);
+  const { serial, deed, undo, undoSteps } = ALICE.plan!;
+  const begun = { serial, deed, undo, undoSteps, result: 'done' as const, takenBack: false };
+  expect(advised({ state, ...(state === 'resolved' ? { begun } : {}) }).split('\n')).toContain(heading);
+});
+
+it('what nobody carried out was told to nobody, whatever became of the incident', () => {
+  expect(advised({ state: 'resolved' })).toContain('What alice is told when it is done');
 });
 
 it('without a plan it is what the person has to do', () => {

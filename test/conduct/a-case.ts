@@ -8,7 +8,7 @@ import { loadSystem } from '../../src/diagnose/system.ts';
 import { planDigest } from '../../src/digest.ts';
 import type { IncidentKind, State } from '../../src/incident.ts';
 import type { CanaryResult, Order, Snapshot } from '../../src/messages.ts';
-import type { Outcome, Plan, Step } from '../../src/plan.ts';
+import type { Outcome, Plan, Step, Vote } from '../../src/plan.ts';
 import { makeOrder } from '../../src/roles/conduct/approvals.ts';
 import { Deciding } from '../../src/roles/conduct/deciding.ts';
 import { Diagnosing } from '../../src/roles/conduct/diagnosing.ts';
@@ -71,8 +71,12 @@ export function aCase() {
     pass(ms: number): void {
       time += ms;
     },
-    open(state: State, kind: IncidentKind = 'user', change: Parameters<typeof update>[3] = {}): string {
-      const key = { user: 'alice', service: UNIT, address: '203.0.113.9' }[kind];
+    open(
+      state: State,
+      kind: IncidentKind = 'user',
+      change: Parameters<typeof update>[3] = {},
+      key: string = { user: 'alice', service: UNIT, address: '203.0.113.9' }[kind],
+    ): string {
       const because = 'a person with an account was refused';
       const { id } = openIncident(store, time - 60_000, {
         kind,
@@ -157,14 +161,19 @@ export function aCase() {
       update(store, time, id, { changed: time });
       return runById(store, run)!;
     },
+    /** The offered plan is ordered, under this vote. */
+    order(id: string, by: string, reason: string): Run {
+      makeOrder(store, time, at(id).plan!, 'plan', [{ id: 'a-vote', by, reason, decision: 'approve' } as Vote], id);
+      return lastRun(store, id, 'plan')!;
+    },
     /** Somebody asked for the undo of the offered plan. */
     undo(id: string): Run {
       makeOrder(store, time, at(id).plan!, 'undo', [], id);
       return lastRun(store, id, 'undo')!;
     },
-    answered(run: Run, result: Outcome['result'], detail = 'took it back'): void {
+    answered(run: Run, result: Outcome['result'], detail = 'took it back', steps: Outcome['steps'] = []): void {
       const started = new Date(time).toISOString();
-      const outcome: Outcome = { result, detail, steps: [] };
+      const outcome: Outcome = { result, detail, steps };
       outcomes.take({ v: 1, host: HOST, run: run.id, incident: run.incident, started, outcome });
     },
     decided(id: string, observed: Observed): IncidentRecord {

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import { drift } from '../../src/remedy/assumptions.ts';
 import { startEndings } from '../../src/roles/conduct/endings.ts';
-import { lastRun } from '../../src/store/approvals.ts';
+import { grantRows, lastRun } from '../../src/store/approvals.ts';
 import { recordSnapshot } from '../../src/store/history.ts';
 import { facts, NO_GROUP, STRICT } from '../diagnose/a-host.ts';
 import { ADD, AUTHORIZE, aCase, type Case, HOST, PUT_BACK, RESTART, TAKE } from './a-case.ts';
@@ -179,6 +179,53 @@ describe('access with an end', () => {
     look();
     expect(lastRun(c.store, id, 'undo')).toBeUndefined();
     expect(c.grants()).toEqual([c.now()]);
+  });
+});
+
+describe('access that was given by a run that broke off', () => {
+  const until = (): string => new Date(c.now() + MIN).toISOString();
+  function ordered() {
+    const id = c.open('running', 'user', { cause: 'openclaw/missing-group' });
+    c.offer(id, [{ ...ADD, until: until() } as typeof ADD], [TAKE]);
+    return { id, run: c.order(id, 'root-ann', 'asked by phone') };
+  }
+  const given = () => grantRows(c.store).map(g => ({ ...g, until: g.until && new Date(g.until).toISOString() }));
+
+  it('is a grant as soon as it is seen in the group, and ends when it was to end', () => {
+    c.seen([]);
+    const { id, run } = ordered();
+    const end = until();
+    c.answered(run, 'unknown', 'interrupted: no space left on device');
+    expect(given()).toEqual([]);
+    c.seen(['alice']);
+    const granted = { user: 'alice', group: 'claw-users', incident: id, run: run.id, by: ['root-ann'], until: end };
+    expect(given()).toMatchObject([{ ...granted, reason: 'asked by phone', since: c.now(), ended: null }]);
+    c.pass(MIN);
+    startEndings({ ...c, log: pino({ level: 'silent' }) }).stop();
+    expect(lastRun(c.store, id, 'undo')?.order.undo).toEqual([TAKE]);
+  });
+
+  it('is one when it was seen there before the answer came', () => {
+    c.seen([]);
+    const { run } = ordered();
+    c.seen(['alice']);
+    c.answered(run, 'failed', 'usermod did not answer in time');
+    expect(given()).toMatchObject([{ user: 'alice', run: run.id, ended: null }]);
+  });
+
+  it('is one when the executor saw that step done, whatever failed after it', () => {
+    const { run } = ordered();
+    const seen = { action: 'group.add', before: 'alice', after: 'alice, claw-users' };
+    c.answered(run, 'failed', 'the second step failed', [{ ...seen, result: 'done' }]);
+    expect(given()).toMatchObject([{ user: 'alice', run: run.id, by: ['root-ann'] }]);
+  });
+
+  it('is none when nobody is there by its doing', () => {
+    c.seen([]);
+    const { run } = ordered();
+    c.answered(run, 'failed', 'usermod failed', [{ action: 'group.add', result: 'failed', before: '', after: '' }]);
+    c.seen(['bob']);
+    expect(given()).toEqual([]);
   });
 });
 

@@ -13,7 +13,8 @@ import { Deciding } from '../../src/roles/conduct/deciding.ts';
 import { Diagnosing } from '../../src/roles/conduct/diagnosing.ts';
 import { type IncidentRecord, incident, openIncident, update } from '../../src/store/incidents.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
-import { causes, config, facts, NO_GROUP, NOW, type Observed, STRICT } from '../diagnose/a-host.ts';
+import { causes, config, facts, NO_GROUP, NOW, type Observed, STRICT, why } from '../diagnose/a-host.ts';
+import { aCase } from './a-case.ts';
 
 const WAITED_FOR: readonly State[] = [
   'open',
@@ -89,6 +90,18 @@ describe.each(['user', 'service'] as const)('an incident of a %s', kind => {
         }
     });
   });
+});
+
+it('what was in the way stays told once it is gone', () => {
+  const c = aCase();
+  try {
+    const id = c.open('proposed', 'user', { cause: 'openclaw/missing-group', diagnosis: why(NO_GROUP) });
+    expect(c.decided(id, {}).state).toBe('verifying');
+    expect(c.at(id).diagnosis).toMatchObject({ cause: 'openclaw/missing-group' });
+    expect(c.at(id).diagnosis!.evidence.length).toBeGreaterThan(0);
+  } finally {
+    c.end();
+  }
 });
 
 describe('a denial stands', () => {

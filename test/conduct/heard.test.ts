@@ -18,18 +18,22 @@ let store: Store;
 let serve: Intake;
 let time = NOON;
 let read = 0;
+/** Of its own where the clock of the machine is set. */
+let steady: number | null = null;
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'readmit-heard-'));
   store = openStore(join(dir, 'readmit.db'));
   time = NOON;
   read = 0;
+  steady = null;
   const config = parseConfig(`state: ${dir}\nhost: head\n`, 'readmit.yaml');
   const clusters = new Clusters(config.detect);
   serve = new Intake({
     store,
     config,
     now: () => time,
+    steady: () => steady ?? time,
     log: { debug: () => {}, warn: () => {} } as never,
     clusters: () => clusters,
     send: async () => {},
@@ -108,4 +112,24 @@ test.each([
   const { count } = of('address', SCANNER)!;
   await denied({ ip: SCANNER, account: 'unknown', user: 'alice' });
   expect([incident(store, id).inhibitedBy, of('address', SCANNER)!.count]).toEqual([null, count + 1]);
+});
+
+test('somebody who is refused from an address that tries names has what they met there in their own incident', async () => {
+  await scanned();
+  for (let n = 0; n < 3; n++) await denied({ user: 'erin', ip: SCANNER, account: 'user' });
+  expect(of('user', 'erin')).toMatchObject({ count: 3, inhibitedBy: null });
+  expect(of('address', SCANNER)!.state).toBe('open');
+});
+
+test('A27 the clock is set back an hour: who was refused ten minutes apart was not refused at once', async () => {
+  steady = 5_000_000;
+  await denied({ user: 'u0', ip: '10.0.0.1' });
+  time -= 3_600_000;
+  for (let n = 1; n <= 5; n++) {
+    time += 600_000;
+    steady += 600_000;
+    await denied({ user: `u${n}`, ip: `10.0.0.${n + 1}` });
+  }
+  expect(lastIncident(store, 'service', 'claw-scheduler', 'head')).toBeUndefined();
+  expect(of('user', 'u5')).toMatchObject({ count: 1 });
 });

@@ -5,6 +5,7 @@ import { Refused, STATES, type State } from '../../src/incident.ts';
 import { Approvals } from '../../src/roles/conduct/approvals.ts';
 import { startEndings } from '../../src/roles/conduct/endings.ts';
 import { begunPlan, lastRun, runById } from '../../src/store/approvals.ts';
+import { journalOf } from '../../src/store/journal.ts';
 import { NO_GROUP } from '../diagnose/a-host.ts';
 import { ADD, AUTHORIZE, aCase, type Case, PUT_BACK, RESTART, TAKE } from './a-case.ts';
 
@@ -138,6 +139,15 @@ describe('an undo', () => {
     expect([run.serial, run.order.undo]).toEqual([1, [TAKE]]);
     c.answered(run, 'done');
     expect(c.at(id).state).toBe('undone');
+  });
+
+  it('is written down with why, where somebody says why; a secret is no reason', () => {
+    const id = c.open('resolved');
+    c.offer(id, [ADD], [TAKE]);
+    c.ran(id);
+    expect(() => approvals().undo(ANN, id, undefined, 'password=hunter2hunter2')).toThrow('looks like a password');
+    approvals().undo(ANN, id, undefined, 'left the project');
+    expect(journalOf(c.store, id).at(-1)!.what).toBe('asked for the undo: left the project');
   });
 
   it('is not asked for twice', () => {

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { Executor } from '../../src/config/executor.ts';
 import { REPO, run, services, setting, settings, UNITS } from './installed.ts';
 
 const LIMIT = 2.0;
@@ -46,6 +47,9 @@ describe('each part gets what it needs and nothing else', () => {
     expect(setting('readmit-exec.service', 'RestrictAddressFamilies')).toEqual(['AF_UNIX AF_NETLINK']);
     expect(setting('readmit-exec.service', 'ReadWritePaths').join(' ').split(' ')).toContain('/etc');
     expect(setting('readmit-exec.service', 'KillMode')).toEqual(['mixed']);
+    // A restart, the wait for it, the file put back, a restart, the wait for that.
+    const { timeout } = Executor.parse({});
+    expect(Number(setting('readmit-exec.service', 'TimeoutStopSec')[0])).toBeGreaterThan(4 * timeout + 60);
     expect(setting('readmit-exec.socket', 'SocketMode')).toEqual(['0600']);
   });
 

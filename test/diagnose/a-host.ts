@@ -2,7 +2,7 @@
  * A host on which all is well, as facts, and what differs when something is wrong. Conclusions are drawn from the facts
  * by the product's own `derive`, so a test only says what was observed.
  */
-import { parseConfig } from '../../src/config/config.ts';
+import { type Config, parseConfig } from '../../src/config/config.ts';
 import { loadCauses } from '../../src/diagnose/causes.ts';
 import { derive } from '../../src/diagnose/derive.ts';
 import { diagnose } from '../../src/diagnose/diagnose.ts';
@@ -79,6 +79,8 @@ const WELL: Observed = {
   'history.group-removed': [],
 };
 
+/** The site's own list leaves them out. */
+export const NOT_LISTED: Observed = { 'entitlement.groups': [], 'entitlement.listed': false };
 /** Lacks the group, as most people who are denied. */
 export const NO_GROUP: Observed = { 'groups.nss': ['alice'], 'groups.file': ['alice'], 'directory.member': false };
 /** The configuration lets administrators in only, and the one line that would mend it is known. */
@@ -95,7 +97,7 @@ export const STRICT: Observed = {
   ],
 };
 
-export function facts(different: Observed = {}, user = 'alice'): Fact[] {
+export function facts(different: Observed = {}, user = 'alice', site: Config = config): Fact[] {
   const observed = Object.entries({ ...WELL, ...different }).map(
     ([fact, value]): Fact => ({
       fact,
@@ -105,7 +107,14 @@ export function facts(different: Observed = {}, user = 'alice'): Fact[] {
       at: iso(NOW),
     }),
   );
-  return derive(observed, { scheduler: config.scheduler, paths: config.paths, system, user, now: NOW });
+  return derive(observed, {
+    scheduler: site.scheduler,
+    paths: site.paths,
+    policy: site.policy,
+    system,
+    user,
+    now: NOW,
+  });
 }
 
 export const why = (different: Observed = {}, user = 'alice'): Diagnosis =>

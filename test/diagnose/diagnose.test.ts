@@ -1,13 +1,13 @@
 /** Which cause is found from which facts, what rules the others out, and what is never concluded from silence. */
 import { describe, expect, it } from 'vitest';
-import { iso, NO_GROUP, NOW, type Observed, STRICT, why } from './a-host.ts';
+import { iso, NO_GROUP, NOT_LISTED, NOW, type Observed, STRICT, why } from './a-host.ts';
 
 const HOUR = 3_600_000;
 
 /** cause → what is observed where all else is well */
 const FOUND: [cause: string, observed: Observed][] = [
   ['missing-group', NO_GROUP],
-  ['access-removed', { ...NO_GROUP, 'history.group-removed': ['claw-users'], 'entitlement.listed': false }],
+  ['access-removed', { ...NO_GROUP, 'history.group-removed': ['claw-users'], ...NOT_LISTED }],
   ['expired-token', { 'token.expires': iso(NOW - HOUR) }],
   ['stale-token-groups', { 'access.mode': 'jwt', 'token.groups': ['domain-users'] }],
   ['stale-session', { 'session.pids': ['411', '412'], 'session.gids': ['2001', '2001 99'] }],
@@ -21,6 +21,7 @@ const FOUND: [cause: string, observed: Observed][] = [
   ['wrong-mode', { 'access.mode': 'ldap', 'directory.standard-group': false, 'directory.member': undefined }],
   ['scheduler-down', { 'scheduler.active': 'inactive', 'scheduler.health4': 'refused' }],
   ['scheduler-silent', { 'scheduler.health4': 'silent' }],
+  ['scheduler-crashing', { 'scheduler.active': 'activating', 'scheduler.health4': 'refused' }],
   ['port-blocked', { 'firewall.open': false, 'scheduler.health4': 'refused' }],
   ['ipv6-only-broken', { 'scheduler.health6': 'refused', 'client.event': 'unavailable' }],
   ['selinux', { 'selinux.denials': 2, 'selinux.last': iso(NOW - 1000) }],
@@ -83,6 +84,48 @@ describe('a cause that is ruled out names the fact that did', () => {
   });
 });
 
+describe('what looks like something else', () => {
+  const EXPIRED: Observed = { 'token.expires': iso(NOW - HOUR) };
+  it.each([
+    [
+      'a group that nobody was ever given does not lag, where another one lets them in',
+      'expired-token',
+      {
+        ...EXPIRED,
+        'access.mode': 'ldap',
+        'access.authorized-groups': ['claw-users', 'physics'],
+        'groups.nss': ['alice', 'physics'],
+        'groups.file': ['alice'],
+        'directory.member': false,
+      },
+    ],
+    [
+      'nor does one that is not needed',
+      'expired-token',
+      {
+        ...EXPIRED,
+        'access.mode': 'ldap',
+        'access.authorized-groups': ['claw-users', 'physics'],
+        'groups.nss': ['alice', 'claw-users', 'physics'],
+        'directory.member': false,
+      },
+    ],
+    [
+      'a file that was narrowed for the next start turns nobody away yet',
+      'expired-token',
+      { ...EXPIRED, ...STRICT, 'config.loaded': false, 'config.loaded-groups': ['claw-users', 'claw-admins'] },
+    ],
+    [
+      'a configuration that is not on this host keeps nobody from anything while the scheduler answers',
+      'expired-token',
+      { ...EXPIRED, 'config.valid': false, 'scheduler.active': 'inactive' },
+    ],
+  ] as [string, string, Observed][])('%s', (_what, cause, observed) => {
+    const diagnosis = why(observed);
+    expect([diagnosis.cause, diagnosis.also]).toEqual([`openclaw/${cause}`, []]);
+  });
+});
+
 describe('two causes at once', () => {
   it.each([
     ['config-too-strict', 'missing-group', { ...STRICT, ...NO_GROUP }],
@@ -98,13 +141,18 @@ describe('two causes at once', () => {
       {
         ...NO_GROUP,
         'history.group-removed': ['claw-users'],
-        'entitlement.listed': false,
+        ...NOT_LISTED,
         'token.expires': iso(NOW - HOUR),
       },
     ],
     ['auth-failed', 'missing-group', { ...NO_GROUP, 'account.expired': true }],
     ['missing-group', 'job-yaml', { ...NO_GROUP, 'client.event': 'job-invalid' }],
     ['missing-group', 'proxy', { ...NO_GROUP, 'proxy.set': true }],
+    [
+      'scheduler-silent',
+      'port-blocked',
+      { 'firewall.open': false, 'scheduler.health4': 'refused', 'scheduler.listening': false },
+    ],
     ['config-too-strict', 'expired-token', { ...STRICT, 'token.expires': iso(NOW - HOUR) }],
   ] as [string, string, Observed][])('%s is mended before %s', (first, second, observed) => {
     const diagnosis = why(observed);
@@ -120,6 +168,13 @@ describe('nothing is concluded from silence', () => {
     expect(diagnosis.cause).toBeNull();
     expect(diagnosis.unknown.map(u => u.fact)).toContain('groups.nss');
     expect(diagnosis.ruledOut.map(r => r.cause)).not.toContain('openclaw/missing-group');
+  });
+
+  it('a group that is not there leaves no question of who is in it; one that could not be asked about does', () => {
+    const asked = (group: boolean | undefined) =>
+      why({ ...NO_GROUP, 'directory.standard-group': group, 'directory.member': undefined }).unknown.map(u => u.fact);
+    expect(asked(false)).not.toContain('directory.member');
+    expect(asked(undefined)).toContain('directory.member');
   });
 
   it('an account that could not be asked is not unknown', () => {
@@ -162,7 +217,7 @@ describe("evidence older than the user's last success is none", () => {
 describe('access that was taken away', () => {
   const removed: Observed = { ...NO_GROUP, 'history.group-removed': ['claw-users'] };
   it('is not proposed again', () => {
-    expect(why({ ...removed, 'entitlement.listed': false }).remedy.kind).toBe('none');
+    expect(why({ ...removed, ...NOT_LISTED }).remedy.kind).toBe('none');
   });
   it('nor where the site names no entitlement', () => {
     expect(why({ ...removed, 'entitlement.listed': undefined, 'entitlement.groups': undefined }).cause).toBe(
@@ -185,6 +240,18 @@ describe('who is asked to do something', () => {
     if (remedy.kind === 'tell' || remedy.kind === 'advice') expect(remedy.advice.to).toBe(to);
   });
 
+  it('a command for something that nobody knows is left out', () => {
+    const commandsOf = (more: Observed): string => {
+      const { remedy } = why({ 'selinux.denials': 1, ...more });
+      return remedy.kind === 'advice' ? remedy.advice.commands.join('\n') : '';
+    };
+    expect(commandsOf({})).toBe('ausearch -m avc -ts recent | grep claw');
+    expect(commandsOf({ 'selinux.path': '/etc/x' })).toMatch(
+      /semanage fcontext -a -t TYPE '\/etc\/x'\nrestorecon -Rv \/etc\/x$/,
+    );
+    expect(commandsOf({ 'selinux.port': '8080' })).toMatch(/\nsemanage port -a -t TYPE -p tcp 8080$/);
+  });
+
   it('in a command a name is one word, in a sentence it is itself', () => {
     const expired = { 'token.expires': iso(NOW - HOUR) };
     const commandOf = (user: string): string => {
@@ -197,20 +264,21 @@ describe('who is asked to do something', () => {
   });
 
   it('the service is mended alone; a person’s own lack is mended with the file', () => {
-    const both = why({ ...STRICT, ...NO_GROUP });
-    expect(both.remedy.kind === 'plan' && both.remedy.actions.map(a => a.action)).toEqual([
-      'config.authorize-group',
-      'service.restart',
-      'group.add',
-    ]);
-    for (const apart of [{ 'denial.kind': 'service' }, { 'entitlement.listed': false }] as Observed[]) {
-      const { remedy } = why({ ...STRICT, ...NO_GROUP, ...apart });
-      expect(remedy.kind === 'plan' && remedy.actions.map(a => a.action)).toEqual([
-        'config.authorize-group',
-        'service.restart',
-      ]);
-    }
+    const actions = ['config.authorize-group', 'service.restart'];
+    const asked = (observed: Observed) => {
+      const { remedy } = why(observed);
+      return remedy.kind === 'plan'
+        ? { actions: remedy.actions.map(a => a.action), more: remedy.more?.map(a => a.action) }
+        : null;
+    };
+    const both = { ...STRICT, ...NO_GROUP };
+    expect(asked(both)).toEqual({ actions, more: ['group.add'] });
+    for (const apart of [{ 'denial.kind': 'service' }, NOT_LISTED] as Observed[])
+      expect(asked({ ...both, ...apart })).toEqual({ actions });
     const down = why({ ...NO_GROUP, 'scheduler.active': 'inactive', 'scheduler.health4': 'refused' });
     expect(down.remedy.kind === 'plan' && down.remedy.actions.map(a => a.action)).toEqual(['service.start']);
+    // What ends each time it is started is not started once more.
+    const crashing = { 'scheduler.active': 'activating', 'scheduler.health4': 'refused' };
+    expect(why({ ...NO_GROUP, ...crashing }).remedy.kind).toBe('advice');
   });
 });

@@ -1,6 +1,6 @@
 /** What was seen of one refused request explains the next only as long as it may still be so. */
 import { describe, expect, it } from 'vitest';
-import { iso, NO_GROUP, NOW, type Observed, STRICT, why } from './a-host.ts';
+import { iso, NO_GROUP, NOT_LISTED, NOW, type Observed, STRICT, why } from './a-host.ts';
 
 const SECOND = 1000;
 const CONTAINER: Observed = { 'client.container': true, 'client.at': iso(NOW - 20 * SECOND) };
@@ -91,7 +91,7 @@ describe('while the directory is away', () => {
       ...NO_GROUP,
       'directory.member': undefined,
       'history.group-removed': ['claw-users'],
-      'entitlement.listed': false,
+      ...NOT_LISTED,
     };
     for (const observed of [
       { ...AWAY, ...NO_GROUP, 'directory.member': undefined },
@@ -105,9 +105,37 @@ it('somebody who had the group at the last look and is on no list was taken out 
   const lost = {
     ...NO_GROUP,
     'history.member-of': ['claw-users'],
-    'entitlement.listed': false,
-    'entitlement.groups': [],
+    ...NOT_LISTED,
   };
   expect(why(lost).cause).toBe('openclaw/access-removed');
   expect(why({ ...lost, 'history.member-of': [] }).cause).toBe('openclaw/missing-group');
+});
+
+describe('a file that is newer than the start of the scheduler', () => {
+  const NEWER: Observed = {
+    'config.loaded': false,
+    'config.loaded-groups': undefined,
+    'scheduler.started': iso(NOW - 60 * SECOND),
+    'token.expires': iso(NOW - SECOND),
+  };
+  it.each([
+    [
+      'was only written anew: it says what it said then',
+      'expired-token',
+      [iso(NOW - 90 * SECOND), 'groups', 'claw-users'],
+      {},
+    ],
+    ['says something else since then', 'config-not-loaded', [iso(NOW - 30 * SECOND), 'groups', 'claw-users'], {}],
+    ['is not the one that was seen last', 'config-not-loaded', [iso(NOW - 90 * SECOND), 'groups', 'claw-admins'], {}],
+    ['has another mode', 'config-not-loaded', [iso(NOW - 90 * SECOND), 'jwt', 'claw-users'], {}],
+    ['was never seen before', 'config-not-loaded', undefined, {}],
+    [
+      'is not what the scheduler says it runs',
+      'config-not-loaded',
+      [iso(NOW - 90 * SECOND), 'groups', 'claw-users'],
+      { 'config.loaded-groups': ['claw-admins'] },
+    ],
+  ] as [string, string, string[] | undefined, Observed][])('%s: %s', (_what, cause, seen, more) => {
+    expect(why({ ...NEWER, 'history.config-access': seen, ...more }).cause).toBe(`openclaw/${cause}`);
+  });
 });

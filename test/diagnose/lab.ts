@@ -22,8 +22,9 @@ export interface Lab {
 }
 
 const TOOLS: Record<string, string> = {
-  getent: `dir=$(dirname "$0")/../etc; [ "$1" = -s ] && shift 2; db=$1; shift; code=0
-for key in "$@"; do grep -- "^$key:" "$dir/$db" || code=2; done; exit $code`,
+  // The directory alone is what lies in `directory/`; a service that is not there finds nothing.
+  getent: `dir=$(dirname "$0")/../etc; [ "$1" = -s ] && { dir=$(dirname "$0")/../directory; shift 2; }; db=$1; shift; code=0
+for key in "$@"; do grep -s -- "^$key:" "$dir/$db" || code=2; done; exit $code`,
   id: `shift; awk -F: -v u="$1" '$1==u{print "yes"}' "$(dirname "$0")/../etc/passwd" | grep -q yes || { echo "id: no such user" >&2; exit 1; }
 printf '%s' "$1"; awk -F: -v u="$1" '{n=split($4,m,",");for(i=1;i<=n;i++)if(m[i]==u)printf " %s",$1}' "$(dirname "$0")/../etc/group"; echo`,
   systemctl: 'case "$*" in *is-active*claw*) echo active;; *is-active*) echo inactive; exit 3;; *) exit 1;; esac',

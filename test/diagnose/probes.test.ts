@@ -1,10 +1,12 @@
 /** Probes over real files and commands: what they answer, where they say it came from, and how they say "unknown". */
-import { readFileSync, rmSync, utimesSync } from 'node:fs';
+import { readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { builtInPack } from '../../src/diagnose/effects.ts';
+import { builtInPack, realGround } from '../../src/diagnose/effects.ts';
+import { snapshot } from '../../src/diagnose/snapshot.ts';
 import type { Fact } from '../../src/diagnosis.ts';
+import { sha256 } from '../../src/digest.ts';
 import { loadPacks } from '../../src/rules/pack.ts';
 import { makeParser } from '../../src/rules/parser.ts';
 import { type Lab, startLab, values } from './lab.ts';
@@ -68,23 +70,6 @@ describe('who somebody is', () => {
     expect(facts.get('access.member')).toMatchObject({ known: false });
   });
 
-  it('"not found" from a directory that can’t find its own canary is unknown', async () => {
-    lab.set('directory: { canary: ldap-canary }');
-    const facts = await lab.ask('carol');
-    expect(values(facts, 'directory.canary', 'account.exists')).toEqual({
-      'directory.canary': 'away',
-      'account.exists': undefined,
-    });
-  });
-
-  it('without a canary of its own, the people whom the groups name are one', async () => {
-    lab.put('etc/group', 'claw-users:x:2500:bob,ldap-person\n');
-    expect(values(await lab.ask('carol'), 'directory.canary', 'account.exists')).toEqual({
-      'directory.canary': 'away',
-      'account.exists': undefined,
-    });
-  });
-
   it('a group in the file that NSS does not show is a lag', async () => {
     lab.put('etc/group', 'alice:x:2001:\nclaw-users:x:2500:alice\n');
     lab.command('id', 'echo alice');
@@ -113,6 +98,13 @@ describe('the configuration', () => {
     ]);
   });
 
+  it('that authorises the group already needs no change, and that is an answer', async () => {
+    lab.put('etc/config.yaml', 'auth:\n  mode: groups\n  authorized_groups:\n    - claw-users\n');
+    const splice = (await lab.ask(null)).get('config.splice')!;
+    expect([splice.known, splice.value]).toEqual([true, null]);
+    expect(splice.source).toContain('claw-users is in auth.authorized_groups');
+  });
+
   it.each([
     ['a tab', 'auth:\n\tmode: groups\n', /line 2/],
     ['a duplicate key', 'auth: { mode: groups }\nauth: { mode: jwt }\n', /line 2/],
@@ -133,6 +125,18 @@ describe('the configuration', () => {
     expect(facts.get('config.valid')!.value).toBe(false);
     expect(facts.get('config.problem')!.value).toMatch(problem);
     expect(facts.get('access.mode')!.known).toBe(false);
+  });
+
+  it('a byte that is no UTF-8: its hash is that of the file, as it is for who changes it, and no change is prepared', async () => {
+    const text = Buffer.from(
+      '# zust\xe4ndig: ann\nauth:\n  mode: groups\n  authorized_groups:\n    - claw-admins\n',
+      'latin1',
+    );
+    writeFileSync(join(lab.dir, 'etc/config.yaml'), text);
+    const facts = await lab.ask(null);
+    expect(values(facts, 'config.valid', 'config.hash')).toEqual({ 'config.valid': true, 'config.hash': sha256(text) });
+    expect((await snapshot(realGround(lab.config()))).config?.hash).toBe(sha256(text));
+    expect(facts.get('config.splice')).toMatchObject({ known: false, source: expect.stringContaining('not-utf8') });
   });
 
   it('a secret in it goes nowhere', async () => {
@@ -212,6 +216,31 @@ describe('the scheduler', () => {
     },
   );
 
+  it.each([401, 403])('one that answers %i is there: it only asks who we are', async status => {
+    answer = () => ({ status, body: '{"error":"token required"}' });
+    expect((await asked()).get('scheduler.health4')!.value).toBe('healthy');
+  });
+
+  it('nobody listening on its port is seen on this host, firewall or not', async () => {
+    const listening = async () => values(await asked(), 'scheduler.listening')['scheduler.listening'];
+    const table = (address: string, state: string): string =>
+      lab.put(
+        'proc/self/net/tcp',
+        `  sl  local_address rem_address   st\n   0: ${address} 00000000:0000 ${state} 0:0\n`,
+      );
+    expect(await listening()).toBeUndefined();
+    const hex = port.toString(16).toUpperCase().padStart(4, '0');
+    table(`0100007F:${hex}`, '0A');
+    expect(await listening()).toBe(true);
+    table(`0100007F:${hex}`, '01');
+    expect(await listening()).toBe(false);
+    lab.put('proc/self/net/tcp6', `   1: ${'0'.repeat(32)}:${hex} ${'0'.repeat(32)}:0000 0A 0:0\n`);
+    expect(await listening()).toBe(true);
+    expect((await lab.ask(null, { url: 'http://192.0.2.1:1', limitMs: 50 })).get('scheduler.listening')!.known).toBe(
+      false,
+    );
+  });
+
   it('tells whether it loaded what the file says', async () => {
     answer = path => ({
       body:
@@ -238,6 +267,21 @@ describe('the scheduler', () => {
     utimesSync(join(lab.dir, 'etc/config.yaml'), old, old);
     expect((await asked()).get('config.loaded')!.value).toBe(true);
   });
+
+  it.each([
+    ['@1790000000', '2026-09-21T14:13:20.000Z'],
+    ['Mon 2026-09-21 14:13:20 UTC', '2026-09-21T14:13:20.000Z'],
+    ['Mon 2026-09-21 14:13:20 CEST', new Date('2026-09-21T14:13:20').toISOString()],
+    ['', undefined],
+  ])('systemd tells when it started, as %j', async (stamp, started) => {
+    answer = () => ({ status: 404, body: '' });
+    // A systemd that is old does not know the option, and ends.
+    lab.command(
+      'systemctl',
+      `case "$*" in show*--timestamp*) ${stamp.startsWith('@') ? `echo ExecMainStartTimestamp=${stamp}` : 'exit 1'};; show*claw*) echo 'ExecMainStartTimestamp=${stamp}';; *) echo active;; esac`,
+    );
+    expect(values(await asked(), 'scheduler.started')).toEqual({ 'scheduler.started': started });
+  });
 });
 
 describe('what else there is to ask', () => {
@@ -260,12 +304,89 @@ END`,
     });
   });
 
+  it.each([
+    [
+      'of logrotate, whatever the file is called',
+      'comm="logrotate" name="claw-scheduler.log"',
+      'tclass=file permissive=0',
+    ],
+    ['that was only written down', 'comm="claw-scheduler" path="/etc/x"', 'tclass=file permissive=1'],
+  ])('a record %s is none', async (_what, who, rest) => {
+    lab.command(
+      'ausearch',
+      `echo 'type=AVC msg=audit(1700000001.500:2): avc:  denied  { read } for  pid=2 ${who} ${rest}'`,
+    );
+    expect((await lab.ask(null)).get('selinux.denials')!.value).toBe(0);
+  });
+
+  it.each([
+    [
+      'a file, by the event’s own record of it',
+      `type=PATH msg=audit(1700000001.500:2): item=0 name="/etc/claw-scheduler" inode=7 dev=fd:00 nametype=PARENT
+type=PATH msg=audit(1700000001.500:2): item=1 name="config.yaml" inode=9 dev=fd:00 nametype=NORMAL
+type=CWD msg=audit(1700000001.500:2): cwd="/etc/claw-scheduler"
+type=AVC msg=audit(1700000001.500:2): avc:  denied  { read } for  pid=2 comm="claw-scheduler" name="config.yaml" dev="dm-0" ino=9 tclass=file permissive=0`,
+      { 'selinux.target': '/etc/claw-scheduler/config.yaml', 'selinux.path': '/etc/claw-scheduler/config.yaml' },
+    ],
+    [
+      'a file of which only the name is known',
+      `type=PATH msg=audit(1700000001.500:3): item=1 name="/other" inode=9 nametype=NORMAL
+type=AVC msg=audit(1700000001.500:2): avc:  denied  { read } for  pid=2 comm="claw-scheduler" name="config.yaml" dev="dm-0" ino=9 tclass=file`,
+      { 'selinux.target': 'config.yaml' },
+    ],
+    [
+      'a port',
+      'type=AVC msg=audit(1700000001.500:2): avc:  denied  { name_bind } for  pid=2 comm="claw-scheduler" src=8080 scontext=a:b:c:s0 tcontext=system_u:object_r:http_cache_port_t:s0 tclass=tcp_socket permissive=0',
+      { 'selinux.target': 'port 8080/tcp', 'selinux.port': '8080' },
+    ],
+  ])('SELinux names what it keeps the scheduler from: %s', async (_what, records, named) => {
+    lab.command('ausearch', `cat <<'END'\n----\n${records}\nEND`);
+    expect(values(await lab.ask(null), 'selinux.denials', 'selinux.target', 'selinux.path', 'selinux.port')).toEqual({
+      'selinux.denials': 1,
+      'selinux.path': undefined,
+      'selinux.port': undefined,
+      ...named,
+    });
+  });
+
   it('a host without SELinux and firewalld does not know', async () => {
     for (const tool of ['getenforce', 'ausearch', 'firewall-cmd']) rmSync(join(lab.dir, 'bin', tool));
     expect(values(await lab.ask(null), 'selinux.mode', 'selinux.denials', 'firewall.open')).toEqual({
       'selinux.mode': undefined,
       'selinux.denials': undefined,
       'firewall.open': undefined,
+    });
+  });
+
+  const ZONE = { target: 'default', services: 'ssh', ports: '22/tcp', rules: '', active: 'active' };
+  it.each([
+    ['closed', false, {}],
+    ['opened by a range of ports', true, { ports: '8000-9000/tcp' }],
+    ['opened for another protocol only', false, { ports: '8080/udp' }],
+    ['opened by a service', true, { services: 'ssh http-alt' }],
+    ['perhaps opened by a service that can’t be read', undefined, { services: 'ssh site' }],
+    ['in a zone that lets everything in', true, { target: 'ACCEPT' }],
+    [
+      'perhaps opened for some by a rich rule',
+      undefined,
+      { rules: 'rule family="ipv4" source address="10.0.0.0/8" accept' },
+    ],
+    ['refused by a rich rule', false, { rules: 'rule family="ipv6" port port="8080" protocol="tcp" reject' }],
+    ['opened for another port by a rich rule', false, { rules: 'rule port port="443" protocol="tcp" accept' }],
+    ['in a firewall without a zone in use', undefined, { active: 'unused' }],
+  ] as [string, boolean | undefined, Partial<typeof ZONE>][])('a port that is %s: %s', async (_what, open, zone) => {
+    const { target, services, ports, rules, active } = { ...ZONE, ...zone };
+    lab.put(
+      'zones',
+      `block\n  target: DROP\n  ports: 8080/tcp\n\npublic (default, ${active})\n  target: ${target}\n  services: ${services}\n  ports: ${ports}\n  rich rules: \n\t${rules}\n`,
+    );
+    lab.command(
+      'firewall-cmd',
+      `case "$1" in --query-port=8080/tcp) echo no; exit 1;; --list-all-zones) cat ${lab.dir}/zones;;
+--info-service=ssh) printf 'ssh\\n  ports: 22/tcp\\n  includes: \\n';; --info-service=http-alt) printf 'http-alt\\n  ports: 8080/tcp\\n  includes: \\n';; *) exit 101;; esac`,
+    );
+    expect(values(await lab.ask(null, { url: 'http://127.0.0.1:8080' }), 'firewall.open')).toEqual({
+      'firewall.open': open,
     });
   });
 
@@ -279,6 +400,17 @@ END`,
   ])('a start file with %j sets a proxy: %s', async (text, set) => {
     lab.put('home/alice/.profile', text);
     expect((await lab.ask('alice')).get('proxy.set')!.value).toBe(set);
+  });
+
+  it('what usermod can do is asked of itself, once; one that can’t be asked is not one that can’t', async () => {
+    expect((await lab.ask('alice')).get('usermod.removes')!.known).toBe(false);
+    for (const [options, can] of [
+      ['-R, --root CHROOT_DIR', false],
+      ['-r, --remove   remove the user from only the supplemental GROUPS', true],
+    ] as const) {
+      lab.command('usermod', `[ "$*" = --help ] && echo "  -a, --append" && echo "  ${options}"`);
+      expect((await lab.ask('alice')).get('usermod.removes')!.value).toBe(can);
+    }
   });
 
   it('the entitlement file says who should have access; without one nothing shows it', async () => {

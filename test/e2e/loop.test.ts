@@ -54,6 +54,8 @@ describe('from a denial to a person who works again', () => {
     const detail = await c.show(incident.id);
     expect(detail.plan!.steps).toEqual([{ action: 'group.add', argv: ['usermod', '-aG', 'claw-users', 'alice'] }]);
     expect(detail.plan!.gains).toEqual(['alice']);
+    const { digest, steps } = detail.plan!;
+    expect(detail.diagnosis!.plan).toMatchObject({ digest, steps });
     const mail = await c.until('the alert', async () => (await c.mails()).find(m => m.subject.includes('alice')));
     expect(mail.text).toContain(`/incidents/${incident.id}`);
 
@@ -155,6 +157,7 @@ describe('from a denial to a person who works again', () => {
     });
     expect(looked.cause).toBe('openclaw/probing');
     expect(looked.plan).toBeNull();
+    expect((await c.json<typeof looked>('show', incident.id)).diagnosis!.advice).toMatchObject({ to: 'administrator' });
     const refused = await c.readmit('approve', incident.id, '--as', 'root-ann', '--json');
     expect(refused.code).toBe(1);
     await c.practice('heal', 'probing');

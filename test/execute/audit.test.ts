@@ -2,7 +2,7 @@
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Audit, AuditUnwritable, auditFiles, verifyAudit } from '../../src/execute/audit.ts';
 
 let dir: string;
@@ -22,6 +22,7 @@ const note = (n: number, after: unknown = { n }) => ({
 });
 const write = (count: number, options = {}): void => {
   const audit = new Audit(file, options);
+  audit.open();
   for (let n = 0; n < count; n++) audit.append(note(n));
   audit.close();
 };
@@ -70,6 +71,63 @@ test('a line torn by a crash is kept, accounted for, and the chain goes on', () 
   // What stands in the torn line can't be changed afterwards either.
   writeFileSync(file, readFileSync(file, 'utf8').replace(lines[2]!, lines[2]!.replace('ann', 'bob')));
   expect(verify()).toMatchObject({ ok: false, firstBad: 2 });
+});
+
+describe('a crash while a torn line is accounted for', () => {
+  /** Three entries, the last of them torn; the next start writes so many bytes of its account, and so on. */
+  const crashes = (...written: number[]): void => {
+    write(3);
+    truncateSync(file, readFileSync(file).length - 40);
+    for (const bytes of written) {
+      const before = readFileSync(file).length;
+      write(0);
+      const account = readFileSync(file).subarray(before + 1);
+      truncateSync(file, before + 1 + Math.min(bytes, account.length - 2));
+    }
+  };
+
+  test.each([[[50]], [[1]], [[150, 10]], [[300, 1000, 400, 0, 7]]])('after %j bytes: the chain goes on', written => {
+    crashes(...written);
+    const end = readFileSync(file);
+    write(2);
+    expect(verify()).toMatchObject({ ok: true, entries: 5 });
+    // All that was there stays there, and can't be changed afterwards.
+    expect(readFileSync(file).subarray(0, end.length)).toEqual(end);
+    const whole = readFileSync(file);
+    for (let at = 0; at < whole.length; at += 5) {
+      const flipped = Buffer.from(whole);
+      flipped[at] = flipped[at]! ^ 1;
+      writeFileSync(file, flipped);
+      expect(verify()).toMatchObject({ ok: false });
+    }
+  });
+
+  test('only its account can follow a torn line: anything else was somebody', () => {
+    crashes(60);
+    const torn = readFileSync(file, 'utf8').split('\n');
+    const bad = [
+      (lines: string[]) => [...lines.slice(0, -1), '{"actor":"ann"'],
+      (lines: string[]) => [...lines.slice(0, -1), ''],
+      (lines: string[]) => lines.with(-1, lines.at(-1)!.replace('readmit-exec', 'readmit-exes')),
+      (lines: string[]) => lines.with(-2, lines.at(-2)!.slice(1)),
+    ];
+    for (const change of bad) {
+      writeFileSync(file, `${change(torn).join('\n')}\n`);
+      expect(() => write(1)).toThrow(/damaged at its end/);
+      expect(verify()).toMatchObject({ ok: false });
+    }
+  });
+});
+
+test('a line torn inside of a letter', () => {
+  write(1);
+  const audit = new Audit(file);
+  audit.append({ ...note(1), actor: 'ä'.repeat(10) });
+  audit.close();
+  const bytes = readFileSync(file);
+  writeFileSync(file, Buffer.concat([bytes.subarray(0, bytes.lastIndexOf(0xa4)), Buffer.from('\n')]));
+  write(1);
+  expect(verify()).toMatchObject({ ok: true, entries: 3 });
 });
 
 test('only the newline was lost, or a crash came while the torn line was closed', () => {

@@ -99,7 +99,7 @@ export function makeGround(extra: Record<string, unknown> = {}): Ground {
   );
   script(
     'id',
-    `export ASKED="$2"; awk -F: '{n=split($4,m,","); for(i=1;i<=n;i++) if(m[i]==ENVIRON["ASKED"]) printf "%s ", $1}' ${dir}/etc/group`,
+    `export ASKED="$2"; awk -F: '$1 == ENVIRON["ASKED"] {printf "%s%c", $1, 0} {n=split($4,m,","); for(i=1;i<=n;i++) if(m[i]==ENVIRON["ASKED"]) printf "%s%c", $1, 0}' ${dir}/etc/group`,
   );
   script('getent', 'exit 2');
   script('systemctl', `echo "$*" >> ${dir}/systemctl.log; case "$1" in is-active) cat ${dir}/active;; esac`);

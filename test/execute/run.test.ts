@@ -1,5 +1,17 @@
 /** The executor as its agent sees it: orders over the real socket, the real usermod on files of our own. */
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { sha256 } from '../../src/digest.ts';
 import { auditFiles, verifyAudit } from '../../src/execute/audit.ts';
@@ -304,6 +316,48 @@ describe('taking back', () => {
     expect(members(ground, 'claw-users')).toEqual(['bob', 'alice']);
   });
 
+  test('what is ours, however much narrower the policy has become; but not what configuration management owns now', async () => {
+    ground = makeGround();
+    let exec = await ground.start();
+    const { file: policyFile } = ground.config;
+    const written = readFileSync(policyFile, 'utf8');
+    const narrowed = async (over: { policy?: object; scheduler?: object; watch?: object }): Promise<void> => {
+      await exec.kill();
+      const config = JSON.parse(written);
+      const scheduler = { ...config.scheduler, ...over.scheduler };
+      writeFileSync(
+        policyFile,
+        JSON.stringify({ ...config, ...over, scheduler, policy: { ...config.policy, ...over.policy } }),
+      );
+      exec = await ground.start();
+    };
+    const grant = order(ground, [addAlice()], { undo: [removeAlice()] });
+    const file = ground.config.scheduler.config;
+    const before = readFileSync(file, 'utf8');
+    const step = authorizeUsers(ground);
+    const change = order(ground, [step, restart()], { undo: [restoreOf(step), restart()] });
+    for (const o of [grant, change]) expect((await send(o)).result).toBe('done');
+
+    await narrowed({ policy: { manager: 'ansible' } });
+    expect(await send(undoOf(grant))).toMatchObject({
+      result: 'refused',
+      detail: expect.stringMatching(/managed: ansible .* taken back there/),
+    });
+    await narrowed({
+      policy: { groups: [], files: [], units: [], denyUsers: ['alice'] },
+      scheduler: { standardGroup: 'others', elevatedGroups: ['claw-users'] },
+      watch: { minUid: 50_000 },
+    });
+    for (const o of [grant, change])
+      expect(await send({ ...undoOf(o), run: `${o.run}-2` })).toMatchObject({ result: 'done' });
+    expect(members(ground, 'claw-users')).toEqual(['bob']);
+    expect(readFileSync(file, 'utf8')).toBe(before);
+    // What nobody recorded is not ours, whatever it is called.
+    expect((await send(undoOf(order(ground, [addAlice()], { undo: [removeAlice()] })))).detail).toContain(
+      'not-our-change',
+    );
+  });
+
   test('a patched file, only while it is as we left it', async () => {
     await ready();
     const file = ground.config.scheduler.config;
@@ -366,6 +420,64 @@ describe('the scheduler configuration', () => {
     expect(ground.asked().filter(a => a.startsWith('restart'))).toHaveLength(2);
   });
 
+  describe('a restart is what was seen of it, not what systemctl said', () => {
+    /** `restart` does this; the unit stops for two looks and is active then, since the given second. */
+    const unit = (restart: string, since = '$(date +%s)'): void =>
+      ground.script(
+        'systemctl',
+        `echo "$*" >> ${ground.dir}/systemctl.log; cd ${ground.dir}; case "$1" in
+          restart) touch asked-for; ${restart};;
+          is-active) [ -e asked-for ] && echo x >> looks; if [ -e asked-for ] && [ "$(wc -l < looks)" -le 2 ]; then echo deactivating; else echo active; fi;;
+          show) if [ -e asked-for ]; then echo "@${since}"; else echo "@1000000000"; fi;;
+        esac`,
+      );
+    const patchAndRestart = (): Order => {
+      const step = authorizeUsers(ground);
+      return order(ground, [step, restart()], { undo: [restoreOf(step), restart()] });
+    };
+
+    test.each([
+      ['which takes longer than a command may take', `echo $$ >> pids; exec sleep 60`],
+      ['of which systemctl said that it failed', 'exit 1'],
+    ])('one %s, and comes up: done', async (_, body) => {
+      await ready({ executor: { timeout: 2 } });
+      unit(body);
+      expect(await send(patchAndRestart())).toMatchObject({
+        result: 'done',
+        detail: expect.stringMatching(/systemctl .*but the unit is active since/),
+      });
+      expect(ground.asked().filter(a => a.startsWith('restart'))).toHaveLength(1);
+    });
+
+    test('a start is done when the unit runs, whoever was first', async () => {
+      await ready({ executor: { timeout: 2 } });
+      ground.script(
+        'systemctl',
+        `cd ${ground.dir}; case "$1" in start) touch asked-for; exit 1;; is-active) [ -e asked-for ] && echo active || echo inactive;; show) echo @1000000000;; esac`,
+      );
+      const start = restart({ action: 'service.start', argv: ['systemctl', 'start', 'claw-scheduler'] });
+      expect((await send(order(ground, [start]))).result).toBe('done');
+    });
+
+    test('one of which nobody says whether it happened: failed, and said so', async () => {
+      await ready({ executor: { timeout: 1 } });
+      unit('exit 1', '');
+      expect(await send(order(ground, [restart()]))).toMatchObject({
+        result: 'failed',
+        detail: expect.stringMatching(/exit 1; the unit is active, since when is not known/),
+      });
+    });
+
+    test('one that was said to be done, of a unit that is active as long as before: failed', async () => {
+      await ready({ executor: { timeout: 2 } });
+      unit('true', '1000000000');
+      expect(await send(order(ground, [restart()]))).toMatchObject({
+        result: 'failed',
+        detail: expect.stringContaining('the unit is active as before'),
+      });
+    });
+  });
+
   test('a restart is for the configuration that was shown', async () => {
     await ready();
     const file = ground.config.scheduler.config;
@@ -374,6 +486,38 @@ describe('the scheduler configuration', () => {
     expect((await send(shown)).result).toBe('stale');
     const again = order(ground, [restart()], { over: { assumes: { 'config.hash': sha256(readFileSync(file)) } } });
     expect((await send(again)).result).toBe('done');
+  });
+
+  test.each<[string, (file: string) => void]>([
+    ["the service's own account owns it", file => chownSync(file, 41002, 41002)],
+    [
+      'it is a link',
+      file => {
+        renameSync(file, `${file}.real`);
+        symlinkSync(`${file}.real`, file);
+      },
+    ],
+    ['its directory is shared', file => chmodSync(dirname(file), 0o775)],
+  ])('what could not be patched safely can be compared: a restart where %s', async (_, prepare) => {
+    await ready();
+    const file = ground.config.scheduler.config;
+    prepare(file);
+    const shown = (): Partial<Order> => ({ assumes: { 'config.hash': sha256(readFileSync(file)) } });
+    const old = shown();
+    writeFileSync(file, `${readFileSync(file, 'utf8')}# by ansible\n`);
+    expect((await send(order(ground, [restart()], { over: old }))).result).toBe('stale');
+    expect((await send(order(ground, [restart()], { over: shown() }))).result).toBe('done');
+    expect((await send(order(ground, [authorizeUsers(ground)]))).detail).toMatch(/unsafe-(file|directory)/);
+  });
+
+  test('something that is no file is neither read nor waited for', async () => {
+    await ready();
+    const file = ground.config.scheduler.config;
+    const assumes = { 'config.hash': sha256(readFileSync(file)) };
+    rmSync(file);
+    execFileSync('mkfifo', [file]);
+    expect((await send(order(ground, [restart()], { over: { assumes } }))).detail).toContain('not a regular file');
+    expect((await send(order(ground, [restart()]))).detail).toMatch(/config-invalid.*not a regular file/);
   });
 
   test('a scheduler whose configuration is broken is not restarted', async () => {

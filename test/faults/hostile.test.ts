@@ -223,7 +223,9 @@ describe('markup, line breaks and addresses', () => {
     );
     await c.submit('erin');
     const seen = await c.incidentOf('a proposal for erin', i => i.key === 'erin' && i.state === 'proposed');
-    expect((await c.readmit('deny', seen.id, '--as', 'root-ann', '--reason', `no ${evil} thanks`)).code).toBe(0);
+    const refused = await c.readmit('deny', seen.id, '--as', 'root-ann', '--reason', `no ${evil} thanks`);
+    expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('holds control characters')]);
+    expect((await c.readmit('deny', seen.id, '--as', 'root-ann', '--reason', 'no, thanks')).code).toBe(0);
     const explained = await c.readmit('rules', 'explain', denial(`erin${evil}`).trim());
     const dir = mkdtempSync(join(tmpdir(), 'scan-'));
     writeFileSync(
@@ -233,9 +235,11 @@ describe('markup, line breaks and addresses', () => {
     const scanned = await c.readmit('scan', join(dir, 'log'));
     rmSync(dir, { recursive: true });
     const wrong = await c.readmit('show', evil);
-    const said = [await everythingSaid(), ...[explained, scanned, wrong].flatMap(r => [r.out, r.err]), c.output].join(
-      '\n',
-    );
+    const said = [
+      await everythingSaid(),
+      ...[refused, explained, scanned, wrong].flatMap(r => [r.out, r.err]),
+      c.output,
+    ].join('\n');
     expect(said).toContain('erin');
     const found = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/.exec(said.replaceAll('\r\n', '\n'));
     expect(found && JSON.stringify(said.slice(Math.max(0, found.index - 80), found.index + 20))).toBeNull();

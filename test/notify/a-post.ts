@@ -7,25 +7,29 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import type { Approvers } from '../../src/approve/approvers.ts';
 import { makeVote, publicKeyOf, signVote } from '../../src/approve/vote.ts';
 import { type Config, parseConfig } from '../../src/config/config.ts';
 import { planDigest } from '../../src/digest.ts';
 import type { State } from '../../src/incident.ts';
 import { type Mailer, makeMailer } from '../../src/notify/mail.ts';
 import { otherAddresses } from '../../src/notify/routes.ts';
-import type { Plan, Step, Tier } from '../../src/plan.ts';
-import { votesMissing } from '../../src/roles/conduct/approvals.ts';
+import type { Outcome, Plan, Step, Tier } from '../../src/plan.ts';
+import { votesMissing } from '../../src/roles/conduct/polling.ts';
 import { readingOnly } from '../../src/roles/desk/acts.ts';
 import { StoreDesk } from '../../src/roles/desk/desk.ts';
 import { Doorbell } from '../../src/roles/doorbell.ts';
+import { renderedWeek } from '../../src/roles/reporting.ts';
+import { retellDropped } from '../../src/roles/tell/dropped.ts';
+import type { LetterParts } from '../../src/roles/tell/letters.ts';
 import { carriersOf } from '../../src/roles/tell/post.ts';
 import { LookOut } from '../../src/roles/tell/reminders.ts';
 import { tellRouted } from '../../src/roles/tell/telling.ts';
-import { receiverHealth } from '../../src/roles/tell/told.ts';
+import { mailHealth, receiverHealth } from '../../src/roles/tell/told.ts';
 import { endRun, savePlan, saveRun, saveVote } from '../../src/store/approvals.ts';
 import { incident, move, openIncident, update } from '../../src/store/incidents.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
-import { dropChannels } from '../../src/store/outbox.ts';
+import { enqueue } from '../../src/store/outbox.ts';
 import { type Hooks, hooks } from './hooks.ts';
 import { smtp } from './smtp.ts';
 
@@ -37,7 +41,7 @@ const HOST = 'claw-head-01';
 
 /** Who holds it makes no difference here. */
 const KEY = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
-const APPROVERS = [
+export const APPROVERS = [
   { name: 'root-ann', uid: 2000, roles: ['administrator'], keys: [publicKeyOf(KEY)], passkeys: [] },
   { name: 'root-ben', uid: 2005, roles: ['administrator'], keys: [publicKeyOf(KEY)], passkeys: [] },
   { name: 'olga', uid: 2003, roles: ['operator'], keys: [publicKeyOf(KEY)], passkeys: [] },
@@ -70,7 +74,12 @@ export async function anOffice(
   let desk!: StoreDesk;
   let lookOut!: LookOut;
 
-  const approvers = () => ({ approvers: APPROVERS, session: { keys: [] } });
+  let people: Approvers['approvers'] | Error = APPROVERS;
+  const approvers = (): Approvers => {
+    if (people instanceof Error) throw people;
+    return { approvers: people, session: { keys: [] } };
+  };
+  let report: LetterParts['report'] = week => renderedWeek(store, config, now(), week, pino({ level: 'silent' }));
 
   /** Everything that a process holds is made anew. */
   function start(): void {
@@ -80,6 +89,7 @@ export async function anOffice(
       now,
       {
         ...readingOnly(i => votesMissing({ store, config, approvers, now }, i)),
+        mail: () => mailHealth(store, doorbell?.failing.mail ?? null),
         receivers: () => receiverHealth(store, config),
       },
       'test',
@@ -91,11 +101,11 @@ export async function anOffice(
       desk,
       mailer,
       approvers,
-      report: async () => Promise.reject(new Error('no report here')),
+      report: (week: string) => report(week),
     };
     lookOut = new LookOut({ store, config, now, log: pino({ level: 'silent' }) });
     doorbell = new Doorbell(store, now, pino({ level: 'silent' }), carriersOf(parts));
-    dropChannels(store, time, Object.keys(carriersOf(parts)));
+    retellDropped(store, config, time);
   }
   /** As if it were killed: nothing is waited for. */
   function stop(): void {
@@ -152,6 +162,20 @@ export async function anOffice(
         await settle();
       }
     },
+    /** Puts a row into the outbox as the other parts of `serve` do. */
+    ask: (channel: 'mail' | 'webhook', key: string, payload: { incident?: string; [more: string]: unknown }): void =>
+      void enqueue(store, time, { key, channel, incident: payload.incident ?? null, payload }),
+    /** What stands in the approvers file, or why it can't be read. */
+    approvers: (found: typeof people): void => {
+      people = found;
+    },
+    report: (made: typeof report): void => {
+      report = made;
+    },
+    /** Somebody sets the clock of the machine. */
+    setClock(by: number): void {
+      time += by;
+    },
     /** A process that dies with all it knew, and one that starts; `notify` may have been edited between. */
     async restart(changed?: string): Promise<void> {
       stop();
@@ -176,7 +200,7 @@ export async function anOffice(
     change: (id: string, change: Parameters<typeof update>[3]) => update(store, time, id, change),
     vote: (id: string, by: string) => vote(store, time, id, by),
     /** What it proposes was carried out. */
-    carriedOut: (id: string) => carriedOut(store, time, id),
+    carriedOut: (id: string, result: Outcome['result'] = 'done') => carriedOut(store, time, id, result),
     subjects: () => box.mails.map(m => m.subject),
     async end(): Promise<void> {
       await doorbell?.stop();
@@ -241,12 +265,12 @@ function propose(store: Store, config: Config, now: number, key: string, tier: T
   });
 }
 
-function carriedOut(store: Store, now: number, id: string): void {
+function carriedOut(store: Store, now: number, id: string, result: Outcome['result']): void {
   const { host, incident: of, serial, subject, tier, steps, undo, assumes, digest } = incident(store, id).plan!;
   const plan = { host, incident: of, serial, subject, tier, steps, undo, assumes, digest };
   const run = `${id}.${serial}.a-vote`;
   saveRun(store, now, { v: 1, kind: 'run', run, what: 'plan', ...plan, votes: [] });
-  endRun(store, run, now, now, { result: 'done', detail: 'done', steps: [] });
+  endRun(store, run, now, now, { result, detail: result, steps: [] });
 }
 
 function vote(store: Store, now: number, id: string, name: string): void {

@@ -91,6 +91,7 @@ export const ALICE: IncidentDetail = {
     managedBy: null,
     subject: { user: 'alice', uid: 1001 },
   },
+  begun: null,
   history: [{ at: '2026-11-23T09:14:00.000Z', who: 'readmit', what: 'opened' }],
   pairs: [
     {

@@ -6,12 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Receiver } from '../../src/config/notify.ts';
-import { Refused, Retry } from '../../src/incident.ts';
+import { Doubtful, Refused, Retry } from '../../src/incident.ts';
 import { mattermostMessage } from '../../src/notify/chats/mattermost.ts';
 import { slackMessage } from '../../src/notify/chats/slack.ts';
 import { teamsMessage } from '../../src/notify/chats/teams.ts';
 import { deliver } from '../../src/notify/deliver.ts';
 import { alert } from '../../src/notify/letters/alert.ts';
+import { digest } from '../../src/notify/letters/digest.ts';
 import { needsSecondVote } from '../../src/notify/letters/second-vote.ts';
 import { postJson } from '../../src/notify/post-json.ts';
 import { ALICE, CONFIG, PAPER } from './an-incident.ts';
@@ -169,6 +170,29 @@ describe('more than a chat takes', () => {
     expect([text.includes(sign), text.includes(link)]).toEqual([true, true]);
   });
 
+  it.each([
+    ['an alert each', 40, 'projuser', ''],
+    ['as long as they get', 70, '&'.repeat(580), ' & <so> on'],
+  ] as const)('a digest names each incident or says how many it does not: %s', (_, many, key, end) => {
+    const rows = Array.from({ length: many }, (_, n) => ({
+      ...ALICE,
+      id: String(n + 1),
+      key,
+      headline: `${key} can't submit jobs: not in claw-users, nor anywhere${end}`,
+    }));
+    for (const message of [slackMessage, mattermostMessage, teamsMessage]) {
+      const text = JSON.stringify(message(digest(rows, many, null, PAPER)));
+      const named = new Set(text.match(/#\d+(?= \()|#\d+(?= \\\\\()/g)).size;
+      const more = [...text.matchAll(/And (\d+) more, on the page/g)].reduce((sum, m) => sum + Number(m[1]), 0);
+      expect(named).toBeGreaterThanOrEqual(5);
+      expect(named + more).toBe(many);
+      expect(text).toContain('https://readmit.site.example/');
+    }
+    for (const { text } of (slackMessage(digest(rows, many, null, PAPER)) as { blocks: { text: { text: string } }[] })
+      .blocks)
+      expect(text.text.length).toBeLessThanOrEqual(3000);
+  });
+
   it('what says nothing is left out: Slack refuses a message with an empty text in it', () => {
     const { blocks } = slackMessage(letter) as { blocks: { text: { text: string } }[] };
     for (const block of blocks) expect(block.text.text.trim()).not.toBe('');
@@ -256,7 +280,8 @@ describe('hostile text', () => {
 
 describe('on the way', () => {
   it.each([
-    [400, Refused],
+    [400, Doubtful],
+    [413, Refused],
     [422, Refused],
     [302, Retry],
     [401, Retry],

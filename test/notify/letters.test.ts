@@ -29,10 +29,29 @@ import { weekly } from '../../src/notify/letters/weekly.ts';
 import { shellWords } from '../../src/shell-word.ts';
 import { ALICE, CONFIG, PAPER } from './an-incident.ts';
 
+/** What was done for alice. */
+const DONE = { summary: ALICE.plan!.summary, by: ['root-ann'] };
 const SITE = { mail: { userDomain: 'site.example' }, userNames: USUAL_NAMES };
 const LINK = 'https://readmit.site.example/incidents/7';
 const links = (text: string): string[] =>
   text.match(/\b(?:https?|ftp|mailto|javascript):[^\s"<>]+|www\.[^\s"<>]+/gi) ?? [];
+
+describe('a plan that nobody here votes on', () => {
+  const next = 'Readmit only observes here: nobody votes on the plan, readmit plan 7 exports it.';
+  const elsewhere = { ...ALICE, needs: 0, next };
+
+  it.each([
+    ['the alert', (d: typeof ALICE) => alert(d, PAPER)],
+    ['a reminder', (d: typeof ALICE) => reminder(d, 3_600_000, PAPER)],
+    ['an escalation', (d: typeof ALICE) => escalation(d, 3_600_000, PAPER)],
+  ])('%s says what it is for, asks for no vote and calls none given', (_, letter) => {
+    const text = letter(elsewhere).text.replace(/\s+/g, ' ');
+    expect(text).toContain(next);
+    expect(text).toContain('usermod');
+    expect(text).toContain('Open the plan');
+    expect(text).not.toMatch(/all its votes|It needs|Nothing is proposed|can't vote/);
+  });
+});
 
 describe('the alert', () => {
   const letter = alert(ALICE, PAPER);
@@ -114,7 +133,7 @@ describe('text and HTML say the same', () => {
     'reminder of what has no plan': reminder({ ...ALICE, plan: null, needs: 0 }, 60_000, PAPER),
     escalation: escalation(HISTORY, 8 * 3_600_000, PAPER),
     failed: failed(HISTORY, PAPER, outcome),
-    resolved: resolved(HISTORY, PAPER),
+    resolved: resolved(HISTORY, PAPER, DONE),
     digest: digest([ALICE, CONFIG], 5, { seq: 12, digest: 'ef'.repeat(32) }, PAPER),
     'digest after a quiet time': mutedDigest([ALICE, CONFIG], Date.parse('2026-11-24T06:00:00Z'), PAPER),
   };
@@ -152,7 +171,7 @@ describe('threads', () => {
   it('the alert is the root, and every later letter of the incident refers to it', () => {
     for (const [key, write] of [
       ['vote-7', needsSecondVote],
-      ['resolved-7', resolved],
+      ['resolved-7', (d: typeof ALICE, p: typeof PAPER) => resolved(d, p, DONE)],
       ['failed-7', failed],
       ['remind-7-1', (d: typeof ALICE, p: typeof PAPER) => reminder(d, 3_600_000, p)],
       ['escalate-7', (d: typeof ALICE, p: typeof PAPER) => escalation(d, 3_600_000, p)],
@@ -204,12 +223,13 @@ describe('the other letters', () => {
     expect(text.replace(/\s+/g, ' ')).toContain('root-ann approved. It needs 1 more vote (administrator).');
   });
   it('resolved: who can work again, what was done, by whose vote', () => {
-    const letter = resolved(
-      { ...ALICE, state: 'resolved', votes: [{ by: 'root-ann', at: ALICE.opened, decision: 'approve' }] },
-      PAPER,
-    );
+    const letter = resolved({ ...ALICE, state: 'resolved' }, PAPER, DONE);
     expect(letter.subject).toBe('[readmit] resolved: alice can work again');
     expect(letter.text.replace(/\s+/g, ' ')).toContain('Approved by root-ann.');
+    expect(resolved({ ...ALICE, state: 'resolved' }, PAPER, 'nothing').text).toContain(
+      'Readmit changed nothing for it.',
+    );
+    expect(resolved({ ...ALICE, state: 'resolved' }, PAPER, 'not-known').text).toContain('broke off');
   });
   it('failed: what the executor saw, and the undo as it would run', () => {
     const outcome = {
@@ -357,7 +377,7 @@ describe('hostile text', () => {
       alert(detail, PAPER),
       addressAlert(detail, PAPER),
       needsSecondVote(detail, PAPER),
-      resolved(detail, PAPER),
+      resolved(detail, PAPER, { summary: evil, by: [evil] }),
       failed(detail, PAPER),
       reminder(detail, 3_600_000, PAPER),
       escalation(detail, 3_600_000, PAPER),

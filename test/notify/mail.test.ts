@@ -64,7 +64,7 @@ describe('delivery', () => {
     const box = await server();
     const post = mailer(box.port);
     await post.send(alert(ALICE, PAPER));
-    await post.send(resolved(ALICE, { ...PAPER, key: 'resolved-7' }));
+    await post.send(resolved(ALICE, { ...PAPER, key: 'resolved-7' }, 'nothing'));
     const [first, second] = box.mails;
     expect(second!.inReplyTo).toBe(first!.messageId);
     expect(second!.references).toBe(first!.messageId);

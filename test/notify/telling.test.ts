@@ -1,8 +1,12 @@
 /** Who is told what, where and when, over restarts and quiet times, as the people at the other ends see it. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { Usage } from '../../src/incident.ts';
 import { handOver } from '../../src/roles/desk/marks.ts';
+import { askForReport } from '../../src/roles/reporting.ts';
 import { tellRouted } from '../../src/roles/tell/telling.ts';
+import { lastRun } from '../../src/store/approvals.ts';
 import { saveSilence } from '../../src/store/desk-rows.ts';
+import { enqueue } from '../../src/store/outbox.ts';
 import { anOffice, HOUR, MIN, type Office } from './a-post.ts';
 
 let office: Office;
@@ -74,13 +78,31 @@ describe('routes', () => {
 
   it('what a receiver will never take is not sent for ever, and is said', async () => {
     const o = await open(NOTIFY, { files: FILES });
-    o.hook.manner = { status: 400, body: 'invalid_payload' };
+    o.hook.manner = { status: 413, body: 'too large' };
     const id = o.propose('claw-scheduler', 2);
     await o.pass(10_000);
     await o.pass(HOUR);
     expect(posted()).toHaveLength(1);
-    expect(o.desk.show(id).told![0]!.state).toMatch(/^refused: chat at .* answered 400: invalid_payload$/);
+    expect(o.desk.show(id).told![0]!.state).toMatch(/^refused: chat at .* answered 413: too large$/);
     expect(o.desk.health().receivers![0]).toMatchObject({ up: false });
+  });
+
+  it('a letter that can not be written is said once and holds up no other', async () => {
+    const o = await open();
+    o.store.tx(() =>
+      enqueue(o.store, o.now(), {
+        key: 'report-2025-W53',
+        channel: 'mail',
+        payload: { letter: 'report', week: '2025-W53' },
+      }),
+    );
+    await o.pass(MIN);
+    expect(o.rows()[0]!.result).toMatch(/^refused: "2025-W53" is no ISO week/);
+    expect(o.rows()[0]!.attempts).toBe(0);
+    expect(() => askForReport(o.store, o.now(), 'root-ann', '2025-W53', null)).toThrow(Usage);
+    askForReport(o.store, o.now(), 'root-ann', '2026-W47', null);
+    await o.pass(MIN);
+    expect(o.subjects()).toEqual([expect.stringContaining('W47')]);
   });
 
   it('what waits for a receiver that was taken out of the file is let go', async () => {
@@ -405,6 +427,36 @@ describe('when it is over', () => {
     expect(o.box.mails[1]!.references).toBe(o.box.mails[0]!.messageId);
     expect(posted()).toHaveLength(2);
     expect(posted()[1]).toContain('alice can work again');
+  });
+
+  it.each([
+    ['done', 'What was done: Adds alice to claw-users.'],
+    ['unknown', 'A change of Readmit broke off: how much of it was made is not known.'],
+    ['already', 'Readmit changed nothing for it.'],
+  ] as const)('they hear what was done for it by a run that ended: %s', async (result, said) => {
+    const o = await open();
+    const id = o.propose();
+    await o.pass(1500);
+    o.carriedOut(id, result);
+    resolve(o, id);
+    await o.pass(2000);
+    expect(o.box.mails[1]!.text!.replace(/\s+/g, ' ')).toContain(said);
+  });
+
+  it('they hear what was done by a run that broke off, when that is access by now', async () => {
+    const o = await open();
+    const id = o.propose();
+    await o.pass(1500);
+    o.carriedOut(id, 'unknown');
+    const run = lastRun(o.store, id)!.id;
+    o.store.run(
+      `INSERT INTO access_grant (id, user, uid, "group", host, incident, run, by_json, reason, since)
+       VALUES ('g', 'alice', 1001, 'claw-users', 'claw-head-01', ?, ?, '[]', '', ?)`,
+      ...[Number(id), run, o.now()],
+    );
+    resolve(o, id);
+    await o.pass(2000);
+    expect(o.box.mails[1]!.text!.replace(/\s+/g, ' ')).toContain('What was done: Adds alice to claw-users.');
   });
 
   it('nobody who was not told is told that it is over', async () => {

@@ -1,7 +1,7 @@
 /** The second channel, on a real HTTP server. */
 import { createServer } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Refused, Retry } from '../../src/incident.ts';
+import { Doubtful, Refused, Retry } from '../../src/incident.ts';
 import { alarmCall, callWebhook, chatText, incidentCall } from '../../src/notify/webhook.ts';
 import { ALICE, PAPER } from './an-incident.ts';
 
@@ -64,9 +64,10 @@ it.each([
 
 describe('when it fails', () => {
   it.each([
-    [404, Refused],
-    [400, Refused],
-    [302, Refused],
+    [413, Refused],
+    [400, Doubtful],
+    [404, Retry],
+    [302, Retry],
     [429, Retry],
     [503, Retry],
   ] as const)('%i', async (status, kind) => {

@@ -319,6 +319,13 @@ test('probing: one address, thirty names, most of them nobody’s', async () => 
   expect(real.filter(status => status === 0).length).toBeLessThan(4);
 });
 
+test('probing with a user named is the same, from the strangers’ address', async () => {
+  c.forgetLogs('alice');
+  await c.type('practice', 'break', 'probing', 'bob');
+  expect(c.serverLog()).toHaveLength(60);
+  expect(c.serverLog().filter(line => !/ from [\d.]+: user [a-z][\w-]*, endpoint \/submit$/.test(line))).toEqual([]);
+});
+
 test('flood: twenty thousand denials within seconds', async () => {
   c.forgetLogs('alice');
   await c.type('practice', 'break', 'flood', 'bob');

@@ -13,7 +13,7 @@ import { makeVote, publicKeyOf, signVote } from '../../src/approve/vote.ts';
 import { planDigest } from '../../src/digest.ts';
 import { orderExecutor } from '../../src/execute/client.ts';
 import type { Order } from '../../src/messages.ts';
-import type { AuditEntry } from '../../src/plan.ts';
+import type { AuditEntry, Step } from '../../src/plan.ts';
 import { setting } from '../deploy/installed.ts';
 
 const REPO = resolve(import.meta.dirname, '../..');
@@ -194,6 +194,16 @@ describe.skipIf(!isRoot)(isRoot ? title : `${title} — NOT TRIED: it needs root
     expect(await send(again)).toMatchObject({ result: 'done' });
     expect((await there('gpasswd', '-d', 'alice', 'claw-users')).code).toBe(0);
     expect(await send({ ...again, what: 'undo' })).toMatchObject({ result: 'already' });
+  });
+
+  it('where usermod has no -r, gpasswd takes her out, with the same few capabilities; it does nothing else', async () => {
+    const remove = { action: 'group.remove', user: 'alice', uid: ALICE.uid, group: 'claw-users', gid: GROUP_GID };
+    const back = (...argv: string[]) => order({ undo: [{ ...remove, argv } as Step] });
+    const given = back('gpasswd', '-d', 'alice', 'claw-users');
+    expect(await send(given)).toMatchObject({ result: 'done' });
+    expect(await send({ ...given, what: 'undo' })).toMatchObject({ result: 'done' });
+    expect(await members()).toBe(`claw-users:x:${GROUP_GID}:bob`);
+    expect(await send(back('gpasswd', '-M', 'alice', 'claw-users'))).toMatchObject({ result: 'refused' });
   });
 
   it('C18 a group that is not on the list is refused, though the vote is good and usermod could do it', async () => {

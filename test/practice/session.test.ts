@@ -90,6 +90,7 @@ test('id, groups and getent answer as the real ones do', async () => {
     'uid=2001(alice) gid=2001(alice) groups=2001(alice),3000(domain-users),3001(claw-users)\n',
   );
   expect((await c.type('id', '-nG', '--', 'bob')).stdout).toBe('bob domain-users claw-users\n');
+  expect((await c.type('id', '-Gnz', '--', 'bob')).stdout).toBe('bob\0domain-users\0claw-users\0');
   expect(await c.type('id', '-u', 'nobody-here')).toMatchObject({ code: 1, stdout: '' });
   expect((await c.type('getent', 'passwd', '2001')).stdout).toMatch(/^alice:x:2001:2001:/);
   expect(await c.type('getent', 'passwd', 'zed')).toMatchObject({ code: 2, stdout: '' });

@@ -7,7 +7,7 @@ import { type Snapshot, StepSchema } from '../../src/messages.ts';
 import type { Plan } from '../../src/plan.ts';
 import { drift } from '../../src/remedy/assumptions.ts';
 import { makePlan, type PlanResult, withEnd } from '../../src/remedy/plan.ts';
-import { CONFIG, causes, config, facts, NO_GROUP, NOW, type Observed, STRICT } from '../diagnose/a-host.ts';
+import { CONFIG, causes, config, facts, NO_GROUP, NOT_LISTED, NOW, type Observed, STRICT } from '../diagnose/a-host.ts';
 import { planIn, refusalIn } from './offered.ts';
 
 const snapshot: Snapshot = {
@@ -20,10 +20,17 @@ const snapshot: Snapshot = {
 
 function offer(
   observed: Observed,
-  more: { user?: string; config?: Config; now?: number; serial?: number; until?: string } = {},
+  more: {
+    user?: string;
+    config?: Config;
+    now?: number;
+    serial?: number;
+    until?: string;
+    groups?: Snapshot['groups'];
+  } = {},
 ): PlanResult {
-  const { user = 'alice', config: site = config, now = NOW, serial = 1, until } = more;
-  const taken = facts(observed, user);
+  const { user = 'alice', config: site = config, now = NOW, serial = 1, until, groups } = more;
+  const taken = facts(observed, user, site);
   const diagnosis = diagnose({ user, facts: taken, causes, config: site });
   return makePlan({
     incident: '7',
@@ -31,7 +38,7 @@ function offer(
     host: 'claw-head-01',
     diagnosis,
     facts: taken,
-    snapshot,
+    snapshot: groups ? { ...snapshot, groups } : snapshot,
     config: site,
     now,
     ...(until ? { until } : {}),
@@ -54,15 +61,23 @@ describe('somebody who lacks the group', () => {
       undo: [{ action: 'group.remove', ...who, argv: ['usermod', '-rG', 'claw-users', 'alice'] }],
       gains: ['alice'],
       loses: [],
-      assumes: { 'account.uid': 2001 },
+      assumes: { 'account.uid': 2001, 'entitlement.listed': true },
       entitlement: '/etc/claw/entitlements.yaml lists alice in claw-users',
       managedBy: null,
       expires: '2026-11-23T11:00:00.000Z',
     });
   });
 
+  it('what showed the right to it has to show it still when it is done', () => {
+    const made = plan(NO_GROUP);
+    expect(drift(made, facts(NO_GROUP))).toBeNull();
+    expect(drift(made, facts({ ...NO_GROUP, ...NOT_LISTED }))?.what).toBe('entitlement.listed was true and is false');
+    const unlisted = plan({ ...NO_GROUP, ...NOT_LISTED });
+    expect(drift(unlisted, facts({ ...NO_GROUP, ...NOT_LISTED }))).toBeNull();
+  });
+
   it('without an entitlement it says so plainly and asks for a reason', () => {
-    const made = plan({ ...NO_GROUP, 'entitlement.groups': [], 'entitlement.listed': false });
+    const made = plan({ ...NO_GROUP, ...NOT_LISTED });
     expect(made.entitlement).toBeNull();
     expect(made.notes[0]).toBe(
       'Nothing shows that alice should have access (/etc/claw/entitlements.yaml does not list alice in claw-users): give a reason.',
@@ -78,6 +93,11 @@ describe('somebody who lacks the group', () => {
   it('what only she can do afterwards is said', () => {
     const made = plan({ ...NO_GROUP, 'token.expires': '2026-11-23T09:00:00Z' });
     expect(made.notes.join(' ')).toMatch(/alice has to log in again: the token is expired.*expired-token/);
+  });
+
+  it('where usermod can take nobody out of a group, the way back is one that works there', () => {
+    const made = plan({ ...NO_GROUP, 'usermod.removes': false });
+    expect(made.undo).toMatchObject([{ action: 'group.remove', argv: ['gpasswd', '-d', 'alice', 'claw-users'] }]);
   });
 
   it('a group that lives in the directory is not for usermod: the plan is exported', () => {
@@ -151,6 +171,86 @@ describe('the service', () => {
   });
 });
 
+describe('whom a restart lets in and shuts out', () => {
+  const LOADS: Observed = {
+    'config.loaded': false,
+    'config.loaded-groups': ['physics'],
+    'access.authorized-groups': ['claw-users', 'chem'],
+  };
+
+  it('is told by name, of every group in the file, though no step names one', () => {
+    const groups = { 'claw-users': ['bob', 'carol'], chem: ['dave'], physics: ['carol', 'erin'] };
+    const made = plan(LOADS, { groups });
+    expect(made.steps.map(s => s.action)).toEqual(['service.restart']);
+    expect(made).toMatchObject({ gains: ['bob', 'dave'], loses: ['erin'] });
+    expect(made.entitlement).toBe(`${CONFIG} lets them in already; the scheduler has not loaded it`);
+  });
+
+  it('a group whose members nobody could tell is not a group without members', () => {
+    const made = plan(LOADS, { groups: { 'claw-users': ['bob'], chem: [] } });
+    expect(made).toMatchObject({ gains: ['bob', 'members of chem'], loses: ['members of physics'] });
+    const strict = plan(STRICT, { groups: {} });
+    expect(strict).toMatchObject({ gains: ['members of claw-users'], loses: [], entitlement: null });
+  });
+
+  it('a file that drops a group shuts its members out with the change that lets others in', () => {
+    const made = plan({ ...STRICT, 'config.loaded-groups': ['claw-admins', 'physics'] });
+    expect(made).toMatchObject({ gains: ['bob'], loses: ['members of physics'] });
+  });
+
+  it('where nobody can say what is loaded, that is said', () => {
+    const made = plan({ 'config.loaded': false, 'config.loaded-groups': undefined });
+    expect(made.notes.join(' ')).toContain('What the scheduler accepts now is not known');
+  });
+});
+
+describe('where several groups would give access', () => {
+  const physics = site('policy: { groups: [claw-users, physics, chem] }');
+  const ids = ['claw-users:2500', 'chem:2700', 'physics:2701'];
+  const either = { ...NO_GROUP, 'access.group-ids': ids, 'access.local-groups': ['claw-users', 'chem', 'physics'] };
+  const CHEM_OR_PHYSICS = {
+    ...either,
+    'access.authorized-groups': ['claw-users', 'chem', 'physics'],
+    'config.loaded-groups': ['claw-users', 'chem', 'physics'],
+  };
+  const groupsOf = (made: Plan): string[] => made.steps.flatMap(s => ('group' in s ? [s.group] : []));
+
+  it('it is one that the site’s list names them in, not the first in the file', () => {
+    const listed = { ...CHEM_OR_PHYSICS, 'entitlement.groups': ['physics'], 'entitlement.listed': false };
+    const made = plan(listed, { config: physics });
+    expect(groupsOf(made)).toEqual(['physics']);
+    expect(made.entitlement).toContain('lists alice in physics');
+  });
+
+  it('without a list the standard one, and without that one the policy allows to give', () => {
+    const unlisted = { ...CHEM_OR_PHYSICS, ...NOT_LISTED };
+    expect(groupsOf(plan(unlisted, { config: physics }))).toEqual(['claw-users']);
+    const others = { ...unlisted, 'access.authorized-groups': ['chem', 'physics'], 'config.loaded-groups': ['chem'] };
+    const only = site('policy: { groups: [physics] }');
+    expect(facts(others, 'alice', only).find(f => f.fact === 'access.missing-group')!.value).toBe('physics');
+  });
+
+  it('whoever has the group that the file leaves out gets no other one with it', () => {
+    const strict = {
+      ...STRICT,
+      'access.authorized-groups': ['claw-admins', 'physics'],
+      'config.loaded-groups': ['claw-admins', 'physics'],
+    };
+    for (const config of [site(''), physics])
+      expect(plan({ ...strict, 'access.group-ids': ids }, { config }).steps.map(s => s.action)).toEqual([
+        'config.authorize-group',
+        'service.restart',
+      ]);
+  });
+
+  it('taken out of any of them on purpose, nobody is put back, nor into another', () => {
+    for (const removed of ['physics', 'claw-users'])
+      expect(
+        refusal({ ...CHEM_OR_PHYSICS, ...NOT_LISTED, 'history.group-removed': [removed] }, { config: physics }),
+      ).toContain('access-removed is not mended by a plan');
+  });
+});
+
 describe('the policy says no, and which rule it is', () => {
   it.each([
     ['a group that is not on the list', NO_GROUP, 'policy: { groups: [other] }', /^policy\.groups: claw-users/],
@@ -203,16 +303,11 @@ describe('a plan that would not let the person in is not offered', () => {
   });
 
   it('a configuration change alone would not let in somebody who is not entitled and lacks the group', () => {
-    expect(refusal({ ...STRICT, ...NO_GROUP, 'entitlement.groups': [], 'entitlement.listed': false })).toMatch(
-      /would not let alice in: none of the groups/,
-    );
+    expect(refusal({ ...STRICT, ...NO_GROUP, ...NOT_LISTED })).toMatch(/would not let alice in: none of the groups/);
   });
 
   it.each([
-    [
-      'access removed on purpose',
-      { ...NO_GROUP, 'history.group-removed': ['claw-users'], 'entitlement.listed': false },
-    ],
+    ['access removed on purpose', { ...NO_GROUP, 'history.group-removed': ['claw-users'], ...NOT_LISTED }],
     ['an expired account', { ...NO_GROUP, 'account.expired': true }],
     ['a system account', { ...NO_GROUP, 'account.system': true }],
     ['nobody of that name', { ...NO_GROUP, 'account.exists': false }],

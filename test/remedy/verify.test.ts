@@ -71,6 +71,30 @@ describe('after somebody was added to a group', () => {
     ['the groups can’t be asked', { 'groups.nss': undefined, 'groups.file': undefined }, {}, 'verifying'],
     ['an old session still lacks it', { 'session.pids': ['4'], 'session.gids': ['2001'] }, {}, 'propagating'],
     ['the directory does not show it yet', { 'access.mode': 'ldap', 'directory.member': false }, {}, 'propagating'],
+    [
+      'the directory does not show it after half an hour: its caches may keep it for longer',
+      { 'access.mode': 'ldap', 'directory.member': false },
+      { after: 31 * MIN },
+      'propagating',
+    ],
+    [
+      'the directory does not show it after an hour and a half',
+      { 'access.mode': 'ldap', 'directory.member': false },
+      { after: 91 * MIN },
+      'not-effective',
+    ],
+    [
+      'the scheduler says that its own cache lives longer',
+      { 'access.mode': 'ldap', 'directory.member': false, 'config.directory-lag': 7200 },
+      { after: 91 * MIN },
+      'propagating',
+    ],
+    [
+      'an old session still lacks it the next day: the change is there',
+      { 'session.pids': ['4'], 'session.gids': ['2001'] },
+      { after: 24 * 60 * MIN },
+      'propagating',
+    ],
     ['the token is expired', { 'token.expires': iso(NOW - MIN) }, {}, 'propagating'],
     ['another denial came', {}, { newDenials: 1 }, 'propagating'],
     [

@@ -1,5 +1,5 @@
 /** A week at a cluster as the store would hand it over: three people refused, a scanner, a restart, an empty week. */
-import type { HourTally, ReportGrant, ReportIncident, ReportInput } from '../../src/report/input.ts';
+import type { HourTally, ReportGrant, ReportIncident, ReportInput, ReportRun } from '../../src/report/input.ts';
 
 export const EMPTY: ReportInput = {
   title: 'Access report',
@@ -10,6 +10,7 @@ export const EMPTY: ReportInput = {
   hosts: ['claw-head-01'],
   tallies: [],
   incidents: [],
+  runs: [],
   grants: [],
   groups: [],
   blind: [],
@@ -83,6 +84,21 @@ export const grant = (user: string, since: string, more: Partial<ReportGrant> = 
   until: null,
   ended: null,
   effective: since,
+  endedBy: more.ended ? 'us' : null,
+  ...more,
+});
+
+/** A plan of a service that was ordered, under these votes. */
+export const run = (incident: string, at: string, by: string[], more: Partial<ReportRun> = {}): ReportRun => ({
+  incident,
+  serial: 1,
+  what: 'plan',
+  host: 'claw-head-01',
+  tier: 2,
+  at,
+  result: 'done',
+  by,
+  actions: ['service.restart'],
   ...more,
 });
 
@@ -93,6 +109,7 @@ const vote = (by: string, at: string, reason = ''): ReportIncident['votes'][numb
   decision: 'approve',
   reason,
   proof: 'session',
+  serial: 1,
 });
 
 /** 24 denials of people (alice 9, bob 5, carol 10), 30 of a scanner; alice and a config change solved, carol waits. */
@@ -179,6 +196,10 @@ export const BUSY: ReportInput = {
       users: 0,
       count: 30,
     }),
+  ],
+  runs: [
+    run('1', '2026-11-16T09:15:00.000Z', ['root-ann'], { tier: 1, actions: ['group.add'] }),
+    run('2', '2026-11-18T15:00:00.000Z', ['root-ben'], { actions: ['config.authorize-group', 'service.restart'] }),
   ],
   grants: [
     grant('alice', '2026-11-16T09:15:02.000Z', {

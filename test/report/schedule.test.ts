@@ -62,6 +62,24 @@ describe('what is due and not yet sent', () => {
   });
 });
 
+describe('a rarer report', () => {
+  const due = (cron: string, now: string, sent: string[]) =>
+    dueWeeks({ cron, timezone: 'UTC', now: at(now), sent, since: OLD });
+  const NOVEMBER = ['2026-W44', '2026-W45', '2026-W46', '2026-W47', '2026-W48'];
+  it('each month tells of every week of it, five of them too', () => {
+    const monthly = '0 7 1 * *';
+    expect(due(monthly, '2026-11-30T23:00:00Z', ['2026-W43'])).toEqual([]);
+    expect(due(monthly, '2026-12-01T07:00:00Z', ['2026-W43'])).toEqual(NOVEMBER);
+    expect(due(monthly, '2026-12-20T00:00:00Z', ['2026-W43'])).toEqual(NOVEMBER);
+    expect(due(monthly, '2026-12-20T00:00:00Z', ['2026-W43', ...NOVEMBER])).toEqual([]);
+    expect(due(monthly, '2026-12-20T00:00:00Z', ['2025-W43'])).toEqual(NOVEMBER);
+  });
+  it('each quarter: thirteen', () => {
+    const quarterly = due('0 7 1 */3 *', '2026-11-20T00:00:00Z', ['2026-W20']);
+    expect([quarterly[0], quarterly.at(-1), quarterly.length]).toEqual(['2026-W27', '2026-W39', 13]);
+  });
+});
+
 describe('the schedule', () => {
   const stops: (() => void)[] = [];
   afterEach(() => {

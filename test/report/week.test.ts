@@ -4,12 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/config.ts';
-import type { HourTally, ReportInput } from '../../src/report/input.ts';
+import { renderCsv } from '../../src/report/csv.ts';
+import type { HourTally, ReportIncident, ReportInput } from '../../src/report/input.ts';
+import { weekRange } from '../../src/report/iso-week.ts';
 import { renderText } from '../../src/report/text.ts';
 import { headline, median, p90, weekNumbers, weekReport } from '../../src/report/week.ts';
 import { weekReportOf } from '../../src/roles/reporting.ts';
 import { openStore } from '../../src/store/open.ts';
-import { BUSY, EMPTY, grant, incident, move, tally } from './a-week.ts';
+import { BUSY, EMPTY, grant, incident, move, run, tally } from './a-week.ts';
 
 const HOUR = 3_600_000;
 
@@ -112,6 +114,25 @@ describe('H02: the numbers', () => {
   });
 });
 
+const vote = (by: string, at: string, serial: number): ReportIncident['votes'][number] => ({
+  ...{ by, at, serial },
+  ...{ roles: [], decision: 'approve', reason: '', proof: 'key' },
+});
+
+it.each([
+  ['Asia/Kolkata', 'those of the first 30 min of a day'],
+  ['Asia/Kathmandu', 'those of the first 45 min of a day'],
+  ['Europe/Berlin', null],
+])('where days begin within an hour of UTC (%s) the report says where its denials are counted', (timezone, said) => {
+  const range = weekRange('2026-W48', timezone);
+  const last = new Date(Math.floor(Date.parse(range.from) / HOUR) * HOUR).toISOString().slice(0, 13);
+  const report = weekReport({ ...EMPTY, timezone, range, made: range.to, tallies: [tally(last, 'alice', 3)] });
+  expect(report.numbers.denials).toBe(said ? 0 : 3);
+  const text = renderText(report).replace(/\s+/g, ' ');
+  if (said) expect(text).toContain(said);
+  else expect(text).not.toContain('hours of UTC');
+});
+
 describe('who waits for whom', () => {
   it.each([
     ['proposed', [], "an administrator's vote"],
@@ -128,10 +149,12 @@ describe('who waits for whom', () => {
       decision: 'approve' as const,
       reason: '',
       proof: 'key' as const,
+      serial: 1,
     }));
     const i = incident('1', 'alice', '2026-11-22T10:00:00.000Z', {
       moves: [move('2026-11-22T10:30:00.000Z', 'open', state)],
       votes,
+      serials: [{ serial: 1, at: '2026-11-22T10:30:00.000Z' }],
     });
     expect(weekReport({ ...EMPTY, incidents: [i] }).waiting).toMatchObject([{ key: 'alice', waitsFor, ms: 14 * HOUR }]);
   });
@@ -147,10 +170,33 @@ describe('who waits for whom', () => {
           ],
         }).waiting,
       ).toEqual([]);
-    expect(
-      weekReport({ ...EMPTY, incidents: [incident('1', 'alice', '2026-11-20T10:00:00.000Z', { inhibitedBy: '2' })] })
-        .waiting,
-    ).toEqual([]);
+    const explained = (to: string | null) => ({ explained: [{ by: '2', from: '2026-11-20T10:00:00.000Z', to }] });
+    for (const [to, waiting] of [
+      [null, []],
+      ['2026-11-25T00:00:00.000Z', []],
+      ['2026-11-22T00:00:00.000Z', ['alice']],
+    ] as const)
+      expect(
+        weekReport({
+          ...EMPTY,
+          incidents: [incident('1', 'alice', '2026-11-20T10:00:00.000Z', explained(to))],
+        }).waiting.map(w => w.key),
+      ).toEqual(waiting);
+  });
+  it('a vote on an earlier plan is none on the one that stands', () => {
+    const [first, second, third] = ['2026-11-22T10:30:00.000Z', '2026-11-22T12:00:00.000Z', '2026-11-24T12:00:00.000Z'];
+    const i = incident('1', 'alice', '2026-11-22T10:00:00.000Z', {
+      moves: [move(first, 'open', 'proposed'), move(second, 'stale', 'proposed')],
+      votes: [vote('root-ann', '2026-11-22T11:00:00.000Z', 1), vote('root-ben', '2026-11-22T13:00:00.000Z', 2)],
+      serials: [first, second, third].map((at, n) => ({ serial: n + 1, at })),
+    });
+    const report = weekReport({ ...EMPTY, incidents: [i] });
+    expect(report.waiting[0]!.waitsFor).toBe("another administrator's vote (root-ben approved)");
+    expect(report.votes.map(v => [v.by, v.serial])).toEqual([
+      ['root-ann', 1],
+      ['root-ben', 2],
+    ]);
+    expect(renderCsv(report)).toMatch(/^vote,1,.*root-ben/m);
   });
   it('from week to week, until somebody acts', () => {
     const old = incident('1', 'alice', '2026-10-01T10:00:00.000Z', {
@@ -160,6 +206,11 @@ describe('who waits for whom', () => {
   });
 });
 
+/** Why alice and dora were given what they had. */
+const GIVEN = [
+  incident('1', 'dora', '2026-11-01T00:00:00.000Z', { state: 'resolved', ended: '2026-11-01T00:00:00.000Z' }),
+];
+
 describe('denials our own changes caused', () => {
   it('a person refused after we took their access away, not before, and not once they have it again', () => {
     const grants = [
@@ -168,40 +219,70 @@ describe('denials our own changes caused', () => {
     ];
     const tallies = [
       tally('2026-11-17T10', 'dora', 1),
+      tally('2026-11-18T10', 'dora', 2),
       tally('2026-11-18T12', 'dora', 4),
       tally('2026-11-20T10', 'dora', 8),
       tally('2026-11-18T12', 'alice', 16),
     ];
-    expect(weekReport({ ...EMPTY, grants, tallies }).ownDenials).toMatchObject([
+    expect(weekReport({ ...EMPTY, grants, tallies, incidents: GIVEN }).ownDenials).toMatchObject([
       { who: 'dora', count: 4, because: 'we took claw-users back' },
     ]);
   });
-  it('a service that fell over within half an hour of our restart, on the same host', () => {
-    const restart = incident('1', 'claw-scheduler', '2026-11-18T09:00:00.000Z', {
-      kind: 'service',
-      tier: 2,
-      moves: [move('2026-11-18T10:00:00.000Z', 'approved', 'running')],
-      plan: {
-        serial: 1,
-        digest: 'd',
-        summary: '',
-        steps: [{ action: 'service.restart', unit: 'claw-scheduler', argv: [] }],
-        gains: [],
-        entitlement: null,
-        subject: null,
-      },
-    });
-    const opened = (id: string, at: string, host = 'claw-head-01') =>
-      incident(id, 'claw-scheduler', at, { kind: 'service', host, count: 7, moves: [] });
+
+  it.each([
+    ['on another host', { host: 'claw-head-02' }, {}],
+    ['for what only they can mend', { cause: 'openclaw/expired-token', incident: '3' }, {}],
+    ['for a fault of the service', { cause: 'openclaw/scheduler-down', incident: '4' }, {}],
+    ['after others took it', {}, { endedBy: 'others' as const }],
+  ])('not a person who is refused %s', (_what, denied, given) => {
+    const grants = [grant('dora', '2026-11-01T00:00:00.000Z', { ended: '2026-11-17T10:30:00.000Z', ...given })];
     const incidents = [
-      restart,
+      ...GIVEN,
+      incident('3', 'dora', '2026-11-18T12:00:00.000Z', {
+        moves: [move('2026-11-18T12:00:01.000Z', 'open', 'advised')],
+      }),
+      incident('4', 'claw-scheduler', '2026-11-18T12:00:00.000Z', { kind: 'service' }),
+    ];
+    const denials = (more: object) =>
+      weekReport({ ...EMPTY, grants, incidents, tallies: [tally('2026-11-18T12', 'dora', 4, more)] }).numbers
+        .ownDenials;
+    expect(denials(denied)).toBe(0);
+    if (!('endedBy' in given)) expect(denials({})).toBe(4);
+  });
+
+  it('a person refused before they were given it, and taken it again, within one hour is not', () => {
+    const day = '2026-11-18T10:20:00.000Z';
+    const grants = [grant('alice', day, { ended: '2026-11-18T10:40:00.000Z' })];
+    const tallies = [tally('2026-11-18T10', 'alice', 7)];
+    expect(weekReport({ ...EMPTY, grants, tallies, incidents: GIVEN }).ownDenials).toEqual([]);
+  });
+
+  it('a service that fell over within half an hour of our restart, on the same host', () => {
+    const opened = (id: string, at: string, host = 'claw-head-01') =>
+      incident(id, 'claw-scheduler', at, { kind: 'service', host, count: 900, moves: [] });
+    const incidents = [
       opened('2', '2026-11-18T10:20:00.000Z'),
       opened('3', '2026-11-18T11:00:00.000Z'),
       opened('4', '2026-11-18T10:20:00.000Z', 'other'),
     ];
-    expect(weekReport({ ...EMPTY, incidents }).ownDenials).toMatchObject([
-      { count: 7, because: 'the change of incident 1' },
-    ]);
+    const runs = [run('1', '2026-11-18T10:00:00.000Z', ['root-ann', 'root-ben'])];
+    const tallies = ['2', '3', '4'].map(id => tally('2026-11-18T11', `user${id}`, 7, { incident: id }));
+    const own = (more: Partial<ReportInput> = {}) =>
+      weekReport({ ...EMPTY, incidents, runs, tallies, ...more }).ownDenials;
+    expect(own()).toMatchObject([{ count: 7, because: 'the change of incident 1' }]);
+    expect(own({ runs: [{ ...runs[0]!, result: 'refused' }] })).toEqual([]);
+    expect(own({ runs: [{ ...runs[0]!, actions: ['group.add'] }] })).toEqual([]);
+  });
+
+  it('H02: as many as were counted in the week, whatever its incidents went on to count', () => {
+    const incidents = [incident('9', 'claw-scheduler', '2026-11-22T23:50:00.000Z', { kind: 'service', count: 900 })];
+    const runs = [run('8', '2026-11-22T23:40:00.000Z', ['root-ann', 'root-ben'])];
+    const tallies = [
+      tally('2026-11-22T23', 'alice', 20, { incident: '9' }),
+      tally('2026-11-23T00', 'alice', 880, { incident: '9' }),
+    ];
+    const report = weekReport({ ...EMPTY, incidents, runs, tallies });
+    expect([report.numbers.denials, report.numbers.ownDenials, report.incidents[0]!.denials]).toEqual([20, 20, 20]);
   });
 });
 
@@ -226,6 +307,50 @@ describe('for the auditor', () => {
     expect(said).toContain('eve was added to claw-users on claw-head-01, not by Readmit');
     expect(said).toContain('2 votes were signed by the server');
     expect(said).toContain('Changes of tier 2 need one vote');
+  });
+  it('the single vote stands though the incident offers nothing any more; a run that was refused is none', () => {
+    const escalated = incident('1', 'claw-scheduler', '2026-11-17T09:00:00.000Z', { kind: 'service', tier: null });
+    const said = (...runs: ReportInput['runs']) =>
+      weekReport({ ...EMPTY, incidents: [escalated], runs }).exceptions.map(e => [e.incident, e.what]);
+    const at = '2026-11-17T09:10:00.000Z';
+    expect(said(run('1', at, ['root-ann']))).toEqual([['1', 'a tier 2 plan ran with the single vote of root-ann']]);
+    expect(said(run('1', at, ['root-ann', 'root-ann'], { serial: 2 }))).toHaveLength(1);
+    expect(said(run('1', at, ['root-ann', 'root-ben']))).toEqual([]);
+    expect(said(run('1', at, ['root-ann'], { result: 'stale' }))).toEqual([]);
+    expect(said(run('1', at, ['root-ann'], { tier: 1 }))).toEqual([]);
+    expect(said(run('1', '2026-11-24T00:00:00.000Z', ['root-ann']))).toEqual([]);
+  });
+  it('what ended after the week was in force in it, in every dress; what others took was not taken by us', () => {
+    const [since, until] = ['2026-11-18T10:00:00.000Z', '2026-11-30T00:00:00.000Z'];
+    const later = { until, effective: '2026-11-24T00:00:00.000Z', ended: '2026-11-25T10:00:00.000Z' };
+    const report = weekReport({
+      ...EMPTY,
+      grants: [
+        grant('alice', since, later),
+        grant('bob', since, { id: 'b', ended: '2026-11-19T10:00:00.000Z', endedBy: 'others' }),
+        grant('carol', since, { id: 'c', ended: '2026-11-20T10:00:00.000Z' }),
+      ],
+    });
+    expect(report.grants.map(g => [g.user, g.ended, g.endedBy, g.effective])).toEqual([
+      ['alice', null, null, null],
+      ['bob', '2026-11-19T10:00:00.000Z', 'others', since],
+      ['carol', '2026-11-20T10:00:00.000Z', 'us', since],
+    ]);
+    expect(report.numbers).toMatchObject({ granted: 3, taken: 1 });
+    const rows = renderCsv(report)
+      .split('\r\n')
+      .map(row => row.split(',').map(text => text.replaceAll('"', '')));
+    const cell = (user: string, column: string) =>
+      rows.find(row => row[0] === 'grant' && row.includes(user))![rows[0]!.indexOf(column)];
+    expect(['state', 'until', 'ended', 'effective'].map(c => cell('alice', c))).toEqual(['in force', until, '', '']);
+    expect(['state', 'until', 'ended', 'what'].map(c => cell('bob', c))).toEqual([
+      ...['ended', '', '2026-11-19T10:00:00.000Z', 'ended by somebody else'],
+    ]);
+    expect(cell('carol', 'what')).toBe('ended by readmit');
+    const text = renderText(report).replace(/\s+/g, ' ');
+    expect(text).toContain('Ended: 2026-11-19 10:00, by others');
+    expect(text).toContain('Ended: 2026-11-20 10:00, by Readmit');
+    expect(text).not.toContain('2026-11-25');
   });
   it('an access without entitlement stands with the reason that was given', () => {
     const { exceptions } = weekReport({

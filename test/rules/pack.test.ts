@@ -1,15 +1,18 @@
 /**
  * Packs: what is written wrong is named with file and line; examples are run; `rules explain` says where a line failed.
  */
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { parseConfig } from '../../src/config/config.ts';
+import { detector } from '../../src/roles/detector.ts';
 import { rulesCheck, rulesExplain } from '../../src/roles/rules.ts';
-import { compiledPacks } from '../../src/rules/cache.ts';
+import { compiledPacks, ownRules } from '../../src/rules/cache.ts';
 import { loadPacks } from '../../src/rules/pack.ts';
 import { makeParser } from '../../src/rules/parser.ts';
 import { parseTemplate } from '../../src/rules/template.ts';
+import { aDenial } from '../detect/a-tally.ts';
 
 const dirs: string[] = [];
 afterEach(() => {
@@ -259,4 +262,19 @@ describe('the kept copy of checked rules', () => {
     );
     expect((await compiledPacks([dir], undefined, cache)).rules[0]?.line).toMatch(/AllowUsers$/);
   });
+});
+
+test("what a site's own detect.yaml says of an event is what the running detector makes of it", () => {
+  const dir = temporary();
+  const patterns = readFileSync(join(ownRules(), 'openclaw/logs.yaml'), 'utf8');
+  writeFileSync(join(dir, 'logs.yaml'), patterns);
+  writeFileSync(join(dir, 'detect.yaml'), 'pack: openclaw\nevents: { queue-full: nothing }\n');
+  const config = parseConfig('host: head\n', 'readmit.yaml');
+  const opens = (dirs: string[], event: 'queue-full' | 'auth-failed'): boolean =>
+    detector(config, loadPacks(dirs))()
+      .observe(aDenial(0, { event, account: 'user' }), 0)
+      .some(verdict => verdict.kind === 'open');
+  const ours = join(ownRules(), 'openclaw');
+  expect([opens([ours], 'queue-full'), opens([ours, dir], 'queue-full')]).toEqual([true, false]);
+  expect(opens([ours, dir], 'auth-failed')).toBe(true);
 });

@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -33,7 +34,7 @@ async function run(files: string[], options: ScanOptions = {}): Promise<{ code: 
       done?.();
       return true;
     };
-    return { write, once: () => {}, removeListener: () => {} } as unknown as NodeJS.WritableStream;
+    return { write, on: () => {} } as unknown as NodeJS.WritableStream;
   };
   const code = await scan(files, { ...options, stdout: to(out), stderr: to(err) });
   return { code, out: out.join(''), err: err.join('') };
@@ -265,6 +266,26 @@ describe('what it says', () => {
       Array.from({ length: 6 }, (_, n) => ['user', `u${n}`, 1]),
     );
   });
+  test('one line of a time to come makes no storm of a week', async () => {
+    const at = (day: number): string => new Date(Date.UTC(2024, 8, 18 + day)).toISOString();
+    const future = told('u0', '9999-01-01T00:00:00Z').replace('403', '401').replace('scheduler-denied', 'auth-failed');
+    const week = Array.from({ length: 6 }, (_, n) => told(`u${n}`, at(n))).join('');
+    const found = await answer([file('odd-week.log', week + future)]);
+    expect(found.observations['auth-failed']).toBe(1);
+    expect(found.incidents.map(i => i.kind)).toEqual(new Array(6).fill('user'));
+  });
+  test('a reader that goes away early is no error', async () => {
+    const log = file('pairs.log', Array.from({ length: 30_000 }, (_, n) => denial(`u${n}`)).join(''));
+    const gone = new Writable({
+      write: (_piece, _as, done) => done(Object.assign(new Error('gone'), { code: 'EPIPE' })),
+    });
+    expect(await scan([log], { json: true, stdout: gone })).toBe(0);
+    await new Promise(done => setImmediate(done));
+    const full = new Writable({
+      write: (_piece, _as, done) => done(Object.assign(new Error('full'), { code: 'ENOSPC' })),
+    });
+    await expect(scan([log], { json: true, stdout: full })).rejects.toThrow('full');
+  });
   test('with a passwd file: names nobody has are probing, and system accounts open nothing', async () => {
     const passwd = file('passwd', 'root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n');
     const log = file(
@@ -284,4 +305,34 @@ describe('what it says', () => {
     expect(out).toMatch(/alice {2,}1 /);
     expect(out).not.toContain('\x1b');
   });
+});
+
+describe('how a file begins', () => {
+  const MARK = Buffer.from([0xef, 0xbb, 0xbf]);
+  test.each([
+    ['the mark of its encoding', MARK],
+    ['the hole of a log that was cut while it was written', Buffer.alloc(5000)],
+    ['both', Buffer.concat([MARK, Buffer.alloc(3)])],
+  ])('%s is no part of its first line, plain and packed', async (name, begin) => {
+    const bytes = Buffer.concat([begin, Buffer.from(denial('alice') + denial('bob'))]);
+    for (const path of [file(`${name}.log`, bytes), file(`${name}.log.gz`, gzipSync(bytes))]) {
+      const found = await answer([path]);
+      expect(found).toMatchObject({ lines: 2, unparsed: 0, observations: { denied: 2 } });
+      expect(found.users.map(u => u.user)).toEqual(['alice', 'bob']);
+    }
+  });
+});
+
+test('those of one second stand in the same order whichever thread met them first', async () => {
+  const people = Array.from({ length: 40 }, (_, n) => `u${String(n).padStart(2, '0')}`);
+  const forward = file('forward.log', people.map(user => told(user)).join(''));
+  const backward = file(
+    'backward.log',
+    people
+      .toReversed()
+      .map(user => told(user))
+      .join(''),
+  );
+  const [one, other] = [await answer([forward]), await answer([backward])];
+  expect(other.incidents).toEqual(one.incidents);
 });

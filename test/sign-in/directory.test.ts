@@ -183,6 +183,26 @@ describe('name and password of the directory', () => {
     expect((await browser.go('/me')).text).toContain('You are bob, operator');
   });
 
+  test('while it is away an approver who came through it does not stay either, nor after a restart', async () => {
+    const browser = site.browser();
+    await signIn('root-ann', PASSWORDS['root-ann']!, browser);
+    expect(personOf('root-ann')).toMatchObject({ uid: 50001, roles: ['administrator'] });
+    const { sessions, ways } = site.started();
+    const afterRestart = () => sessions.byId(sessions.list('root-ann')[0]!.id)!.person;
+    await slapd.stop();
+    site.pass(60_000);
+    expect((await browser.go('/me')).status).toBe(200);
+    await ways.directory!.lookAgain('root-ann');
+    expect(afterRestart().roles).toEqual(['administrator']);
+    site.pass(5 * 60_000);
+    expect((await browser.go('/me')).status).toBe(403);
+    expect(personOf('root-ann')).toMatchObject({ uid: -1, roles: [] });
+    expect(afterRestart().roles).toEqual([]);
+    await slapd.start();
+    site.pass(1001);
+    expect((await browser.go('/me')).text).toContain('You are root-ann, administrator');
+  });
+
   test('come from our own page only', async () => {
     const answer = await fetch(`${site.origin}/sign-in/directory`, {
       method: 'POST',

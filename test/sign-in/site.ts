@@ -60,7 +60,9 @@ export async function signInSite(people: Listed[], more: (origin: string, dir: s
   );
   const lines: Record<string, unknown>[] = [];
   const log = pino({ level: 'info' }, { write: line => void lines.push(JSON.parse(line)) });
-  const { sessions, ways } = signingIn({ store, config, now, log, approvers, approvals, desk });
+  /** What a serve knows that has just started: sessions are in the store, and no provider was asked yet. */
+  const started = () => signingIn({ store, config, now, log, approvers, approvals, desk });
+  const { sessions, ways } = started();
   const running = await startWeb({ config, desk, sessions, now, log, extra: { ways } });
   return {
     origin,
@@ -69,6 +71,7 @@ export async function signInSite(people: Listed[], more: (origin: string, dir: s
     list,
     lines,
     sessions,
+    started,
     store,
     browser: () => new Browser(origin),
     journal: () => journal(store).map(e => `${e.actor} ${e.what}`),

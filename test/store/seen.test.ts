@@ -276,4 +276,29 @@ describe('the chain on the page', () => {
     ]);
     expect(desk().searchAudit('100%', null, 50)).toEqual([]);
   });
+
+  it('finds all that was done about a person or an address, whoever did it', () => {
+    const opened = (kind: 'user' | 'service' | 'address', key: string) =>
+      openIncident(store, NOON, { kind, key, host: 'head', event: 'denied', because: 'test', held: false }).id;
+    const alice = opened('user', 'alice');
+    const storm = opened('service', 'scheduler');
+    const scanner = opened('address', '203.0.113.66');
+    const bob = opened('user', 'bob');
+    told({ user: 'alice' }, storm);
+    const deeds = { [alice]: 'approved', [storm]: 'restarted it', [scanner]: 'looked at', [bob]: 'silenced' };
+    for (const [incident, what] of Object.entries(deeds))
+      store.tx(() => record(store, NOON, { actor: 'root-ann', what, incident }));
+    const found = (text: string) =>
+      desk()
+        .searchAudit(text, null, 50)
+        .map(e => e.what);
+    expect(found('alice')).toEqual(expect.arrayContaining(['restarted it', 'approved']));
+    expect(found('alice')).not.toContain('silenced');
+    expect(found('203.0.113.66')).toContain('looked at');
+    expect(
+      desk()
+        .searchAudit('alice', 5, 50)
+        .map(e => e.seq),
+    ).toEqual([2, 1]);
+  });
 });

@@ -14,7 +14,7 @@ afterAll(removeDirs);
 
 const LDAP = 'carol:x:3001:100::/home/carol:/bin/bash\nsvc:x:3002:100::/home/svc:/usr/sbin/nologin\n';
 
-function setUp(nss: (names: string[]) => string | null) {
+function setUp(nss: (names: string[]) => string | null, pattern: string | null = null) {
   const file = join(freshDir(), 'passwd');
   writeFileSync(
     file,
@@ -31,6 +31,16 @@ function setUp(nss: (names: string[]) => string | null) {
       : { ...base, code: stdout ? 0 : 2, stdout, timedOut: false };
   };
   const passwd = new PasswdFile(file, () => clock.now);
+  const directories = { of: [] as string[] };
+  const homes = new Homes({
+    passwd,
+    run,
+    names: userNames(USUAL_NAMES),
+    minUid: 1000,
+    pattern,
+    steady: () => clock.now,
+    glob: () => directories.of,
+  });
   const accounts = new Accounts({
     passwd,
     run,
@@ -38,14 +48,15 @@ function setUp(nss: (names: string[]) => string | null) {
     minUid: 1000,
     denyUsers: ['boss'],
     steady: () => clock.now,
+    listed: name => homes.person(name),
   });
-  const homes = new Homes({ passwd, run, minUid: 1000, pattern: null, steady: () => clock.now });
   return {
     file,
     clock,
     asked,
     accounts,
     homes,
+    directories,
     of: async (...names: string[]) => Object.fromEntries(await accounts.of(new Set(names))),
   };
 }
@@ -87,6 +98,17 @@ describe('accounts', () => {
     }
     expect(asked.flat().length).toBeLessThanOrEqual(200 + 20);
     expect(asked.length).toBeLessThan(30);
+  });
+
+  test('whom the list of NSS has is known without a question, however many they are, and while it does not answer', async () => {
+    const people = Array.from({ length: 1000 }, (_, n) => `ldap${n}`);
+    const list = people.map((name, n) => `${name}:x:${3000 + n}:100::/home/${name}:/bin/bash\n`).join('');
+    let up = true;
+    const { of, asked, homes } = setUp(() => (up ? list : null));
+    await homes.read();
+    up = false;
+    expect(Object.values(await of(...people)).filter(account => account === 'user')).toHaveLength(1000);
+    expect(asked).toHaveLength(1);
   });
 
   test('a directory that does not answer is left alone for a while, and nobody is called unknown for good', async () => {
@@ -139,5 +161,67 @@ describe('homes', () => {
     writeFileSync(file, '');
     clock.now += 5000;
     expect(await homes.read()).toBeNull();
+  });
+
+  test('whom one list leaves out has not gone: SSSD that is down lists the local people and says nothing else', async () => {
+    let down = false;
+    const { homes, clock } = setUp(names =>
+      names.length > 0 ? '' : down ? 'alice:x:2001:100::/home/alice:/bin/sh\n' : LDAP,
+    );
+    expect(await homes.read()).toHaveLength(5);
+    down = true;
+    for (let lists = 1; lists <= 2; lists++) {
+      clock.now += 600_000;
+      expect(await homes.read()).toBeNull();
+    }
+    down = false;
+    clock.now += 600_000;
+    expect(await homes.read()).toBeNull();
+    down = true;
+    for (let lists = 1; lists <= 2; lists++) {
+      clock.now += 600_000;
+      expect(await homes.read()).toBeNull();
+    }
+    clock.now += 600_000;
+    expect((await homes.read())?.map(h => h.owner)).toEqual(['alice', 'locked', 'boss']);
+  });
+
+  test('directories of a pattern are away while their file system is not mounted; who is gone for a minute has gone', async () => {
+    const { homes, clock, directories } = setUp(names => (names.includes('carol') ? LDAP : ''), '/data/*');
+    directories.of = ['/data/alice', '/data/carol', '/data/stranger', '/data/not a name'];
+    const all = [
+      { owner: 'alice', dir: '/home/alice' },
+      { owner: 'locked', dir: '/home/l' },
+      { owner: 'boss', dir: '/home/boss' },
+      { owner: 'alice', dir: '/data/alice', uid: 2001 },
+      { owner: 'carol', dir: '/data/carol', uid: 3001 },
+      { owner: 'stranger', dir: '/data/stranger', uid: 'nobody' },
+      { owner: 'not a name', dir: '/data/not a name', uid: 'nobody' },
+    ];
+    expect(await homes.read()).toEqual(all);
+    directories.of = [];
+    clock.now += 30_000;
+    expect(await homes.read()).toBeNull();
+    clock.now += 10_000;
+    expect(await homes.read()).toBeNull();
+    clock.now += 30_000;
+    expect(await homes.read()).toEqual(all.slice(0, 3));
+  });
+
+  test('whose name a directory of a pattern has is asked of NSS, not guessed, and not asked again at every look', async () => {
+    let up = false;
+    const { homes, clock, directories, asked } = setUp(
+      names => (!up ? null : names.includes('carol') ? LDAP : ''),
+      '/data/*',
+    );
+    directories.of = ['/data/carol'];
+    expect((await homes.read())?.map(h => h.dir)).not.toContain('/data/carol');
+    up = true;
+    clock.now += 10_000;
+    expect((await homes.read())?.at(-1)).toEqual({ owner: 'carol', dir: '/data/carol', uid: 3001 });
+    const before = asked.length;
+    clock.now += 10_000;
+    expect(await homes.read()).toBeNull();
+    expect(asked.length).toBe(before);
   });
 });

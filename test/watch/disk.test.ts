@@ -1,9 +1,10 @@
 /** What lies on another machine, how many files may be open, and which of them is closed first. */
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { Descriptors, type Pin } from '../../src/watch/descriptors.ts';
-import { descriptorLimit, networkMounts } from '../../src/watch/disk.ts';
+import { type Disk, descriptorLimit, localDisk, Mounts, networkDisk, networkMounts } from '../../src/watch/disk.ts';
+import { homePlace } from '../../src/watch/place.ts';
 import { freshDir, removeDirs } from './lab.ts';
 
 afterAll(removeDirs);
@@ -28,6 +29,42 @@ describe('the mount table', () => {
     ['/mnt/sshfs/x', true],
   ])('%s: network %s', (path, network) => {
     expect(isNetwork(path)).toBe(network);
+  });
+  test.each([
+    ['/people/alice', true],
+    ['/people/alice/.claw/clw.log', true],
+    ['/people/bob', false],
+    ['/elsewhere/carol', true],
+    ['/elsewhere/../people/bob', false],
+    ['/round/and', false],
+  ])('links are followed, and nothing beyond the local disk is touched: %s, network %s', (path, network) => {
+    const links: Record<string, string> = {
+      '/people': '/srv/people',
+      '/srv/people/alice': '../../home/alice',
+      '/elsewhere': 'scratch',
+      '/round': '/about',
+      '/about': '/round',
+    };
+    const asked: string[] = [];
+    const isAway = networkMounts(TABLE, at => {
+      asked.push(at);
+      return links[at] ?? null;
+    });
+    expect(isAway(path)).toBe(network);
+    expect(asked.filter(at => /^\/(home|scratch)\b/.test(at))).toEqual([]);
+  });
+  test('what is mounted later is seen when it is looked at again; the last one mounted lies above', () => {
+    const file = join(freshDir(), 'mountinfo');
+    writeFileSync(file, `${TABLE.split('\n')[0]}\n`);
+    const mounts = new Mounts(file);
+    expect(mounts.diskOf('/home/alice')).toBe(localDisk);
+    expect(mounts.read()).toBe('same');
+    writeFileSync(file, TABLE);
+    expect(mounts.read()).toBe('other');
+    expect(mounts.diskOf('/home/alice')).toBe(networkDisk);
+    writeFileSync(file, `${TABLE}\n50 22 8:3 / /home rw - ext4 /dev/sdc1 rw`);
+    mounts.read();
+    expect(mounts.diskOf('/home/alice')).toBe(localDisk);
   });
   test('without a table everything is local', () => {
     expect(networkMounts('')('/home/alice')).toBe(false);
@@ -69,5 +106,27 @@ describe('G13 open files', () => {
     use('j', 'only');
     expect(closed.slice(4)).toEqual(['h', 'c']);
     expect(files.size).toBe(4);
+  });
+});
+
+describe.each([
+  ['local', localDisk],
+  ['network', networkDisk],
+] as [string, Disk][])('a look at a log in a home (%s)', (_name, disk) => {
+  test('goes through no link that its owner made, and sees it come and go', async () => {
+    const dir = freshDir();
+    const place = homePlace(dir, '.claw/clw.log', 'mallory', disk);
+    expect(await place.hint()).toBeNull();
+    mkdirSync(join(dir, '.claw'));
+    expect(await place.hint()).toBeNull();
+    writeFileSync(join(dir, '.claw/clw.log'), 'x;\n');
+    expect((await place.hint())?.size).toBe(3);
+    renameSync(join(dir, '.claw'), join(dir, 'there'));
+    expect(await place.hint()).toBeNull();
+    symlinkSync('there', join(dir, '.claw'));
+    expect(await place.hint()).toBeNull();
+    rmSync(join(dir, '.claw'));
+    renameSync(join(dir, 'there'), join(dir, '.claw'));
+    expect((await place.hint())?.size).toBe(3);
   });
 });

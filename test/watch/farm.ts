@@ -11,7 +11,8 @@ import { commandRunner, type RunCommand } from '../../src/command.ts';
 import { type Config, parseConfig } from '../../src/config/config.ts';
 import type { ParseChunk } from '../../src/incident.ts';
 import { makeLog } from '../../src/log.ts';
-import type { Batch } from '../../src/messages.ts';
+import { Batch } from '../../src/messages.ts';
+import { refusalOf } from '../../src/refused-batch.ts';
 import { type Feed, makeFeed } from '../../src/roles/feed.ts';
 import { FakeServe, freshDir, parseNames } from './lab.ts';
 
@@ -74,14 +75,30 @@ export class Farm {
     chmodSync(join(this.dir, 'bin', name), 0o755);
   }
 
-  /** A feed in this process, with its real timers; serve answers after `answerMs`, the queue itself after `sentMs`. */
+  /**
+   * A feed in this process, with its real timers; serve answers after `answerMs`, the queue itself after `sentMs`. What
+   * does not fit is refused; `refuses` says why something else is.
+   */
   async start(
-    options: { parse?: ParseChunk; answerMs?: number; sentMs?: number; run?: RunCommand } = {},
+    options: {
+      parse?: ParseChunk;
+      answerMs?: number;
+      sentMs?: number;
+      run?: RunCommand;
+      refuses?: (batch: Batch) => string | null;
+    } = {},
   ): Promise<Feed> {
     const config = this.config ?? this.configure();
     const send = async (batch: Batch): Promise<void> => {
       if (this.link === 'no') throw new Error('Redis is away');
+      const { error } = Batch.safeParse(JSON.parse(JSON.stringify(batch)));
+      const refused = options.refuses?.(batch) ?? error?.message;
       setTimeout(() => {
+        if (refused) {
+          const { message } = refusalOf(batch, refused)!;
+          if (message.name === 'refused') feed.onRefused(message.data);
+          return;
+        }
         const answer = this.serve.takeSent(batch);
         if (answer) feed.onAck(answer.source, answer.committed);
       }, options.answerMs ?? 1);

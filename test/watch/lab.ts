@@ -142,7 +142,7 @@ export class Lab {
     const checkpoint = new Checkpoint({
       file: this.checkpointFile,
       replace: this.#options.replace ?? replaceQuickly,
-      now: () => this.wall,
+      steady: () => this.steady,
       alarm: problem => this.alarms.push(problem ?? 'right again'),
     });
     const { records } = await checkpoint.load();

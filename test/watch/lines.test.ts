@@ -35,6 +35,22 @@ describe('what is handed to the parser', () => {
     expect(cut('o\0e\ntwo\n')).toMatchObject({ pieces: 'o\0e\ntwo\n', bad: 0 });
   });
 
+  test('a chunk of thousands of pieces is handed over in turns, so that no turn takes long', () => {
+    const bytes = Buffer.from('\n\0'.repeat(10_000));
+    let turns = 0;
+    let lines = 0;
+    let bad = 0;
+    for (let at = 0; at < bytes.length; turns++) {
+      const out = cutLines(bytes, at, bytes.length, 'start', 10);
+      expect(out.pieces.length).toBeLessThanOrEqual(2000);
+      if (out.rest === 'none') expect(out.cursor).toBe(bytes.length);
+      lines += out.pieces.length;
+      bad += out.bad;
+      at = out.cursor;
+    }
+    expect([turns, lines, bad]).toEqual([6, 10_000, 10_000]);
+  });
+
   test('inside a cut line nothing is claimed up to a NUL: a restarted reader could not tell where it stands', () => {
     expect(cut('x0123456789ab\0\0')).toMatchObject({ inside: 'line', claim: 13 });
     expect(cut('\0\0\0', 'line')).toMatchObject({ inside: 'line', claim: 0 });

@@ -27,7 +27,7 @@ function open(replace = replaceFile): {
   const alarms: (string | null)[] = [];
   const clock = { now: 0 };
   return {
-    checkpoint: new Checkpoint({ file, replace, now: () => clock.now, alarm: p => alarms.push(p) }),
+    checkpoint: new Checkpoint({ file, replace, steady: () => clock.now, alarm: p => alarms.push(p) }),
     file,
     alarms,
     clock,
@@ -82,7 +82,7 @@ describe('the position file', () => {
     await checkpoint.save();
     checkpoint.changed('/b', () => null);
     await checkpoint.save();
-    const again = new Checkpoint({ file, now: () => 0, alarm: () => {} });
+    const again = new Checkpoint({ file, steady: () => 0, alarm: () => {} });
     expect(await again.load()).toEqual({ state: 'good', records: [record('/a', 7)] });
   });
 
@@ -123,7 +123,9 @@ describe('the position file', () => {
     clock.now += 1000;
     await checkpoint.saveLazily();
     expect(alarms.at(-1)).toBeNull();
-    expect((await new Checkpoint({ file, now: () => 0, alarm: () => {} }).load()).records).toEqual([record('/a', 2)]);
+    expect((await new Checkpoint({ file, steady: () => 0, alarm: () => {} }).load()).records).toEqual([
+      record('/a', 2),
+    ]);
   });
 
   test('many changes are few writes, but whoever waits for one gets one', async () => {

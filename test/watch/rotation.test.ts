@@ -5,6 +5,7 @@
 import {
   appendFileSync,
   copyFileSync,
+  mkdirSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -13,10 +14,11 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type Disk, localDisk } from '../../src/watch/disk.ts';
-import { serverPlace } from '../../src/watch/place.ts';
+import { homePlace, serverPlace } from '../../src/watch/place.ts';
 import { Lab, removeDirs } from './lab.ts';
 
 afterAll(removeDirs);
@@ -254,3 +256,42 @@ const localDiskText = (file: string): Buffer => {
   localDisk.close(fd);
   return bytes.subarray(0, length);
 };
+
+describe('packed rotations in a home', () => {
+  const BODY = 140 << 20;
+  /** Read to its end, then packed, and a new log begun. */
+  async function packedHome(): Promise<{ lab: Lab; log: string }> {
+    const lab = new Lab();
+    const log = join(lab.dir, '.claw/clw.log');
+    mkdirSync(join(lab.dir, '.claw'));
+    writeFileSync(log, 'first;\n');
+    truncateSync(log, BODY);
+    appendFileSync(log, '\nlast;\n');
+    await lab.open(homePlace(lab.dir, '.claw/clw.log', 'mallory', localDisk));
+    await lab.drain();
+    expect(counted(lab)).toBe(2);
+    const body = Buffer.alloc(BODY + 8);
+    body.write('first;\n');
+    body.write('\nother;', BODY);
+    writeFileSync(`${log}.2.gz`, gzipSync(body, { level: 1 }));
+    renameSync(log, `${log}.away`);
+    writeFileSync(log, 'first;\nnext;\n');
+    return { lab, log };
+  }
+
+  test('are unpacked no further than so much: past it the log rests, and says why', async () => {
+    const { lab, log } = await packedHome();
+    const [tail] = lab.tailer.tails.values();
+    await lab.round();
+    expect(tail!.refusal).toMatchObject({ state: 'refused', why: expect.stringContaining('128 MB') });
+    const started = performance.now();
+    for (let looks = 0; looks < 100; looks++) await lab.round();
+    expect(performance.now() - started).toBeLessThan(500);
+    expect(counted(lab)).toBe(2);
+    rmSync(`${log}.2.gz`);
+    lab.tick(30_000);
+    await lab.drain();
+    expect(tail!.refusal).toBeNull();
+    expect(counted(lab)).toBe(4);
+  });
+});

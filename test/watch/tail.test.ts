@@ -52,25 +52,85 @@ describe('a log that grows', () => {
     expect(lab.serve.twice).toEqual([]);
   });
 
-  test('whose owner goes while it is looked at: nothing of it is held, nor remembered', async () => {
+  test('whose owner goes while it is looked at: nothing of it is held, and its place is remembered for a day', async () => {
     const { lab, looking } = await whoseOwnerGoes();
     expect(await looking).toBe('idle');
     await lab.tailer.record();
     expect(lab.tailer.outgoing()).toEqual([]);
     expect(lab.tailer.spool).toEqual({ batches: 0, rows: 0 });
+    const remembered = async (): Promise<string> => {
+      await lab.tailer.shared.checkpoint.save();
+      return readFileSync(lab.checkpointFile, 'utf8');
+    };
+    expect(await remembered()).toContain(lab.log);
+    lab.tick(86_000_000);
+    lab.tailer.trim();
+    expect(await remembered()).toContain(lab.log);
+    lab.tick(500_000);
+    lab.tailer.trim();
+    expect(await remembered()).not.toContain(lab.log);
+  });
+
+  test('whose owner is back is read on where it was left, also over a restart', async () => {
+    const { lab, looking } = await whoseOwnerGoes();
+    await looking;
+    lab.tailer.watch(lab.places[0]!);
+    await lab.drain();
+    expect(lab.serve.twice).toEqual([]);
+    expect(counted(lab)).toBe(6);
+    lab.tailer.unwatch(lab.log);
     await lab.tailer.shared.checkpoint.save();
-    expect(readFileSync(lab.checkpointFile, 'utf8')).not.toContain(lab.log);
+    lab.crash();
+    appendFileSync(lab.log, lines('c', 3));
+    await lab.open();
+    await lab.drain();
+    expect(lab.serve.twice).toEqual([]);
+    expect(counted(lab)).toBe(9);
+  });
+
+  test('whose owner is back while it is still looked at is read on where it was left', async () => {
+    const { lab, looking } = await whoseOwnerGoes();
+    lab.tailer.watch(lab.places[0]!);
+    await looking;
+    await lab.drain();
+    expect(lab.serve.twice).toEqual([]);
+    expect(counted(lab)).toBe(6);
   });
 
   test('which gets another owner while it is looked at is read for that one, and remembered', async () => {
     const { lab, looking } = await whoseOwnerGoes();
-    lab.tailer.watch(lab.places[0]!);
+    lab.tailer.watch({ ...lab.places[0]!, owner: 'carol' });
     await looking;
     await lab.drain();
     expect(counted(lab)).toBe(3 + 6);
     await lab.tailer.shared.checkpoint.save();
     expect(readFileSync(lab.checkpointFile, 'utf8')).toContain(lab.log);
     expect(lab.tailer.spool).toEqual({ batches: 0, rows: 0 });
+  });
+
+  test.each([13e9, 9e12])('G19 a file of a time to come (%d) was written by now', async mtime => {
+    const lab = new Lab();
+    writeFileSync(lab.log, lines('a', 1));
+    utimesSync(lab.log, mtime, mtime);
+    await lab.open();
+    await lab.drain();
+    const [tally] = lab.serve.batches.flatMap(batch => batch.tallies);
+    expect(tally!.approximate).toBe(true);
+    expect(tally!.first).toBeLessThanOrEqual(tally!.last);
+    expect(tally!.last).toBeLessThanOrEqual(lab.wall);
+  });
+
+  test('a log full of lines that begin with NUL is read in turns, each line once', async () => {
+    const lab = new Lab();
+    writeFileSync(lab.log, `first;\n${'a;\n\0'.repeat(9000)}last;\n`);
+    await lab.open();
+    await lab.drain();
+    expect([...lab.serve.counts]).toEqual([
+      ['first', 1],
+      ['a', 9000],
+      ['last', 1],
+    ]);
+    expect(lab.serve.bad).toBe(9000);
   });
 
   test('rotations from before the first start are not ours to count', async () => {

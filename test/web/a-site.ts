@@ -22,6 +22,7 @@ import { askForReport } from '../../src/roles/reporting.ts';
 import { loadedRules } from '../../src/roles/rules.ts';
 import { Passkeys } from '../../src/roles/sign-in/passkeys.ts';
 import { tokenVerbs } from '../../src/roles/tokens.ts';
+import { loadPacks } from '../../src/rules/pack.ts';
 import { savePlan } from '../../src/store/approvals.ts';
 import { saveHealth } from '../../src/store/desk-rows.ts';
 import { incident, move, openIncident } from '../../src/store/incidents.ts';
@@ -101,7 +102,11 @@ export function aSite(more: { web?: string; proof?: 'session' | 'passkey' | 'key
     extra: {
       ways: { passkeys },
       api: apiParts(parts),
-      rules: loadedRules(packDirs(config), loadCauses(packDirs(config)), userNames(config.userNames)),
+      rules: loadedRules(
+        loadPacks(packDirs(config), userNames(config.userNames)),
+        loadCauses(packDirs(config)),
+        userNames(config.userNames),
+      ),
       sendReport: (person, week, to) =>
         askForReport(store, now(), person.name, week, to === 'all' ? null : 'x@site.example'),
     },
@@ -149,7 +154,7 @@ export function aSite(more: { web?: string; proof?: 'session' | 'passkey' | 'key
     };
   }
 
-  /** A session as a browser has it: its cookie, and the token its page would show. */
+  /** A session as a browser has it: its cookie, the token its page would show, and what its person reads and sends. */
   async function signIn(name: string) {
     const link = new URL(sessions.issueLink(name)).pathname;
     const answer = await app.request(link, {
@@ -159,7 +164,13 @@ export function aSite(more: { web?: string; proof?: 'session' | 'passkey' | 'key
     });
     const cookie = (answer.headers.get('set-cookie') ?? '').split(';')[0]!;
     const csrf = (await ask('/api/v1/me', { headers: { cookie } })).json.csrf as string;
-    return { cookie, csrf };
+    const page = async (path: string) => (await ask(path, { headers: { cookie } })).text;
+    const post = (path: string, fields: Record<string, string> = {}) =>
+      ask(path, {
+        body: new URLSearchParams({ csrf, ...fields }).toString(),
+        headers: { cookie, 'content-type': 'application/x-www-form-urlencoded', 'sec-fetch-site': 'same-origin' },
+      });
+    return { cookie, csrf, page, post };
   }
 
   /** A vote by the person's own key, as `readmit approve --as` makes it. */
@@ -216,6 +227,14 @@ const ADD: Step = {
   until: null,
   argv: ['/usr/sbin/usermod', '-aG', 'claw-users', 'alice'],
 };
+const TAKE: Step = {
+  action: 'group.remove',
+  user: 'alice',
+  uid: 1001,
+  group: 'claw-users',
+  gid: 2001,
+  argv: ['/usr/sbin/usermod', '-rG', 'claw-users', 'alice'],
+};
 const RESTART: Step = {
   action: 'service.restart',
   unit: 'claw-scheduler',
@@ -229,7 +248,7 @@ function propose(store: Store, key: string, tier: 1 | 2): string {
     host: HOST,
     subject: tier === 1 ? { user: 'alice', uid: 1001 } : null,
     steps: [tier === 1 ? ADD : RESTART],
-    undo: [],
+    undo: tier === 1 ? [TAKE] : [],
     tier,
     assumes: {},
   };

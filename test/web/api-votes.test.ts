@@ -3,7 +3,8 @@
  * its page only, and every no leaves things as they were.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { votesMissing } from '../../src/roles/conduct/approvals.ts';
+import { votesMissing } from '../../src/roles/conduct/polling.ts';
+import { lastRun, saveGrant } from '../../src/store/approvals.ts';
 import { incident } from '../../src/store/incidents.ts';
 import { aSite, NOON, type Site } from './a-site.ts';
 import { API, expectProblem } from './problem.ts';
@@ -90,6 +91,20 @@ describe('votes', () => {
     });
   });
 
+  it('whoever approved and sees that it was a mistake stops the plan by a no, which is final', async () => {
+    const ann = site.token('administrator', 'root-ann');
+    const ben = site.token('administrator', 'root-ben');
+    await vote(`${site.service}/approve`, ann, site.signed('root-ann', site.service));
+    const no = site.signed('root-ann', site.service, 'deny');
+    expect((await vote(`${site.service}/deny`, ann, no)).json).toMatchObject({ state: 'denied' });
+    expectProblem(
+      await vote(`${site.service}/approve`, ben, site.signed('root-ben', site.service)),
+      409,
+      /denied is final/,
+    );
+    expect(site.store.all('SELECT * FROM run')).toEqual([]);
+  });
+
   it('the vote of somebody who is no approver any more is not counted in what is still needed', async () => {
     const ann = site.token('administrator', 'root-ann');
     const voted = await vote(`${site.service}/approve`, ann, site.signed('root-ann', site.service));
@@ -165,6 +180,25 @@ describe('votes', () => {
       state: 'escalated',
       takenBy: 'root-ben',
     });
+  });
+
+  it('one access is taken back by its own id, once, by whoever may; there is no other', async () => {
+    const olga = site.token('operator', 'olga');
+    const revoke = (token: string, id: string) => site.ask(`${API}/access/${id}/revoke`, { token, body: {} });
+    await vote(`${site.user}/approve`, olga, { digest: site.digest(site.user), reason: 'joined the lab' });
+    const { id: run } = lastRun(site.store, site.user, 'plan')!;
+    const grant = {
+      ...{ id: `${run}.claw-users`, run, user: 'alice', uid: 1001, group: 'claw-users', host: 'head', by: ['olga'] },
+      ...{ incident: site.user, reason: 'joined the lab', entitlement: null, since: NOON, until: null, ended: null },
+    };
+    saveGrant(site.store, grant);
+    site.store.run("UPDATE incident SET state = 'resolved' WHERE id = ?", Number(site.user));
+    expectProblem(await revoke(site.token('viewer'), grant.id), 403, /acts for nobody/);
+    expectProblem(await revoke(olga, `${run}.wheel`), 404, /no such grant/);
+    expect(lastRun(site.store, site.user, 'undo')).toBeUndefined();
+    expect((await revoke(olga, grant.id)).json).toMatchObject({ id: site.user });
+    expect(lastRun(site.store, site.user, 'undo')!.order.undo).toMatchObject([{ action: 'group.remove' }]);
+    expectProblem(await revoke(olga, grant.id), 409, /under way/);
   });
 });
 

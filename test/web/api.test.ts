@@ -40,6 +40,7 @@ describe('what needs no sign-in', () => {
     expect(Object.keys(json.paths).sort()).toEqual(
       [
         '/access',
+        '/access/{id}/revoke',
         '/addresses',
         '/addresses/{ip}',
         '/approvals',
@@ -168,6 +169,17 @@ describe('who gets in', () => {
     });
     expectProblem(form, 415, /json/);
     expect(site.desk.show(site.user)).toMatchObject({ state: 'proposed', votes: [] });
+  });
+
+  it('D29: nobody lends a sight they don’t have: a role that sees nothing makes no viewer, and ends one', async () => {
+    const olga = site.approvers.approvers.find(a => a.name === 'olga')!;
+    const lent = site.token('viewer', 'olga');
+    expect((await site.ask(`${API}/incidents`, { token: lent })).status).toBe(200);
+    olga.roles = ['former'];
+    expect((await site.ask(`${API}/incidents`, { token: lent })).status).toBe(401);
+    expect(() => site.token('viewer', 'olga')).toThrow(/olga is no viewer/);
+    site.config.policy.tiers[2].eachRole = ['former'];
+    expect((await site.ask(`${API}/incidents`, { token: lent })).status).toBe(200);
   });
 
   it('a token ends with its time, with `token revoke`, and with its person’s rights', async () => {

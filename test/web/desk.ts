@@ -69,6 +69,7 @@ export function memoryDesk(now: () => number): MemoryDesk {
     incidents: filter =>
       all
         .filter(i => (filter?.state ? i.state === filter.state : filter?.all !== false || !isEnded(i.state)))
+        .filter(i => !filter?.before || Number(i.id) < filter.before)
         .filter(i => (!filter?.kind || i.kind === filter.kind) && (!filter?.key || i.key === filter.key))
         .slice(0, filter?.limit ?? all.length),
     show: id => structuredClone(find(id)),
@@ -85,10 +86,10 @@ export function memoryDesk(now: () => number): MemoryDesk {
       else if (--i.needs === 0) i.state = 'approved';
       return changed(i, person.name, `${decision} ${id}${reason ? `: ${reason}` : ''}`);
     },
-    undo(person, id) {
+    undo(person, id, _grant, reason) {
       const i = find(id);
       i.state = 'undone';
-      return changed(i, person.name, `undo ${id}`);
+      return changed(i, person.name, `undo ${id}${reason ? `: ${reason}` : ''}`);
     },
     retry(person, id) {
       const i = find(id);
@@ -115,7 +116,7 @@ export function memoryDesk(now: () => number): MemoryDesk {
     grants: filter =>
       grants(at)
         .filter(g => filter?.ended === undefined || (g.ended !== null) === filter.ended)
-        .filter(g => !filter?.before || g.since < filter.before)
+        .filter(g => !filter?.before || g.since < filter.before.since)
         .sort((a, b) => Date.parse(b.since) - Date.parse(a.since))
         .slice(0, filter?.limit ?? 1000),
     grantCounts: () => ({
@@ -184,6 +185,7 @@ export function memoryDesk(now: () => number): MemoryDesk {
         const cells = matrix().filter(c => c.ip === ip);
         return {
           ip,
+          key: ip,
           denials: cells.reduce((n, c) => n + c.count, 0),
           names: cells.length,
           first: at(9 * DAY),

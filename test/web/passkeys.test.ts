@@ -46,6 +46,15 @@ async function pageOf(name: string) {
 const known = (name: string) => passkeysOf(site.store, name).map(({ id, key, label }) => ({ id, key, label }));
 
 describe('registering', () => {
+  test('B21: a label that would act on the terminal root lists it in is not taken', async () => {
+    const ann = await pageOf('root-ann');
+    expect(await ann.register(new SoftPasskey(), {}, 'k\u001b[1Aforged')).toMatchObject({
+      status: 409,
+      json: { refused: expect.stringMatching(/the label holds control characters/) },
+    });
+    expect(known('root-ann')).toEqual([]);
+  });
+
   test.each(['es256', 'ed25519', 'rs256'] as const)('takes %s, and keeps its public key', async kind => {
     const ann = await pageOf('root-ann');
     const key = new SoftPasskey(kind);

@@ -2,6 +2,7 @@
  * Who may see and do what on the page, asked as a stranger, a viewer, somebody without a role and an approver would.
  */
 import { describe, expect, it } from 'vitest';
+import { aSite } from './a-site.ts';
 import { consoleWith, digestOf } from './console.ts';
 
 describe('who may see', () => {
@@ -219,7 +220,32 @@ describe('deciding', () => {
     expect((await ann.post('/incidents/39/silence', { for: '100y', reason: 'x' })).status).toBe(409);
     expect((await ann.post('/incidents/39/silence', { for: '4h', reason: 'known scanner' })).status).toBe(303);
     expect(c.desk.deeds).toEqual(['root-ann silence 39 until 2026-11-23T13:20:00.000Z: known scanner']);
-    expect((await ann.post('/incidents/38/undo', {})).status).toBe(303);
+    expect((await ann.post('/incidents/38/undo', { reason: 'left the project' })).status).toBe(303);
     expect(c.desk.show('38').state).toBe('undone');
+    expect(c.desk.deeds.at(-1)).toBe('root-ann undo 38: left the project');
+  });
+});
+
+describe('D13: a role that must be among the approvers', () => {
+  it('votes, and sees the plan wait for it, though no other role of that person may', async () => {
+    const site = aSite();
+    site.config.policy.tiers[2] = { votes: 2, roles: ['administrator'], eachRole: ['security'] };
+    site.approvers.approvers.find(a => a.name === 'olga')!.roles = ['security'];
+    const olga = await site.signIn('olga');
+    expect(await olga.page('/approvals')).toContain('1 plan waits for you.');
+    expect(await (await site.signIn('vera')).page(`/incidents/${site.service}`)).toContain(
+      'takes one of: administrator, security.',
+    );
+    const vote = { digest: site.digest(site.service), reason: 'looked at it' };
+    expect((await olga.post(`/incidents/${site.service}/approve`, vote)).status).toBe(303);
+    expect(site.desk.show(site.service)).toMatchObject({ votes: [{ by: 'olga' }], needs: 1 });
+    site.end();
+  });
+
+  it('is counted before anybody has voted', () => {
+    const site = aSite();
+    site.config.policy.tiers[2] = { votes: 1, roles: ['administrator'], eachRole: ['administrator', 'operator'] };
+    expect(site.desk.show(site.service).needs).toBe(2);
+    site.end();
   });
 });

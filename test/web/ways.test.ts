@@ -64,22 +64,22 @@ describe('a link in a mail', () => {
     }
   });
 
-  it('is remembered for pages only: not for a stream, a picture or a deed', async () => {
+  it('is remembered for pages only: not for a stream or a picture, and of a deed the page it stood on', async () => {
     const c = consoleWith();
     for (const [path, init] of [
       ['/live', { headers: { 'sec-fetch-dest': 'empty' } }],
       ['/live', {}],
       ['/incidents/41', { headers: { 'sec-fetch-dest': 'image' } }],
-      [
-        '/incidents/41/approve',
-        {
-          method: 'POST',
-          headers: { 'content-type': 'application/x-www-form-urlencoded', 'sec-fetch-site': 'same-origin' },
-          body: 'x=1',
-        },
-      ],
     ] as [string, RequestInit][])
       expect(cookieOf(await c.request(path, init), 'readmit-to'), path).toBeNull();
+    const deed = {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded', 'sec-fetch-site': 'same-origin' },
+      body: 'x=1',
+    };
+    expect(cookieOf(await c.request('/incidents/41/approve', deed), 'readmit-to')).toBe(
+      `readmit-to=${encodeURIComponent('/incidents/41')}`,
+    );
   });
 
   it('brings whoever must sign in again back to the plan', async () => {

@@ -3,7 +3,7 @@
  * returns findings; nothing is changed.
  */
 import { type Config, loadConfig } from '../../config/config.ts';
-import { print, printJson } from '../inbox.ts';
+import { print, printJson } from '../print.ts';
 import { directoryFindings } from './directory.ts';
 import { type Finding, type Found, problem } from './finding.ts';
 import { receiverFindings } from './receivers.ts';

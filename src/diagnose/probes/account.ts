@@ -26,11 +26,10 @@ export const account: Probe = {
     if (found.state === 'unknown') return [unknown('account.exists', found.source), ...cannot(found.source)];
     // A directory that can't find people it must have has not said that this one does not exist.
     const directory = await directoryState(ground);
-    if (directory.state === 'away')
-      return [
-        unknown('account.exists', `the directory is away: ${directory.because}`),
-        ...cannot('the directory is away'),
-      ];
+    if (directory.state === 'away' || directory.state === 'unknown') {
+      const because = directory.state === 'away' ? 'the directory is away' : 'the directory may be away';
+      return [unknown('account.exists', `${because}: ${directory.because}`), ...cannot(because)];
+    }
     return [
       known('account.exists', false, `${found.source}, ${ground.config.paths.passwd}`),
       ...cannot('there is no such account'),

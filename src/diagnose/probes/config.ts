@@ -4,8 +4,8 @@
  */
 import type { Fact } from '../../diagnosis.ts';
 import { sha256 } from '../../digest.ts';
-import { authorizeGroup } from '../../splice.ts';
-import { factMaker, type Ground, messageOf, type Probe, type TextFile } from '../ground.ts';
+import { authorizeGroup, SpliceRefused, textOf } from '../../splice.ts';
+import { factMaker, type Ground, messageOf, type Probe, type WholeFile } from '../ground.ts';
 import { findGroups } from '../lookup.ts';
 import { readSchedulerConfig } from '../scheduler-config.ts';
 
@@ -25,7 +25,7 @@ export const config: Probe = {
   async run(_subject, ground) {
     const { known, unknown } = factMaker(ground);
     const path = ground.config.scheduler.config;
-    let file: TextFile | null;
+    let file: WholeFile | null;
     try {
       file = await ground.read(path);
     } catch (error) {
@@ -41,7 +41,7 @@ export const config: Probe = {
     const about: Fact[] = [
       known('config.valid', read.valid, path),
       known('config.problem', read.valid ? null : read.problem, path),
-      known('config.hash', sha256(file.text), `sha256sum ${path}`),
+      known('config.hash', sha256(file.bytes), `sha256sum ${path}`),
       known('config.mtime', new Date(file.mtime).toISOString(), `stat ${path}`),
       known('config.directory-lag', read.valid ? read.directoryLag : null, path),
     ];
@@ -52,7 +52,7 @@ export const config: Probe = {
       known('access.authorized-groups', read.authorized, path),
       known('access.standard-authorized', read.authorized.includes(ground.config.scheduler.standardGroup), path),
       ...(await groupIds(ground, read.authorized)),
-      spliceFact(ground, file.text, path),
+      spliceFact(ground, file.bytes, path),
     ];
   },
 };
@@ -78,14 +78,16 @@ async function groupIds(ground: Ground, authorized: string[]): Promise<Fact[]> {
   ];
 }
 
-/** `[group, byte, sha256 after, insert, diff]` of the line that would authorise the standard group. */
-function spliceFact(ground: Ground, text: string, path: string): Fact {
+/** `[group, byte, sha256 after, insert, diff]` of the line that would authorise the standard group; null where it is. */
+function spliceFact(ground: Ground, bytes: Buffer, path: string): Fact {
   const { known, unknown } = factMaker(ground);
   const group = ground.config.scheduler.standardGroup;
   try {
-    const splice = authorizeGroup(text, group, path, ground.system.config.authorized.split('.'));
+    const splice = authorizeGroup(textOf(bytes), group, path, ground.system.config.authorized.split('.'));
     return known('config.splice', [group, String(splice.at), sha256(splice.after), splice.insert, splice.diff], path);
   } catch (error) {
-    return unknown('config.splice', messageOf(error));
+    return error instanceof SpliceRefused && error.reason === 'already-there'
+      ? known('config.splice', null, `${path}: ${messageOf(error)}`)
+      : unknown('config.splice', messageOf(error));
   }
 }

@@ -7,7 +7,15 @@ import { factMaker, failure, type Ground, messageOf, type Probe } from '../groun
 
 export const selinux: Probe = {
   name: 'selinux',
-  facts: ['selinux.mode', 'selinux.denials', 'selinux.last', 'selinux.path', 'selinux.label'],
+  facts: [
+    'selinux.mode',
+    'selinux.denials',
+    'selinux.last',
+    'selinux.target',
+    'selinux.path',
+    'selinux.port',
+    'selinux.label',
+  ],
   needsUser: false,
   run: async (_subject, ground) => (await Promise.all([mode(ground), denials(ground)])).flat(),
 };
@@ -43,7 +51,9 @@ async function denials(ground: Ground): Promise<Fact[]> {
       last?.time
         ? known('selinux.last', new Date(last.time).toISOString(), source)
         : unknown('selinux.last', 'no record has a time'),
+      last ? known('selinux.target', last.target, source) : unknown('selinux.target', 'there is no record'),
       last?.path ? known('selinux.path', last.path, source) : unknown('selinux.path', 'no record names a path'),
+      last?.port ? known('selinux.port', last.port, source) : unknown('selinux.port', 'the last one is of no port'),
       label ? known('selinux.label', label.value, label.source) : unknown('selinux.label', 'no label could be seen'),
     ];
   } catch (error) {
@@ -54,23 +64,53 @@ async function denials(ground: Ground): Promise<Fact[]> {
 interface Refusal {
   time: number | null;
   path: string | null;
+  /** A TCP port that it may not have. */
+  port: string | null;
+  /** What to call it: its path, its port, its bare name, or what kind of thing it is. */
+  target: string;
   /** The label that the thing had when it was refused. */
   label: string | null;
 }
 
+/** The kernel cuts the names of processes off here. */
+const LONGEST_COMM = 15;
+const idOf = (line: string): string | null => line.match(/\baudit\(([\d.]+:\d+)\)/)?.[1] ?? null;
+
+/** Refusals of this process that were carried out: of others, and where the mode only lets them be written, none. */
 function recordsOf(text: string, process: string): Refusal[] {
-  return text
-    .split('\n')
-    .filter(line => /\bdenied\b/.test(line) && line.includes(process))
+  const lines = text.split('\n');
+  return lines
+    .filter(line => /\bdenied\b/.test(line) && !/\bpermissive=1\b/.test(line))
+    .filter(line => line.includes(` comm="${process.slice(0, LONGEST_COMM)}"`))
     .map(line => {
-      const time = Number(line.match(/audit\((\d+(?:\.\d+)?):\d+\)/)?.[1] ?? Number.NaN) * 1000;
+      const time = Number.parseFloat(idOf(line) ?? '') * 1000;
+      const beside = lines.filter(other => other !== line && idOf(other) !== null && idOf(other) === idOf(line));
+      const path = pathOf(line, beside);
+      const port = line.match(/\bname_(?:bind|connect) .*\b(?:src|dest)=(\d+) .*\btclass=tcp_socket\b/)?.[1] ?? null;
+      const name = line.match(/\bname="([A-Za-z0-9._-]+)"/)?.[1];
       return {
         time: Number.isFinite(time) ? time : null,
-        // Only an absolute path of plain characters: it goes into a command that somebody may copy.
-        path: line.match(/\b(?:path|name)="(\/[A-Za-z0-9._/-]+)"/)?.[1] ?? null,
+        path,
+        port,
+        target: path ?? (port && `port ${port}/tcp`) ?? name ?? line.match(/\btclass=(\w+)/)?.[1] ?? 'something',
         label: line.match(/\btcontext=([A-Za-z0-9_:.,-]+)/)?.[1] ?? null,
       };
     });
+}
+
+/**
+ * The path of what was refused: in the record itself, or in the event's own record of it, found by the inode. Only an
+ * absolute path of plain characters: it goes into a command that somebody may copy.
+ */
+function pathOf(line: string, beside: string[]): string | null {
+  const plain = (text: string | undefined): string | null => text?.match(/^\/[A-Za-z0-9._/-]+$/)?.[0] ?? null;
+  const own = plain(line.match(/\b(?:path|name)="([^"]*)"/)?.[1]);
+  const inode = line.match(/\bino=(\d+)\b/)?.[1];
+  if (own || !inode) return own;
+  const record = beside.find(other => /^type=PATH\b/.test(other) && other.match(/\binode=(\d+)\b/)?.[1] === inode);
+  const name = record?.match(/\bname="([^"]*)"/)?.[1];
+  const cwd = beside.find(other => /^type=CWD\b/.test(other))?.match(/\bcwd="([^"]*)"/)?.[1];
+  return plain(name?.startsWith('/') || !cwd ? name : `${cwd}/${name}`);
 }
 
 const MOST_PATHS = 4;

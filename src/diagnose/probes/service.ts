@@ -90,16 +90,28 @@ async function infoOf(ground: Ground): Promise<Info> {
 }
 
 async function unitStart(ground: Ground): Promise<{ started: number | null; because: string }> {
-  const argv = ['systemctl', 'show', '--timestamp=unix', '-p', 'ExecMainStartTimestamp', ground.config.scheduler.unit];
-  try {
-    const result = await ground.run(argv);
-    const seconds = result.stdout.match(/^ExecMainStartTimestamp=@(\d+)$/m)?.[1];
-    return seconds
-      ? { started: Number(seconds) * 1000, because: argv.join(' ') }
-      : { started: null, because: failure(result, argv) };
-  } catch (error) {
-    return { started: null, because: messageOf(error) };
-  }
+  const plain = ['systemctl', 'show', '-p', 'ExecMainStartTimestamp', ground.config.scheduler.unit];
+  // systemd before 247 knows no --timestamp, and prints the time as people read it.
+  const unix = [...plain.slice(0, 2), '--timestamp=unix', ...plain.slice(2)];
+  let because = '';
+  for (const argv of [unix, plain])
+    try {
+      const result = await ground.run(argv);
+      const started = timeOf(result.stdout.match(/^ExecMainStartTimestamp=(.+)$/m)?.[1] ?? '');
+      if (started !== null) return { started, because: argv.join(' ') };
+      because = failure(result, argv);
+    } catch (error) {
+      because = messageOf(error);
+    }
+  return { started: null, because };
+}
+
+/** `@1726655415`, or `Wed 2024-09-18 10:30:15 CEST`, which is the time of this machine where it is not UTC. */
+function timeOf(text: string): number | null {
+  const seconds = text.match(/^@(\d+)$/)?.[1];
+  if (seconds) return Number(seconds) * 1000;
+  const [, day, time, zone] = text.match(/^\w+ (\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) (\S+)$/) ?? [];
+  return day ? Date.parse(`${day}T${time}${zone === 'UTC' ? 'Z' : ''}`) : null;
 }
 
 /** The groups the running scheduler says it lets in. */

@@ -19,24 +19,42 @@ export function upToLink(blocks: readonly Block[]): Block[] {
 export const inOneLine = (letter: Letter): string => tame(letter.subject);
 
 /**
- * As many of a letter's blocks as a chat takes, each whole: half a block could leave its code open. The link is always
- * there, and one that says nothing is left out: a chat would refuse all of the message for it.
+ * As many of a letter's blocks as a chat takes, each whole: half a block could leave its code open. Only a list is cut, after
+ * an item, and says how many more there are. The link is always there, and a block that says nothing is left out: a chat
+ * would refuse all of the message for it.
  */
 export function fitting<T>(blocks: readonly Block[], most: number, bytes: number, shape: (block: Block) => T[]): T[] {
   const link = blocks.filter(b => b.kind === 'link').flatMap(shape);
   const fit: T[] = [];
-  let size = link.reduce((n, l) => n + sizeOf(l), 0);
+  const fits = (more: T[], spare: T[] = []): boolean => {
+    const all = [...fit, ...more, ...spare, ...link];
+    return all.length + 1 <= most && sizeOf(all) <= bytes;
+  };
   for (const block of blocks) {
     if (block.kind === 'link' || saysNothing(block)) continue;
     const shaped = shape(block);
-    size += shaped.reduce((n, s) => n + sizeOf(s), 0);
-    if (size > bytes || fit.length + shaped.length + link.length + 1 > most) {
+    const part = fits(shaped) ? shaped : block.kind === 'list' ? startOf(block.items, shape, fits) : null;
+    if (part === null) {
       fit.push(...shape({ kind: 'sentence', text: 'There is more of it on the page.' }));
       break;
     }
-    fit.push(...shaped);
+    fit.push(...part);
   }
   return [...fit, ...link];
+}
+
+/** So many of a list's first items as there is room for, beside a sentence that follows; null when there is none. */
+function startOf<T>(
+  items: string[],
+  shape: (block: Block) => T[],
+  fits: (more: T[], spare: T[]) => boolean,
+): T[] | null {
+  for (let shown = items.length - 1; shown > 0; shown--) {
+    const rest = shape({ kind: 'sentence', text: `And ${items.length - shown} more, on the page.` });
+    const part = [...shape({ kind: 'list', items: items.slice(0, shown) }), ...rest];
+    if (fits(part, rest)) return part;
+  }
+  return null;
 }
 
 const sizeOf = (shaped: unknown): number => Buffer.byteLength(JSON.stringify(shaped));

@@ -41,7 +41,8 @@ function mattermostBlock(block: Block): string {
 }
 
 /** A post for an incoming webhook. */
-export const mattermostMessage = (letter: Letter): object => {
-  const blocks = upToLink(letter.blocks);
-  return { text: fitting(blocks, blocks.length + 1, MATTERMOST_BYTES, b => [mattermostBlock(b)]).join('\n\n') };
-};
+export const mattermostMessage = (letter: Letter): object => ({
+  text: fitting(upToLink(letter.blocks), Number.POSITIVE_INFINITY, MATTERMOST_BYTES, b => [mattermostBlock(b)]).join(
+    '\n\n',
+  ),
+});

@@ -25,6 +25,17 @@ const section = (text: string) => ({
   text: { type: 'mrkdwn', text: cut(text, SLACK_TEXT), verbatim: true },
 });
 
+/** As many sections as the lines need, each line whole: one that is too long would be cut without a word. */
+function sections(lines: string[]): object[] {
+  const texts: string[] = [];
+  for (const line of lines) {
+    const last = texts.at(-1);
+    if (last !== undefined && last.length + 1 + line.length <= SLACK_TEXT) texts[texts.length - 1] = `${last}\n${line}`;
+    else texts.push(line);
+  }
+  return texts.map(section);
+}
+
 function slackBlock(block: Block): object[] {
   switch (block.kind) {
     case 'headline':
@@ -34,9 +45,9 @@ function slackBlock(block: Block): object[] {
     case 'sentence':
       return [section(slackText(block.text))];
     case 'list':
-      return [section(block.items.map(i => `• ${slackText(i)}`).join('\n'))];
+      return sections(block.items.map(i => `• ${slackText(i)}`));
     case 'facts':
-      return [section(block.rows.map(r => `${slackText(r.label)}: ${slackText(r.value)}`).join('\n'))];
+      return sections(block.rows.map(r => `${slackText(r.label)}: ${slackText(r.value)}`));
     case 'code':
     case 'raw':
       return [section(`\`\`\`\n${cut(block.lines.map(slackText).join('\n'), SLACK_TEXT - 10)}\n\`\`\``)];

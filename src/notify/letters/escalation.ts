@@ -1,7 +1,7 @@
 /** Nobody acted on an incident for the time the site gives: told to whoever comes next. */
 import type { IncidentDetail } from '../../desk.ts';
 import { compose, incidentLink, type Letter, type Paper } from '../letter.ts';
-import { evidence, FOOTER, historyBlock, planBlocks, span, whatHappened, whoMustApprove } from './words.ts';
+import { evidence, FOOTER, historyBlock, isOffered, planBlocks, span, whatHappened, whoMustApprove } from './words.ts';
 
 /** @param waitedMs how long it has waited */
 export function escalation(detail: IncidentDetail, waitedMs: number, paper: Paper): Letter {
@@ -17,11 +17,13 @@ export function escalation(detail: IncidentDetail, waitedMs: number, paper: Pape
       { kind: 'sentence', text: whatHappened(detail, paper) },
       {
         kind: 'sentence',
-        text: detail.needs > 0 ? whoMustApprove(detail, paper) : 'Nothing is proposed for it: a human must look at it.',
+        text: isOffered(detail)
+          ? whoMustApprove(detail, paper)
+          : 'Nothing is proposed for it: a human must look at it.',
       },
       {
         kind: 'link',
-        label: detail.needs > 0 ? 'Open the plan' : 'Open the incident',
+        label: isOffered(detail) ? 'Open the plan' : 'Open the incident',
         url: incidentLink(paper, detail.id),
       },
       ...evidence(detail, paper),

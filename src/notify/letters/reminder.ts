@@ -1,7 +1,7 @@
 /** An incident still waits for somebody: said again, to those who were told of it, in its thread. */
 import type { IncidentDetail } from '../../desk.ts';
 import { compose, incidentLink, type Letter, type Paper } from '../letter.ts';
-import { FOOTER, planBlocks, span, whatHappened, whoMustApprove } from './words.ts';
+import { FOOTER, isOffered, planBlocks, span, whatHappened, whoMustApprove } from './words.ts';
 
 /** @param waitedMs how long it has waited */
 export function reminder(detail: IncidentDetail, waitedMs: number, paper: Paper): Letter {
@@ -16,12 +16,14 @@ export function reminder(detail: IncidentDetail, waitedMs: number, paper: Paper)
       { kind: 'headline', text: `Still waiting after ${span(waitedMs)}: ${detail.headline}` },
       {
         kind: 'sentence',
-        text: detail.needs > 0 ? whoMustApprove(detail, paper) : 'Nothing is proposed for it: a human must look at it.',
+        text: isOffered(detail)
+          ? whoMustApprove(detail, paper)
+          : 'Nothing is proposed for it: a human must look at it.',
       },
       { kind: 'sentence', text: whatHappened(detail, paper) },
       {
         kind: 'link',
-        label: detail.needs > 0 ? 'Open the plan' : 'Open the incident',
+        label: isOffered(detail) ? 'Open the plan' : 'Open the incident',
         url: incidentLink(paper, detail.id),
       },
       ...planBlocks(detail, paper),

@@ -11,9 +11,16 @@ function sentence(detail: IncidentDetail): string {
   return `${detail.key} is quiet again`;
 }
 
-/** @param ran whether the plan was run for it; it may have been mended by others while the plan waited */
-export function resolved(detail: IncidentDetail, paper: Paper, ran = detail.votes.length > 0): Letter {
-  const by = detail.votes.filter(v => v.decision === 'approve').map(v => v.by);
+/** What Readmit did for it that stands; `not-known` where its run ended so that nobody can say. */
+export type Did = { summary: string; by: readonly string[] } | 'nothing' | 'not-known';
+
+function didSentence(did: Did): string {
+  if (did === 'nothing') return 'Readmit changed nothing for it.';
+  if (did === 'not-known') return 'A change of Readmit broke off: how much of it was made is not known.';
+  return `What was done: ${whole(did.summary)}${did.by.length ? ` Approved by ${among(did.by)}.` : ''}`;
+}
+
+export function resolved(detail: IncidentDetail, paper: Paper, did: Did): Letter {
   return compose(paper, {
     subject: `resolved: ${sentence(detail)}`,
     otherwise: `resolved: incident ${detail.id}`,
@@ -23,14 +30,7 @@ export function resolved(detail: IncidentDetail, paper: Paper, ran = detail.vote
     blocks: [
       { kind: 'headline', text: `${sentence(detail)}.` },
       { kind: 'sentence', text: `It was: ${detail.headline}` },
-      ...(detail.plan && ran && by.length
-        ? [
-            {
-              kind: 'sentence' as const,
-              text: `What was done: ${whole(detail.plan.summary)} Approved by ${among(by)}.`,
-            },
-          ]
-        : [{ kind: 'sentence' as const, text: 'Readmit changed nothing for it.' }]),
+      { kind: 'sentence', text: didSentence(did) },
       { kind: 'heading', text: 'How it went' },
       historyBlock(detail, paper),
       { kind: 'link', label: 'Open the incident', url: incidentLink(paper, detail.id) },

@@ -137,8 +137,12 @@ export const adviceBlocks = (advice: Advice, heading: string): Block[] => [
   ...(advice.check ? [{ kind: 'sentence' as const, text: `To check it afterwards: ${advice.check}` }] : []),
 ];
 
-/** Who has to say yes: how many, with which roles, and who may not. */
+/** Whether a plan waits, to be voted on or to be carried out elsewhere. */
+export const isOffered = ({ state, plan }: IncidentDetail): boolean => state === 'proposed' && plan !== null;
+
+/** Who has to say yes: how many, with which roles, and who may not. Of a plan that is for nobody here to approve, what it is for. */
 export function whoMustApprove(detail: IncidentDetail, paper: Paper): string {
+  if (detail.state === 'proposed' && detail.needs === 0) return detail.next;
   const yes = detail.votes.filter(v => v.decision === 'approve').map(v => v.by);
   const tier = detail.tier === 1 || detail.tier === 2 ? paper.tiers?.[detail.tier] : undefined;
   const roles = tier

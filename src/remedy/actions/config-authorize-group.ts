@@ -3,13 +3,12 @@
  * bytes of the file; here it becomes a step that names the file's digest before and after.
  */
 import type { Action, ActionContext } from '../action.ts';
-import { membersIn } from '../action.ts';
 import { mayGiveGroup, mayPatch } from '../policy.ts';
 
 export const configAuthorizeGroup: Action = {
   name: 'config.authorize-group',
   make({ group = '' }, context) {
-    const { facts, config, snapshot } = context;
+    const { facts, config } = context;
     const file = config.scheduler.config;
     const rule = mayPatch(file, config) ?? mayGiveGroup(group, config);
     if (rule) return rule;
@@ -20,15 +19,12 @@ export const configAuthorizeGroup: Action = {
     const [of, at, after, insert, diff] = splice as [string, string, string, string, string];
     if (of !== group) return { refused: `the change was prepared for ${of}, not for ${group}` };
     const splicing = { file, group, at: Number(at), insert };
-    const authorized = facts.list('access.authorized-groups') ?? [];
-    const inAlready = new Set(authorized.flatMap(g => membersIn(snapshot, g)));
     return {
       tier: 2,
       deed: `Authorise ${group} in ${file}`,
       steps: [{ action: 'config.authorize-group', ...splicing, before, after, diff }],
       undo: [{ action: 'config.restore', ...splicing, before: after, after: before, diff: reversed(diff) }],
-      gains: membersIn(snapshot, group).filter(user => !inAlready.has(user)),
-      loses: [],
+      gains: [],
       assumes: { 'config.hash': before },
       ...historyOf(group, context),
       elsewhere: false,

@@ -1,6 +1,8 @@
 /** `group.add`: puts one person into one group that the policy allows. Taken back by taking exactly that out again. */
+import type { FactValue } from '../../diagnosis.ts';
 import type { Step } from '../../plan.ts';
 import type { Action, ActionContext } from '../action.ts';
+import type { Facts } from '../facts.ts';
 import { mayChangeUser, mayGiveGroup } from '../policy.ts';
 import { entriesOf, inDirectory, type Target } from './directory-group.ts';
 
@@ -19,17 +21,17 @@ export const groupAdd: Action = {
     const target = { user, uid, group, gid };
     // The local file is asked first, so a group that is in it is changed there, whatever the directory says.
     const local = facts.list('access.local-groups')?.includes(group) ?? true;
-    const way = local || config.directory.ldap === null ? throughUsermod(target, until) : inDirectory(target, context);
+    const way =
+      local || config.directory.ldap === null ? throughUsermod(target, until, facts) : inDirectory(target, context);
     if ('refused' in way) return way;
-    const { entitlement, notes } = entitlementOf(user, group, context);
+    const { entitlement, notes, shownBy } = entitlementOf(user, group, context);
     return {
       tier: 1,
       deed: `Add ${user} to ${group}`,
       steps: [way.add],
       undo: [way.remove],
       gains: [user],
-      loses: [],
-      assumes: { 'account.uid': uid },
+      assumes: { 'account.uid': uid, ...shownBy },
       entitlement,
       notes: [...notes, ...revertedNote(group, context), ...whereNotes(group, local, context)],
       elsewhere: !local && (config.directory.ldap?.bindDn ?? null) === null,
@@ -37,10 +39,14 @@ export const groupAdd: Action = {
   },
 };
 
-const throughUsermod = (target: Target, until: string | null): { add: Step; remove: Step } => ({
+const throughUsermod = (target: Target, until: string | null, facts: Facts): { add: Step; remove: Step } => ({
   add: { action: 'group.add', ...target, until, argv: ['usermod', '-aG', target.group, target.user] },
-  remove: { action: 'group.remove', ...target, argv: ['usermod', '-rG', target.group, target.user] },
+  remove: { action: 'group.remove', ...target, argv: takingOut(target, facts) },
 });
+
+/** `usermod -r` came with shadow 4.10; what every host has is `gpasswd -d`. */
+const takingOut = ({ group, user }: Target, facts: Facts): string[] =>
+  facts.value('usermod.removes') === false ? ['gpasswd', '-d', user, group] : ['usermod', '-rG', group, user];
 
 /** What we gave once and others took back is not simply given again: whoever did it may do it again. */
 const revertedNote = (group: string, { facts }: ActionContext): string[] =>
@@ -72,18 +78,26 @@ function whereNotes(group: string, local: boolean, { facts, config }: ActionCont
     : [lag];
 }
 
-/** What shows that this person should be in the group; where nothing does, the approver is told to say why. */
+/**
+ * What shows that this person should be in the group, with the fact that has to hold still when it is done; where nothing
+ * does, the approver is told to say why.
+ */
 function entitlementOf(
   user: string,
   group: string,
   { facts, config }: ActionContext,
-): { entitlement: string | null; notes: string[] } {
+): { entitlement: string | null; notes: string[]; shownBy: Record<string, FactValue> } {
   const listed = facts.list('entitlement.groups');
   const file = config.entitlement.file ?? '';
-  if (listed?.includes(group)) return { entitlement: `${file} lists ${user} in ${group}`, notes: [] };
+  if (listed?.includes(group)) {
+    const shownBy: Record<string, FactValue> =
+      group === config.scheduler.standardGroup ? { 'entitlement.listed': true } : { 'entitlement.groups': listed };
+    return { entitlement: `${file} lists ${user} in ${group}`, notes: [], shownBy };
+  }
   const why = listed ? `${file} does not list ${user} in ${group}` : facts.source('entitlement.groups');
   return {
     entitlement: null,
     notes: [`Nothing shows that ${user} should have access (${why}): give a reason.`],
+    shownBy: {},
   };
 }

@@ -19,7 +19,6 @@ export const serviceRestart: Action = {
       steps: [{ action: 'service.restart', unit, argv: ['systemctl', 'restart', unit] }],
       undo: [],
       gains: [],
-      loses: [],
       assumes,
       entitlement: null,
       notes: [

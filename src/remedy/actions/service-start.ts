@@ -15,7 +15,6 @@ export const serviceStart: Action = {
       steps: [{ action: 'service.start', unit, argv: ['systemctl', 'start', unit] }],
       undo: [],
       gains: [],
-      loses: [],
       assumes: {},
       entitlement: null,
       notes: [],

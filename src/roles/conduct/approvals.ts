@@ -4,13 +4,13 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Approvers } from '../../approve/approvers.ts';
-import { judge, mayVote, needsFresh, type Policy, type VotedPlan } from '../../approve/policy.ts';
+import { mayVote, needsFresh } from '../../approve/policy.ts';
 import { makeVote, signVote, type UnsignedVote } from '../../approve/vote.ts';
-import { type Config, originOf } from '../../config/config.ts';
+import type { Config } from '../../config/config.ts';
 import type { Person } from '../../desk.ts';
 import { Refused, type State } from '../../incident.ts';
 import type { Order } from '../../messages.ts';
-import type { Plan, Vote } from '../../plan.ts';
+import { lacksEntitlement, type Plan, type Vote } from '../../plan.ts';
 import {
   begunPlan,
   denyDigest,
@@ -31,6 +31,16 @@ import { record } from '../../store/journal.ts';
 import type { Store } from '../../store/open.ts';
 import { enqueue } from '../../store/outbox.ts';
 import { mayAct, mayDecide } from '../../web/rights.ts';
+import {
+  countingVotes,
+  lapsedVotes,
+  notRunHere,
+  type Polled,
+  type Polling,
+  policyOf,
+  votedPlan,
+  votesMissing,
+} from './polling.ts';
 import { plainReason } from './reason.ts';
 
 /** An order that got no answer is sent again after so long; the executor's ledger makes it one effect. */
@@ -42,43 +52,6 @@ const UNDOABLE: readonly State[] = ['propagating', 'verifying', 'not-effective',
 
 /** Something is being done, and what stands is not known until its outcome. */
 const UNDER_WAY: readonly State[] = ['approved', 'running'];
-
-const votedPlan = (plan: Plan): VotedPlan => ({
-  host: plan.host,
-  incident: plan.incident,
-  serial: plan.serial,
-  digest: plan.digest,
-  tier: plan.tier,
-  subject: plan.subject,
-  expires: plan.expires,
-});
-
-/** What says which votes count: the policy, who may vote by now, and the time. */
-interface Polling {
-  store: Store;
-  config: Config;
-  approvers: () => Approvers;
-  now: () => number;
-}
-
-/** Votes a plan still needs. Who may vote is only asked where somebody has voted. */
-export function votesMissing(p: Polling, i: Pick<IncidentRecord, 'id' | 'state' | 'serial' | 'tier'>): number {
-  if (i.state !== 'proposed' || i.tier === null || i.tier === 0) return 0;
-  const { votes } = p.config.policy.tiers[i.tier];
-  if (!votesOf(p.store, i.id, i.serial).some(v => v.decision === 'approve')) return votes;
-  const { plan } = incident(p.store, i.id);
-  if (!plan) return votes;
-  const verdict = judge(votedPlan(plan), countingVotes(p, plan), p.approvers(), policyOf(p.config), p.now());
-  return verdict.kind === 'needs' ? verdict.votes : verdict.kind === 'enough' ? 1 : votes;
-}
-
-/** Whoever is no approver any more must not keep the others from deciding: their stored vote counts for nothing. */
-const countingVotes = ({ store, config, approvers, now }: Polling, plan: Plan): Vote[] =>
-  votesOf(store, plan.incident, plan.serial).filter(
-    v => judge(votedPlan(plan), [v], approvers(), policyOf(config), now()).kind !== 'refused',
-  );
-
-const policyOf = (config: Config): Policy => ({ ...config.policy, origin: originOf(config) });
 
 export class Approvals {
   readonly #store: Store;
@@ -95,8 +68,12 @@ export class Approvals {
     this.#sessionKey = sessionKey;
   }
 
-  needs(i: Pick<IncidentRecord, 'id' | 'state' | 'serial' | 'tier'>): number {
+  needs(i: Polled): number {
     return votesMissing(this.#polling(), i);
+  }
+
+  lapsed(i: Polled): ReadonlySet<string> {
+    return lapsedVotes(this.#polling(), i);
   }
 
   #polling(): Polling {
@@ -142,7 +119,8 @@ export class Approvals {
     if (i.inhibitedBy) throw new Refused(`incident ${i.inhibitedBy} explains this one: decide there`);
     const over = i.plan.steps.find(s => 'until' in s && s.until !== null && Date.parse(s.until) <= this.#now());
     if (over) throw new Refused('the end that this plan shows has passed: set another one');
-    if (i.plan.managedBy) throw new Refused(`${i.plan.managedBy} owns the target: export the plan and file it there`);
+    const elsewhere = notRunHere(this.#config, i.plan.managedBy);
+    if (elsewhere !== null) throw new Refused(elsewhere);
     return i.plan;
   }
 
@@ -158,8 +136,8 @@ export class Approvals {
       const verdict = mayVote(votedPlan(plan), vote, earlier, this.#approvers(), policyOf(this.#config), now);
       if (verdict.kind === 'refused') throw new Refused(verdict.message);
       if (vote.decision === 'deny' && !vote.reason.trim()) throw new Refused('a denial needs a reason (--reason)');
-      if (vote.decision === 'approve' && plan.subject && !plan.entitlement && !vote.reason.trim())
-        throw new Refused(`nothing shows that ${plan.subject.user} should have access: give a reason (--reason)`);
+      if (vote.decision === 'approve' && lacksEntitlement(plan) && !vote.reason.trim())
+        throw new Refused(`nothing shows that ${whom(plan)} should have access: give a reason (--reason)`);
       if (vote.decision === 'approve' && plan.gains.length > 0 && maintenance(this.#store))
         throw new Refused('maintenance is on: nothing that widens access is done until it ends');
       saveVote(this.#store, now, vote);
@@ -202,7 +180,7 @@ export class Approvals {
    * Takes back what the last run did, under the votes it ran with; or what gave this grant, whatever ran since.
    * @throws Refused naming the rule
    */
-  undo(person: Person, id: string, grant?: string): void {
+  undo(person: Person, id: string, grant?: string, reason = ''): void {
     this.#store.tx(() => {
       const i = incident(this.#store, id);
       const begun = grant === undefined ? begunPlan(this.#store, id) : this.#gave(id, grant);
@@ -215,7 +193,7 @@ export class Approvals {
       if (isTakenBack(this.#store, id, run.serial)) throw new Refused('it was taken back already');
       record(this.#store, this.#now(), {
         actor: person.name,
-        what: 'asked for the undo',
+        what: `asked for the undo${reason && `: ${plainReason(reason)}`}`,
         incident: id,
         plan: plan.digest,
       });
@@ -256,6 +234,9 @@ export class Approvals {
     makeOrder(this.#store, this.#now(), plan, what, votes, i.id);
   }
 }
+
+const whom = ({ subject, gains }: Plan): string =>
+  subject?.user ?? (gains.length > 3 ? `${gains.length} people` : gains.join(', '));
 
 /** Makes the order of a plan, or of taking it back under the votes it ran with, and puts it in the outbox. */
 export function makeOrder(

@@ -158,8 +158,10 @@ export class Deciding {
     const at = now();
     const base = { diagnosis, cause: i.cause };
     if (letsIn(facts).verdict === 'in') {
-      if (i.state === 'denied') return this.#to(i, 'resolved', 'access was given by other means', { diagnosis });
-      return this.#tryIt(i, diagnosis, again);
+      // What was in the way stays told, with its evidence: that it is gone stands in the history.
+      const told = i.diagnosis?.cause ? i.diagnosis : diagnosis;
+      if (i.state === 'denied') return this.#to(i, 'resolved', 'access was given by other means', { diagnosis: told });
+      return this.#tryIt(i, told, again);
     }
     if (this.#unsettledYet(i, null)) return update(store, at, i.id, { due: at + 1000 });
     // A probe that could not answer this time may answer the next: a human is called after the third try.

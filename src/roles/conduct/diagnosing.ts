@@ -45,7 +45,14 @@ export class Diagnosing {
     const given = [...historyFacts(store, now(), i.host, user), ...denialFacts(store, now(), i, user, config)];
     // Conclusions are drawn again: the agent had no history to draw them from.
     const raw = asked.filter(f => !(DERIVED as readonly string[]).includes(f.fact));
-    return derive([...raw, ...given], { scheduler: config.scheduler, paths: config.paths, system, user, now: now() });
+    return derive([...raw, ...given], {
+      scheduler: config.scheduler,
+      paths: config.paths,
+      policy: config.policy,
+      system,
+      user,
+      now: now(),
+    });
   }
 
   /** A cause of the service, or of an address: not of one person alone. */
@@ -57,5 +64,10 @@ export class Diagnosing {
   ownMatters(diagnosis: Diagnosis | null): string[] {
     const rule = (name: string): Cause | undefined => this.#p.causes.find(c => c.name === name);
     return (diagnosis?.also ?? []).map(a => a.cause).filter(name => !('plan' in (rule(name)?.remedy ?? {})));
+  }
+
+  /** Has this person a cause of their own, by the last look at them? Mending the service does not mend that. */
+  hasOwnCause(i: Pick<IncidentRecord, 'cause' | 'diagnosis'>): boolean {
+    return (i.cause !== null && !this.isShared(i.cause)) || this.ownMatters(i.diagnosis).length > 0;
   }
 }

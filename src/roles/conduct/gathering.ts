@@ -54,8 +54,13 @@ export function isExplained(
 /** The greater incident takes over what the smaller one counted; the smaller one waits for it. */
 export function explain(store: Store, now: number, greater: Explained, smaller: Explained): void {
   adopt(store, now, smaller.id, greater.id);
-  update(store, now, smaller.id, { inhibitedBy: greater.id });
-  record(store, now, { actor: 'readmit', what: `explained by incident ${greater.id}`, incident: smaller.id });
+  holdBack(store, now, greater.id, smaller.id);
+}
+
+/** The report of a week reads from the journal what was explained then. */
+function holdBack(store: Store, now: number, greater: string, smaller: string): void {
+  update(store, now, smaller, { inhibitedBy: greater });
+  record(store, now, { actor: 'readmit', what: `explained by incident ${greater}`, incident: smaller });
 }
 
 /**
@@ -97,7 +102,7 @@ export function release(store: Store, now: number, i: IncidentRecord): void {
 /** What nobody knows the cause of explains nobody: those whom it concerns are asked about one by one. */
 export function askEachOf(store: Store, now: number, i: IncidentRecord): void {
   for (const own of openEachOf(store, now, i, 'a person with an account was refused, among others'))
-    update(store, now, own.id, { inhibitedBy: i.id });
+    holdBack(store, now, i.id, own.id);
   for (const [n, held] of inhibitedBy(store, i.id).entries()) update(store, now, held.id, { due: now + n * APART_MS });
 }
 

@@ -66,7 +66,8 @@ function incidentFacts(store: Store, now: number, i: IncidentRecord, config: Con
     fact('denial.addresses', [...new Set(recent)].slice(0, 100), log),
     fact('denial.names', names.size, log),
     fact('denial.unknown-names', unknown.size, log),
-    fact('denial.as-root', names.has('root'), log),
+    // Among the names that an address tries it says nothing of how anybody's request came.
+    fact('denial.as-root', i.kind !== 'address' && names.has('root'), log),
   ];
 }
 

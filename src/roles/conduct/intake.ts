@@ -33,6 +33,8 @@ export interface IntakeParts {
   store: Store;
   config: Config;
   now: () => number;
+  /** Milliseconds that only go forward: windows run on them, whatever the clock of the machine is set to. */
+  steady?: () => number;
   log: Logger;
   /** Makes empty clusters; they are filled again from the store at start and after a failed transaction. */
   clusters(): Clusters;
@@ -52,7 +54,9 @@ const TOGETHER_MS = 8;
 const PATIENCE_MS = 30;
 
 export class Intake {
-  readonly #p: IntakeParts;
+  readonly #p: Required<IntakeParts>;
+  /** What `now` said when `steady` said 0. */
+  readonly #began: number;
   #clusters: Clusters;
   /** Incidents asked for while one batch is counted; nobody else writes meanwhile. */
   readonly #newest = new Map<string, IncidentRef | undefined>();
@@ -65,14 +69,23 @@ export class Intake {
   #parts: 'at rest' | 'counting' | 'stopped' = 'at rest';
 
   constructor(parts: IntakeParts) {
-    this.#p = parts;
+    this.#p = { steady: () => performance.now(), ...parts };
+    this.#began = this.#p.now() - this.#p.steady();
     this.#clusters = this.#restored();
+  }
+
+  /** Time for the windows: what the clock would say, had nobody set it since the start. */
+  #arrival(): number {
+    return this.#began + this.#p.steady();
   }
 
   #restored(): Clusters {
     const { store, config, now } = this.#p;
     const clusters = this.#p.clusters();
-    clusters.restore(talliesSince(store, now() - config.detect.window * 1000), now());
+    const arrival = this.#arrival();
+    const set = arrival - now();
+    const tallies = talliesSince(store, now() - config.detect.window * 1000);
+    clusters.restore(set === 0 ? tallies : tallies.map(tally => ({ ...tally, last: tally.last + set })), arrival);
     return clusters;
   }
 
@@ -222,7 +235,7 @@ export class Intake {
   }
 
   #count(host: string, tally: Tally): void {
-    const verdicts = this.#clusters.observe(tally, this.#p.now());
+    const verdicts = this.#clusters.observe(tally, this.#arrival());
     const incident = this.#incidentFor(host, tally, verdicts);
     // What both logs told of is one denial.
     const fresh = verdicts.find(v => v.kind === 'counted')?.fresh ?? tally.count;
@@ -247,6 +260,9 @@ export class Intake {
     // Whose own cause was found is counted there, while nobody knows what the greater one is.
     const own = others.find(i => i.kind === 'user' && i.inhibitedBy === null && i.cause !== null);
     if (own && explainsNobody(explains)) return own;
+    // An address explains the names it invented, never a person: what they met from there is theirs.
+    const person = explains.kind === 'address' && tally.account === 'user' ? others.find(i => i.kind === 'user') : null;
+    if (person) return person;
     for (const other of others) this.#explain(explains, other, tally);
     return explains;
   }

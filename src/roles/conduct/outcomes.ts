@@ -2,8 +2,8 @@
 import type { Config } from '../../config/config.ts';
 import { isEnded, mayMove } from '../../incident.ts';
 import type { ServeMessage, Snapshot } from '../../messages.ts';
-import { begunPlan, endGrants, endRun, type Run, runById, saveGrant, votesOf } from '../../store/approvals.ts';
-import { hasMade, recordSnapshot } from '../../store/history.ts';
+import { begunPlan, endGrants, endRun, planOf, type Run, runById, saveGrant } from '../../store/approvals.ts';
+import { hasMade, recordSnapshot, ungranted } from '../../store/history.ts';
 import { type IncidentRecord, incident, move, update, wakeWaiting } from '../../store/incidents.ts';
 import { record } from '../../store/journal.ts';
 import type { Store } from '../../store/open.ts';
@@ -45,7 +45,7 @@ export class Outcomes {
     store.tx(() => {
       const run = runById(store, message.run);
       if (!run || !endRun(store, run.id, Date.parse(message.started), at, message.outcome)) return;
-      const { result, detail } = message.outcome;
+      const { result, detail, steps } = message.outcome;
       if (run.what === 'undo') return this.#undone(run, message.outcome);
       const i = this.#running(run.incident);
       const digest = run.order.digest;
@@ -53,7 +53,7 @@ export class Outcomes {
       switch (result) {
         case 'done':
         case 'already': {
-          if (result === 'done') this.#saveGrants(i, run.id, at);
+          if (result === 'done') saveGrants(store, at, run, n => steps[n]?.result !== 'already');
           move(
             store,
             at,
@@ -72,6 +72,9 @@ export class Outcomes {
         case 'refused':
         case 'failed':
         case 'unknown':
+          // What was given before it broke off is access all the same.
+          saveGrants(store, at, run, n => steps[n]?.result === 'done');
+          saveSeen(store, run.host);
           move(
             store,
             at,
@@ -120,31 +123,6 @@ export class Outcomes {
     if (!isEnded(i.state)) update(store, at, i.id, { due: at });
   }
 
-  #saveGrants(i: IncidentRecord, run: string, at: number): void {
-    const { store } = this.#p;
-    const votes = votesOf(store, i.id, i.serial);
-    for (const step of i.plan?.steps ?? [])
-      if (step.action === 'group.add' || step.action === 'directory.group-add')
-        saveGrant(store, {
-          id: `${run}.${step.group}`,
-          user: step.user,
-          uid: step.uid,
-          group: step.group,
-          host: i.host,
-          incident: i.id,
-          run,
-          by: votes.map(v => v.by),
-          reason: votes
-            .map(v => v.reason)
-            .filter(Boolean)
-            .join('; '),
-          entitlement: i.plan?.entitlement ?? null,
-          since: at,
-          until: step.until ? Date.parse(step.until) : null,
-          ended: null,
-        });
-  }
-
   /** Groups and configuration as they are: what changed by us, what by others. */
   saw(snapshot: Snapshot): void {
     const { store, now } = this.#p;
@@ -152,8 +130,47 @@ export class Outcomes {
     const byRun = (group: string, user: string, change: 'added' | 'removed'): string | null =>
       ourDoing(store, { host: snapshot.host, group, user, change });
     if (!recordSnapshot(store, at, snapshot, byRun)) return;
+    saveSeen(store, snapshot.host);
     noticeReverted(store, at, snapshot.host);
     wakeWaiting(store, at, snapshot.host);
+  }
+}
+
+/** The access that a run gave, under the votes it ran with. @param gave whether its nth step gave it */
+function saveGrants(
+  store: Store,
+  at: number,
+  { id: run, order }: Run,
+  gave: (n: number, step: { user: string; group: string }) => boolean,
+): void {
+  const entitlement = planOf(store, order.incident, order.serial)?.entitlement ?? null;
+  for (const [n, step] of order.steps.entries())
+    if ((step.action === 'group.add' || step.action === 'directory.group-add') && gave(n, step))
+      saveGrant(store, {
+        id: `${run}.${step.group}`,
+        user: step.user,
+        uid: step.uid,
+        group: step.group,
+        host: order.host,
+        incident: order.incident,
+        run,
+        by: order.votes.map(v => v.by),
+        reason: order.votes
+          .map(v => v.reason)
+          .filter(Boolean)
+          .join('; '),
+        entitlement,
+        since: at,
+        until: step.until ? Date.parse(step.until) : null,
+        ended: null,
+      });
+}
+
+/** A run that could not say to the end what it did: whoever is seen in a group by its doing was given access by it. */
+function saveSeen(store: Store, host: string): void {
+  for (const { run: id, user, group, since } of ungranted(store, host)) {
+    const run = runById(store, id);
+    if (run) saveGrants(store, since, run, (_, step) => step.user === user && step.group === group);
   }
 }
 

@@ -9,7 +9,7 @@ import { begunPlan, type Run, runsOf, standingPlan, undoUnderWay } from '../../s
 import { authorizedUsers } from '../../store/history.ts';
 import { type IncidentRecord, incident, inhibitedBy, move, update, wakeWaiting } from '../../store/incidents.ts';
 import { record } from '../../store/journal.ts';
-import { denialsSince, knownUsersOf, lastSuccess } from '../../store/observations.ts';
+import { denialsSince, knownUsersOf, lastOwnSuccess } from '../../store/observations.ts';
 import { enqueue } from '../../store/outbox.ts';
 import { tellRouted } from '../tell/telling.ts';
 import { makeOrder } from './approvals.ts';
@@ -75,7 +75,7 @@ export class Proving {
         canary: [...proofsOf(i), ...message.canary],
         alive: message.alive,
         ...this.#denials(i, message.facts, since),
-        ownSuccess: i.kind === 'user' ? lastSuccess(store, i.key) : null,
+        ownSuccess: i.kind === 'user' ? lastOwnSuccess(store, i.key) : null,
         since,
         now: at,
         // What else is in the person's own way is said before test jobs are asked for.
@@ -151,12 +151,20 @@ export class Proving {
     move(store, now(), i.id, 'verifying', 'open', by, { changed: null, due: now() + inMs });
   }
 
-  /** Whoever was held back by a mended service and has an authorised group can work again too; the rest is looked at anew. */
+  /**
+   * Whoever was held back by a mended service, has an authorised group and no cause of their own can work again too; the
+   * rest is looked at anew.
+   */
   #resolveWith(i: IncidentRecord, at: number): void {
     const { store } = this.#p;
     const authorized = new Set(authorizedUsers(store, i.host));
     for (const other of inhibitedBy(store, i.id))
-      if (other.kind === 'user' && authorized.has(other.key) && mayMove(other.state, 'resolved'))
+      if (
+        other.kind === 'user' &&
+        authorized.has(other.key) &&
+        !this.#diagnosing.hasOwnCause(other) &&
+        mayMove(other.state, 'resolved')
+      )
         move(store, at, other.id, other.state, 'resolved', {
           actor: 'readmit',
           what: `resolved with incident ${i.id}, which explained it`,

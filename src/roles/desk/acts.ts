@@ -2,17 +2,19 @@
 import type { Health, Person } from '../../desk.ts';
 import { Refused } from '../../incident.ts';
 import type { Vote } from '../../plan.ts';
-import type { IncidentRecord } from '../../store/incidents.ts';
 import type { Approvals } from '../conduct/approvals.ts';
+import type { Polled } from '../conduct/polling.ts';
 
 export interface DeskActs {
   vote(vote: Vote): void;
   signFor(person: Person, id: string, digest: string, decision: Vote['decision'], reason: string): Vote;
-  undo(person: Person, id: string, grant?: string): void;
+  undo(person: Person, id: string, grant?: string, reason?: string): void;
   retry(person: Person, id: string): void;
   endBy(person: Person, id: string, until: number | null): void;
   /** How many votes of which kind a plan still needs. */
-  needs(incident: Pick<IncidentRecord, 'id' | 'state' | 'serial' | 'tier'>): number;
+  needs(incident: Polled): number;
+  /** Ids of votes on it that count no more. */
+  lapsed(incident: Polled): ReadonlySet<string>;
   queue(): { up: boolean; detail: string };
   mail(): { up: boolean; detail: string };
   receivers?(): NonNullable<Health['receivers']>;
@@ -23,7 +25,7 @@ export interface DeskActs {
 }
 
 /** What a desk opened only for reading may say of acting. */
-export const readingOnly = (needs: DeskActs['needs']): DeskActs => {
+export const readingOnly = (needs: DeskActs['needs'], lapsed: DeskActs['lapsed'] = () => new Set()): DeskActs => {
   const refuse = (): never => {
     throw new Refused('this copy is opened for reading only');
   };
@@ -34,6 +36,7 @@ export const readingOnly = (needs: DeskActs['needs']): DeskActs => {
     retry: refuse,
     endBy: refuse,
     needs,
+    lapsed,
     queue: () => ({ up: true, detail: '' }),
     mail: () => ({ up: true, detail: '' }),
     fold: () => {},
@@ -42,10 +45,13 @@ export const readingOnly = (needs: DeskActs['needs']): DeskActs => {
 };
 
 /** What people do, by the rules of approvals. */
-export const actsOf = (approvals: Approvals): Pick<DeskActs, 'vote' | 'signFor' | 'undo' | 'retry' | 'needs'> => ({
+export const actsOf = (
+  approvals: Approvals,
+): Pick<DeskActs, 'vote' | 'signFor' | 'undo' | 'retry' | 'needs' | 'lapsed'> => ({
   vote: vote => approvals.vote(vote),
   signFor: (...vote) => approvals.signFor(...vote),
   undo: (...what) => approvals.undo(...what),
   retry: (person, id) => approvals.retry(person, id),
   needs: incident => approvals.needs(incident),
+  lapsed: incident => approvals.lapsed(incident),
 });

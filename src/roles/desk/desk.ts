@@ -26,6 +26,7 @@ import { blockedPeople, incidentLines } from '../../store/incident-lines.ts';
 import { incident } from '../../store/incidents.ts';
 import { journal, searchJournal } from '../../store/journal.ts';
 import type { Store } from '../../store/open.ts';
+import { incidentsAbout } from '../../store/people.ts';
 import { causesSince, denialsByHour, heardSince, places, seenSince } from '../../store/seen.ts';
 import type { DeskActs } from './acts.ts';
 import { ChainWalk } from './chain.ts';
@@ -38,6 +39,8 @@ import { grantOf, rowsOf, timelineOf } from './rows.ts';
 const HOUR = 3_600_000;
 /** How far the pages about people, addresses and rules look back. */
 const MONTH = 30 * 24 * HOUR;
+/** Incidents of one person or address whose entries a search finds: more than anyone reads. */
+const SEARCHED = 1000;
 const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** An answer is used again until something was written, and for a second at most: pages ask the same things. */
@@ -66,7 +69,13 @@ export class StoreDesk implements Desk {
     this.#now = now;
     this.#acts = acts;
     this.#version = version;
-    this.#people = { store, now, needs: i => acts.needs(i), shared: ip => acts.shared(ip) };
+    this.#people = {
+      store,
+      now,
+      needs: i => acts.needs(i),
+      lapsed: i => acts.lapsed(i),
+      shared: ip => acts.shared(ip),
+    };
     this.#chain = new ChainWalk(store);
   }
 
@@ -123,8 +132,8 @@ export class StoreDesk implements Desk {
     return this.vote(this.#acts.signFor(person, id, digest, decision, reason));
   }
 
-  undo(person: Person, id: string, grant?: string): IncidentRow {
-    this.#acts.undo(person, id, grant);
+  undo(person: Person, id: string, grant?: string, reason?: string): IncidentRow {
+    this.#acts.undo(person, id, grant, reason);
     return this.#rowOf(id);
   }
 
@@ -158,10 +167,10 @@ export class StoreDesk implements Desk {
     });
   }
 
-  grants(filter: { ended?: boolean; before?: string; limit?: number } = {}): Grant[] {
+  grants(filter: Parameters<Desk['grants']>[0] = {}): Grant[] {
     return grantRows(this.#store, {
       ...(filter.ended === undefined ? {} : { ended: filter.ended }),
-      ...(filter.before === undefined ? {} : { before: Date.parse(filter.before) }),
+      ...(filter.before === undefined ? {} : { before: { ...filter.before, since: Date.parse(filter.before.since) } }),
       ...(filter.limit === undefined ? {} : { limit: filter.limit }),
     }).map(grantOf);
   }
@@ -245,7 +254,8 @@ export class StoreDesk implements Desk {
   }
 
   searchAudit(text: string, before: number | null, limit: number): AuditRow[] {
-    return searchJournal(this.#store, text, before, limit).map(auditRow);
+    const about = incidentsAbout(this.#store, text, SEARCHED);
+    return searchJournal(this.#store, text, before, limit, about).map(auditRow);
   }
 
   chain(): ChainState {

@@ -2,12 +2,12 @@
  * All there is to say of one incident: diagnosis, plan, history, who was told, where the denials came from, and what comes
  * next. Reads only.
  */
-import type { IncidentDetail, IncidentRow } from '../../desk.ts';
-import type { Step } from '../../plan.ts';
-import { deniedUntil, planOf, votesOf } from '../../store/approvals.ts';
+import { type IncidentDetail, type IncidentRow, planInShort, undoText } from '../../desk.ts';
+import { begunPlan, deniedUntil, isTakenBack, planOf, votesOf } from '../../store/approvals.ts';
 import type { IncidentRecord } from '../../store/incidents.ts';
 import { journalOf } from '../../store/journal.ts';
 import { askedSince, knownUsersOf, pairsOf, samplesOf } from '../../store/observations.ts';
+import type { Store } from '../../store/open.ts';
 import { toldRows } from '../tell/told.ts';
 import type { RowParts } from './rows.ts';
 import { type Denied, nextOf } from './words.ts';
@@ -20,6 +20,7 @@ export function detailOf(parts: RowParts, i: IncidentRecord, row: IncidentRow): 
   const plan = i.plan ?? (i.serial > 0 ? (planOf(store, i.id, i.serial) ?? null) : null);
   const remedy = i.diagnosis?.remedy;
   const advice = remedy && 'advice' in remedy ? remedy.advice : undefined;
+  const short = plan && planInShort(plan);
   return {
     ...row,
     diagnosis: i.diagnosis && {
@@ -32,26 +33,18 @@ export function detailOf(parts: RowParts, i: IncidentRecord, row: IncidentRow): 
       ruledOut: i.diagnosis.ruledOut,
       unknown: i.diagnosis.unknown,
       ...(advice ? { advice } : {}),
+      ...(short && remedy?.kind === 'plan' ? { plan: short } : {}),
     },
     plan: plan && {
+      ...short!,
       serial: plan.serial,
-      digest: plan.digest,
-      summary: plan.summary,
       deed: plan.deed,
-      steps: plan.steps.map(s =>
-        'diff' in s ? { action: s.action, diff: s.diff } : { action: s.action, argv: s.argv },
-      ),
       full: plan.steps,
-      gains: plan.gains,
-      loses: plan.loses,
-      undo: plan.undo.map(stepText).join('; '),
       undoSteps: plan.undo,
-      expires: plan.expires,
-      entitlement: plan.entitlement,
-      notes: plan.notes,
       managedBy: plan.managedBy,
       subject: plan.subject,
     },
+    begun: begunOf(store, i.id),
     history: journalOf(store, i.id).map(e => ({ at: e.time, who: e.actor, what: e.what })),
     told: toldRows(store, i.id),
     pairs: pairsOf(store, i.id).map(p => ({
@@ -84,6 +77,17 @@ function denialOf({ store, now }: RowParts, i: IncidentRecord): Denied | undefin
   return { by: no.by, asked, until: deniedUntil(store, i.plan.digest, now()) };
 }
 
-/** A step as a person reads it. */
-const stepText = (step: Step): string =>
-  'argv' in step ? step.argv.join(' ') : `${step.action} ${step.group} in ${'file' in step ? step.file : step.dn}`;
+function begunOf(store: Store, id: string): IncidentDetail['begun'] {
+  const begun = begunPlan(store, id);
+  const outcome = begun?.run.outcome;
+  if (!outcome) return null;
+  const { plan, run } = begun;
+  return {
+    serial: plan.serial,
+    deed: plan.deed,
+    undo: undoText(plan),
+    undoSteps: plan.undo,
+    result: outcome.result,
+    takenBack: isTakenBack(store, id, run.serial),
+  };
+}

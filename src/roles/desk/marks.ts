@@ -42,6 +42,7 @@ export function silence(store: Store, now: number, person: Person, id: string, u
 export function handOver(store: Store, now: number, person: Person, id: string, to: string | null, note: string): void {
   store.tx(() => {
     const i = incident(store, id);
+    plainReason(note);
     if (to === null) {
       if (i.takenBy === null) throw new Refused('nobody has taken this over');
       record(store, now, {
@@ -52,7 +53,7 @@ export function handOver(store: Store, now: number, person: Person, id: string, 
       return update(store, now, id, { takenBy: null, note: '', due: now });
     }
     if (!to.trim()) throw new Refused('say who takes it over');
-    plainReason(note);
+    plainReason(to, 'the name');
     if (!HANDED_OVER.includes(i.state)) throw new Refused(`an incident that is ${i.state} can't be handed over`);
     const what = `handed over to ${to}${note ? `: ${note}` : ''}`;
     const change = { takenBy: to, note, plan: null, due: now + AGAIN_MS };

@@ -2,11 +2,12 @@
 import type { AddressDetail, AddressRow, Page, PersonDetail, PersonRow } from '../../desk.ts';
 import { addressKey } from '../../detect/address.ts';
 import { NotFound } from '../../incident.ts';
+import { canonicalAddress } from '../../rules/address.ts';
 import { grantRows, grantsInForce } from '../../store/approvals.ts';
 import { toldOf } from '../../store/desk-rows.ts';
 import { membershipRows } from '../../store/history.ts';
 import { incidentLines } from '../../store/incident-lines.ts';
-import { pairsOf } from '../../store/observations.ts';
+import { namesOf } from '../../store/observations.ts';
 import {
   accountsOf,
   addressRow,
@@ -99,6 +100,7 @@ export function addresses(p: PeopleParts, filter: { after?: string | null; limit
   return {
     rows: rows.map(r => ({
       ip: r.ip,
+      key: addressKey(r.ip),
       denials: r.count,
       names: r.names,
       first: iso(r.first),
@@ -109,7 +111,10 @@ export function addresses(p: PeopleParts, filter: { after?: string | null; limit
   };
 }
 
-export function address(p: PeopleParts, ip: string): AddressDetail {
+/** @param asked an address however it is written, or the /64 that an incident is about */
+export function address(p: PeopleParts, asked: string): AddressDetail {
+  const ip = asked.includes('/') ? asked : canonicalAddress(asked);
+  if (ip === null) throw new NotFound(`${asked} is no address`);
   const from = p.now() - MONTH;
   const row = addressRow(p.store, ip);
   // An IPv6 address is one of many of its network, and the incident is the network's.
@@ -118,13 +123,7 @@ export function address(p: PeopleParts, ip: string): AddressDetail {
   if (!row && !lines.length) throw new NotFound(`nothing is known of ${ip}`);
   const seen = row
     ? placesOf(p.store, { ip }, from).map(p => ({ name: p.user, count: p.count, last: p.last }))
-    : lines.slice(0, 1).flatMap(l =>
-        pairsOf(p.store, l.id).map(p => ({
-          name: String(p.user),
-          count: Number(p.count),
-          last: Number(p.last),
-        })),
-      );
+    : lines.slice(0, 1).flatMap(l => namesOf(p.store, l.id));
   const accounts = accountsOf(
     p.store,
     seen.map(p => p.name),
@@ -140,7 +139,10 @@ export function address(p: PeopleParts, ip: string): AddressDetail {
       cause: 'denials',
       count: Number(p.count),
     })),
-    people: seen.map(p => ({ ...p, account: accounts.get(p.name) ?? 'unknown', last: iso(p.last) })),
+    // A denial without a name is nobody's.
+    people: seen
+      .filter(p => p.name !== '')
+      .map(p => ({ ...p, account: accounts.get(p.name) ?? 'unknown', last: iso(p.last) })),
     incidents: rowsOf(p, lines),
   };
 }

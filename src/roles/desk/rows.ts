@@ -1,6 +1,6 @@
 /** Incidents as lists show them: with votes, marks and the bar of their last 24 hours; ten thousand of them are three questions. */
 import type { Grant, IncidentRow, Timeline } from '../../desk.ts';
-import { type GrantRow, votesByIncident } from '../../store/approvals.ts';
+import { type GrantRow, type StoredVote, votesByIncident } from '../../store/approvals.ts';
 import { activeSilences, type SilenceRow } from '../../store/desk-rows.ts';
 import type { IncidentLine } from '../../store/incident-lines.ts';
 import type { Store } from '../../store/open.ts';
@@ -15,6 +15,7 @@ export interface RowParts {
   store: Store;
   now: () => number;
   needs: DeskActs['needs'];
+  lapsed: DeskActs['lapsed'];
 }
 
 /** The bar of an incident without denials in these hours. */
@@ -24,11 +25,12 @@ interface Around {
   /** Denials per hour of the last 24, by incident. */
   sparks: Map<string, number[]>;
   silences: SilenceRow[];
-  votes: IncidentRow['votes'];
+  votes: StoredVote[];
 }
 
 /** What every row needs is asked once: a list of ten thousand is three questions, not thirty thousand. */
-export function rowsOf({ store, now, needs }: RowParts, lines: IncidentLine[]): IncidentRow[] {
+export function rowsOf(parts: RowParts, lines: IncidentLine[]): IncidentRow[] {
+  const { store, now } = parts;
   if (!lines.length) return [];
   const ids = lines.length > 1000 ? undefined : lines.map(l => l.id);
   const from = Math.floor(now() / HOUR) * HOUR - 23 * HOUR;
@@ -41,10 +43,10 @@ export function rowsOf({ store, now, needs }: RowParts, lines: IncidentLine[]): 
   }
   const votes = votesByIncident(store, ids);
   const silences = activeSilences(store, now());
-  return lines.map(line => rowOf(line, { sparks, silences, votes: votes.get(line.id) ?? [] }, needs));
+  return lines.map(line => rowOf(line, { sparks, silences, votes: votes.get(line.id) ?? [] }, parts));
 }
 
-function rowOf(i: IncidentLine, around: Around, needs: RowParts['needs']): IncidentRow {
+function rowOf(i: IncidentLine, around: Around, { needs, lapsed }: RowParts): IncidentRow {
   return {
     id: i.id,
     kind: i.kind,
@@ -56,7 +58,7 @@ function rowOf(i: IncidentLine, around: Around, needs: RowParts['needs']): Incid
     users: i.users,
     opened: i.opened,
     tier: i.tier,
-    votes: around.votes,
+    votes: votesOn(around.votes, around.votes.length ? lapsed(i) : null),
     needs: needs(i),
     headline: headlineOf(i),
     updated: i.updated,
@@ -70,8 +72,12 @@ function rowOf(i: IncidentLine, around: Around, needs: RowParts['needs']): Incid
     deed: i.deed,
     takenBy: i.takenBy,
     ofSomebody: i.ofSomebody,
+    ...(i.gains ? { gains: i.gains } : {}),
   };
 }
+
+const votesOn = (votes: StoredVote[], lapsed: ReadonlySet<string> | null): IncidentRow['votes'] =>
+  votes.map(({ id, ...vote }) => (lapsed?.has(id) ? { ...vote, lapsed: true as const } : vote));
 
 type Silenceable = { kind: string; key: string; host: string; cause: string | null };
 

@@ -39,6 +39,11 @@ function deniedWords({ by, asked, until }: Denied, now: number): string {
   return `Denied by ${by}.${since}${until === null ? '' : ` The same change is not offered again for ${inWords(until - now)}, however often it is asked for.`}`;
 }
 
+function notRunWords(id: string, managedBy: string | null): string {
+  const who = managedBy === null ? 'Readmit only observes here' : `${managedBy} makes this change`;
+  return `${who}: nobody votes on the plan, readmit plan ${id} exports it.`;
+}
+
 /** What happens next, and when. */
 export function nextOf(i: IncidentRecord, needs: number, now: number, denied?: Denied): string {
   const again = lookedAtAgain(i.due, now);
@@ -47,6 +52,7 @@ export function nextOf(i: IncidentRecord, needs: number, now: number, denied?: D
     case 'open':
       return i.held ? 'Held: maintenance is on.' : `The cause is being looked for.${again}`;
     case 'proposed':
+      if (i.plan && needs === 0) return notRunWords(i.id, i.plan.managedBy);
       return `Waits for ${needs} ${needs === 1 ? 'approval' : 'approvals'}${i.plan ? `; the plan is good until ${i.plan.expires}` : ''}.`;
     case 'advised':
       return `Waits for the person concerned.${again}`;

@@ -60,7 +60,7 @@ function countPiece(counter: Counter, file: PlainFile, n: number): void {
   // One byte before the piece is read too: was it a newline?
   let read = readWhole(file.fd, text, 0, Math.min(most, PIECE + USUALLY_BEYOND), at - before);
   // Where the first line starts: after a newline, which may be the byte before the piece.
-  const from = before ? text.subarray(0, Math.min(read, PIECE)).indexOf(10) + 1 : 0;
+  const from = before ? text.subarray(0, Math.min(read, PIECE)).indexOf(10) + 1 : firstOf(text, read);
   if (before && from === 0) return;
   const limit = Math.min(read, PIECE + before);
   if (from >= limit) return;
@@ -75,6 +75,13 @@ function countPiece(counter: Counter, file: PlainFile, n: number): void {
     text[to - 1] = 10;
   }
   counter.count(from, to, file.offset + at - before);
+}
+
+/** Where a file's first line begins: after the mark of its encoding, and after the hole that a log leaves that was cut while written. */
+function firstOf(text: Buffer, length: number): number {
+  let first = length >= 3 && text[0] === 0xef && text[1] === 0xbb && text[2] === 0xbf ? 3 : 0;
+  while (first < length && text[first] === 0) first++;
+  return first;
 }
 
 /** `read` may give less than was asked for; only the end of the file does so twice. */
@@ -119,7 +126,7 @@ export async function countStream(
   let have = 0;
   let skipping = false;
   const flush = (to: number): void => {
-    counter.count(0, to, offset + at);
+    counter.count(at === 0 ? firstOf(text, to) : 0, to, offset + at);
     text.copyWithin(0, to, have);
     at += to;
     have -= to;

@@ -127,10 +127,24 @@ function* untimed(counter: Counter, options: ReplayOptions): Generator<Tally> {
     if (group.count > 0) yield tallyOf(counter, options, { event: 'denied', ...group, ...times });
 }
 
+/** In the order of their times; what has none comes last, since its file was written on until then. */
+const placeOf = (second: number): number => (second === 0 ? Number.MAX_SAFE_INTEGER : second >>> 0);
+
+/** Of the same second: by name, for which thread met whom first is chance. @returns the place of a moment's user among all */
+function ranksOf({ moments, parser }: Counter): (row: number) => number {
+  if (moments.size < 2) return () => 0;
+  const { texts } = parser.vocabulary.users;
+  const ranks = new Uint32Array(texts.length);
+  const inOrder = texts.map((_, user) => user).sort((a, b) => (texts[a]! < texts[b]! ? -1 : 1));
+  for (const [rank, user] of inOrder.entries()) ranks[user] = rank;
+  return row => ranks[moments.get(row, 0)]!;
+}
+
 function* timed(counter: Counter, options: ReplayOptions): Generator<Tally> {
   const { moments, step } = counter;
+  const rank = ranksOf(counter);
   const rows = Uint32Array.from({ length: moments.size }, (_, row) => row).sort(
-    (a, b) => (moments.get(a, 3) >>> 0) - (moments.get(b, 3) >>> 0) || a - b,
+    (a, b) => placeOf(moments.get(a, 3)) - placeOf(moments.get(b, 3)) || rank(a) - rank(b) || a - b,
   );
   for (const row of rows) {
     const second = moments.get(row, 3) >>> 0;

@@ -76,7 +76,7 @@ export async function scan(files: readonly string[], options: ScanOptions = {}):
       until: Math.max(...inputs.map(input => input.until)),
     });
     const result = scanResult(counter, bytes, incidents);
-    for (const piece of options.json ? scanJson(result) : [scanText(result)]) await write(stdout, piece);
+    await writeAll(stdout, options.json ? scanJson(result) : [scanText(result)]);
     return 0;
   } catch (error) {
     if (!(error instanceof Usage)) throw error;
@@ -197,13 +197,23 @@ function progressOn(stderr: NonNullable<ScanOptions['stderr']>, inputs: readonly
   return Object.assign(progress, { done: () => void (said > started && stderr.write('\r\x1b[K')) });
 }
 
-/** Writes all of a text: the process may exit right after. A reader that has gone away (`| head`) is no error. */
-const write = (to: NodeJS.WritableStream, text: string): Promise<void> =>
-  new Promise((resolve, reject) => {
-    const broken = (error: NodeJS.ErrnoException): void => (error.code === 'EPIPE' ? resolve() : reject(error));
-    to.once('error', broken);
-    to.write(text, () => {
-      to.removeListener('error', broken);
-      resolve();
-    });
-  });
+/** Writes all of the text: the process may exit right after. A reader that has gone away (`| head`) is no error. */
+async function writeAll(to: NodeJS.WritableStream, pieces: Iterable<string>): Promise<void> {
+  // Kept to the end: what was written before it went can fail later than its own callback.
+  let broken: NodeJS.ErrnoException | null = null;
+  const noted = (error?: Error | null): void => {
+    broken ??= error ?? null;
+  };
+  to.on('error', noted);
+  for (const piece of pieces) {
+    await new Promise<void>(resolve =>
+      to.write(piece, error => {
+        noted(error);
+        resolve();
+      }),
+    );
+    if (!broken) continue;
+    if ((broken as NodeJS.ErrnoException).code === 'EPIPE') return;
+    throw broken;
+  }
+}

@@ -42,6 +42,8 @@ export class DirectorySignIn {
   readonly #now: () => number;
   readonly #log: Logger;
   readonly #known = new Map<string, Known>();
+  /** Since when it was asked in vain of somebody it has not told us of yet. */
+  readonly #inVain = new Map<string, number>();
   readonly #asking = new Map<string, Promise<void>>();
 
   /** @throws Usage when the configuration names no directory */
@@ -113,13 +115,20 @@ export class DirectorySignIn {
     return withDirectory(this.#ldap, credential, work);
   }
 
-  /** As the directory had them when it was last asked; `unknown` where it was not asked yet. */
-  now(name: string): Found | null | 'unknown' {
+  /**
+   * As the directory had them when it was last asked; `unknown` where it was not asked yet, `stale` where it has not
+   * answered for too long to go by what it said.
+   */
+  now(name: string): Found | null | 'unknown' | 'stale' {
     const known = this.#known.get(name);
-    if (!known) return 'unknown';
+    if (!known) return this.#isOver(this.#inVain.get(name)) ? 'stale' : 'unknown';
     const { found, answered } = known;
     if (this.#now() - answered > SAME_MS) void this.lookAgain(name);
-    return found && this.#now() - answered > GRACE_MS ? { ...found, roles: [] } : found;
+    return found && this.#isOver(answered) ? 'stale' : found;
+  }
+
+  #isOver(since: number | undefined): boolean {
+    return since !== undefined && this.#now() - since > GRACE_MS;
   }
 
   /** Asks again what this person may do, where the last answer is not new; never fails. */
@@ -139,9 +148,11 @@ export class DirectorySignIn {
         return entry && { name, uid: entry.uid, roles: await this.#roles(directory, entry) };
       });
       this.#known.set(name, { found, asked, answered: asked });
+      this.#inVain.delete(name);
     } catch (error) {
       this.#log.warn({ name, reason: (error as Error).message }, 'directory does not say what somebody may do');
       if (known) this.#known.set(name, { ...known, asked });
+      else if (!this.#inVain.has(name)) this.#inVain.set(name, asked);
     }
   }
 }

@@ -24,6 +24,7 @@ import type { WebLog } from '../../web/ask.ts';
 import { Pending } from '../../web/pending.ts';
 import type { PasskeyAnswer, PasskeyParts } from '../../web/ways.ts';
 import type { Approvals } from '../conduct/approvals.ts';
+import { plainReason } from '../conduct/reason.ts';
 
 /** COSE algorithms (RFC 9053): Ed25519, ES256, RS256; the ones the executor checks. */
 const ALGORITHMS = [-8, -7, -257];
@@ -106,6 +107,7 @@ export class Passkeys implements PasskeyParts {
   async register(person: Person, answer: unknown, label: string): Promise<void> {
     const site = this.#usable();
     const { store, now, log } = this.#parts;
+    plainReason(label, 'the label');
     const parsed = Registration.safeParse(answer);
     if (!parsed.success) throw new Refused('the browser did not answer as it should');
     const { verifyRegistrationResponse } = await import('@simplewebauthn/server');

@@ -57,6 +57,8 @@ function personNow(
     case 'ldap': {
       const now = directory ? directory.now(name) : null;
       if (now === null) return null;
+      // Whom nobody vouches for any more is still known, and may do nothing: so it comes back with the directory.
+      if (now === 'stale') return { name, uid: -1, roles: [] };
       if (listed) return listed.uid === (now === 'unknown' ? vouched.uid : now.uid) ? asListed : null;
       return { name, uid: -1, roles: now === 'unknown' ? [] : now.roles };
     }

@@ -1,17 +1,23 @@
 /** Where an approver gets mail: only where the configuration says that mail may go. */
 import type { Approver } from '../../approve/approvers.ts';
 import type { Config } from '../../config/config.ts';
+import { mailbox, userAddress } from '../../notify/address.ts';
+import { otherAddresses } from '../../notify/routes.ts';
 
 /**
- * An address the configuration names, theirs by the approvers file or by its name; or their name at the site's domain.
+ * An address the configuration names: the one that the approvers file has for them, or one that begins with their name;
+ * or their name at the site's domain.
  * @returns null where there is none
  */
 export function approverMail(
   config: Config,
-  approver: Pick<Approver, 'name'> & { mail?: string | undefined },
+  { name, mail }: Pick<Approver, 'name'> & { mail?: string | undefined },
 ): string | null {
-  const { to, userDomain } = config.mail;
-  const { name, mail } = approver;
-  const named = [...to, ...config.report.to].find(known => known === mail || known.split('@')[0] === name);
-  return named ?? (userDomain ? `${name}@${userDomain}` : null);
+  const named = [...config.mail.to, ...otherAddresses(config)].map(to => mailbox(to).address);
+  const find = (fits: (address: string) => boolean): string | undefined => named.find(a => fits(a.toLowerCase()));
+  return (
+    find(address => address === mail?.toLowerCase()) ??
+    find(address => address.split('@')[0] === name.toLowerCase()) ??
+    userAddress(name, config)
+  );
 }

@@ -4,12 +4,14 @@
  * so a crash or a restart costs nothing but one more resend.
  */
 import type { Receiver } from '../../config/notify.ts';
-import { isEnded, Refused } from '../../incident.ts';
+import { isEnded } from '../../incident.ts';
 import { ended, firing, type PostableAlert, postAlerts, sameLabels } from '../../notify/alertmanager.ts';
 import { incident } from '../../store/incidents.ts';
 import type { Carrier } from '../doorbell.ts';
-import { type LetterParts, mutedResult, paperOf } from './letters.ts';
+import { mutedResult } from './digests.ts';
+import { type LetterParts, paperOf } from './letters.ts';
 import { mutedFor, whyNot, whyNotAgain } from './quiet.ts';
+import { givesUp } from './second.ts';
 
 interface Handed {
   letter: 'alert' | 'escalation';
@@ -44,7 +46,7 @@ export const alertmanagerCarrier =
     try {
       if (alerts.length) await postAlerts(receiver, alerts);
     } catch (error) {
-      if (error instanceof Refused && isEnded(i.state)) return `refused: ${error.message}`;
+      if (isEnded(i.state) && givesUp(error, row)) return `refused: ${(error as Error).message}`;
       throw error;
     }
     if (isEnded(i.state)) return before ? 'sent' : 'ended';

@@ -3,33 +3,30 @@ import type { Approvers } from '../../approve/approvers.ts';
 import { mayStillVote } from '../../approve/voters.ts';
 import { type Config, originOf } from '../../config/config.ts';
 import type { Receiver } from '../../config/notify.ts';
-import { isEnded, type State } from '../../incident.ts';
+import { isEnded, Retry, type State } from '../../incident.ts';
 import type { Letter, Paper } from '../../notify/letter.ts';
 import { accessEnds } from '../../notify/letters/access-ends.ts';
 import { accessRestored } from '../../notify/letters/access-restored.ts';
 import { addressAlert } from '../../notify/letters/address-alert.ts';
 import { alert } from '../../notify/letters/alert.ts';
-import { digest } from '../../notify/letters/digest.ts';
 import { escalation } from '../../notify/letters/escalation.ts';
 import { failed } from '../../notify/letters/failed.ts';
-import { mutedDigest } from '../../notify/letters/muted.ts';
 import { reminder } from '../../notify/letters/reminder.ts';
-import { resolved } from '../../notify/letters/resolved.ts';
+import { type Did, resolved } from '../../notify/letters/resolved.ts';
 import { needsSecondVote } from '../../notify/letters/second-vote.ts';
 import { userTell } from '../../notify/letters/user-tell.ts';
 import { type Rendered, weekly } from '../../notify/letters/weekly.ts';
-import { DIGEST_EVERY, judgeDigest } from '../../notify/limits.ts';
-import { grantById, lastRun, standingPlan, votesOf } from '../../store/approvals.ts';
+import { begunPlan, grantById, grantRows, isTakenBack, lastRun, standingPlan } from '../../store/approvals.ts';
 import { untell } from '../../store/desk-rows.ts';
 import { type IncidentRecord, incident } from '../../store/incidents.ts';
-import { journal } from '../../store/journal.ts';
 import type { Store } from '../../store/open.ts';
-import { type Channel, incidentsWith, type OutboxRow, rowsOf, sentSince } from '../../store/outbox.ts';
+import { type OutboxRow, rowsOf } from '../../store/outbox.ts';
 import { waitingSince } from '../../store/waiting.ts';
+import { countingVotes } from '../conduct/polling.ts';
 import type { StoreDesk } from '../desk/desk.ts';
 import { approverMail } from './approver-mail.ts';
-import { whyNot } from './quiet.ts';
-import type { LetterName } from './telling.ts';
+import { toldAt, writeDigest, writeMuted } from './digests.ts';
+import { channelOf, type LetterName } from './telling.ts';
 
 export interface LetterPayload {
   letter: LetterName | 'user-tell' | 'access-restored' | 'access-ends' | 'digest' | 'muted' | 'report';
@@ -37,6 +34,8 @@ export interface LetterPayload {
   grant?: string;
   week?: string;
   to?: string[];
+  /** The key of the letter that was taken for others and not for whom this row is. */
+  of?: string;
   /** Of a digest after a quiet time: when it ended, epoch ms. */
   until?: number;
   /** Of an alert that could not be told at its time: it is told only while it still waits for somebody. */
@@ -65,7 +64,7 @@ export const paperOf = (config: Config, key: string, receiver: Receiver): Paper 
 /** What is there to say instead of a letter: `later` asks again, any other text is why it is not written. */
 export type Written = { letter: Letter } | { not: string };
 
-export async function writeLetter(p: LetterParts, row: OutboxRow, channel: Channel, paper: Paper): Promise<Written> {
+export async function writeLetter(p: LetterParts, row: OutboxRow, to: Receiver, paper: Paper): Promise<Written> {
   const payload = row.payload as LetterPayload;
   const id = payload.incident ?? '';
   switch (payload.letter) {
@@ -87,10 +86,10 @@ export async function writeLetter(p: LetterParts, row: OutboxRow, channel: Chann
     }
     case 'resolved': {
       if (incident(p.store, id).state !== 'resolved') return { not: 'it is not so any more' };
-      const rows = ['alert-', 'escalate-'].flatMap(kind => rowsOf(p.store, id, `${kind}${id}`, channel));
-      if (p.config.notify.resolved === 'told' && !rows.some(r => reached(r.result, row.created)))
+      const rows = ['alert-', 'escalate-'].flatMap(kind => rowsOf(p.store, id, `${kind}${id}`, channelOf(to.name)));
+      if (p.config.notify.resolved === 'told' && rows.every(r => toldAt(r, row.created) === null))
         return { not: 'they were not told of it' };
-      return { letter: resolved(p.desk.show(id), paper, lastRun(p.store, id, 'plan')?.outcome?.result === 'done') };
+      return { letter: resolved(p.desk.show(id), paper, whatStands(p.store, id)) };
     }
     case 'second-vote':
       return secondVote(p, incident(p.store, id), paper);
@@ -105,14 +104,9 @@ export async function writeLetter(p: LetterParts, row: OutboxRow, channel: Chann
       return toThePerson(accessEnds({ ...grant, until: new Date(grant.until).toISOString() }, paper, p.config));
     }
     case 'digest':
-      return folded(p, channel, paper);
-    case 'muted': {
-      const ids = incidentsWith(p.store, channel, mutedResult(payload.until!));
-      const open = ids
-        .filter(one => whyNot(p.store, p.now(), incident(p.store, one)) === null)
-        .map(one => p.desk.show(one));
-      return open.length ? { letter: mutedDigest(open, payload.until!, paper) } : { not: 'none of them is open' };
-    }
+      return writeDigest(p, row, to, paper);
+    case 'muted':
+      return writeMuted(p, row, payload.until!, to, paper);
     case 'report':
       return {
         letter: weekly(await p.report(payload.week!), {
@@ -128,20 +122,13 @@ export async function writeLetter(p: LetterParts, row: OutboxRow, channel: Chann
 /** A change that failed may have been taken back at once: who approved it must hear of it all the same. */
 const FAILED: readonly State[] = ['failed', 'not-effective', 'undone'];
 
-/** Whether what became of a row is that somebody read it, by itself or in a digest, which leaves out what was over by then. */
-const reached = (result: string, over: number): boolean =>
-  result === 'sent' ||
-  result === 'folded' ||
-  (result.startsWith('muted until ') && Date.parse(result.slice('muted until '.length)) <= over);
-
-/** What a row says that was not sent in a quiet time; the digest at its end finds it by that. */
-export const mutedResult = (until: number): string => `muted until ${new Date(until).toISOString()}`;
-
 function secondVote(p: LetterParts, i: IncidentRecord, paper: Paper): Written {
   if (i.state !== 'proposed' || !i.plan || i.tier === null) return { not: 'it does not wait for a vote any more' };
-  const votes = votesOf(p.store, i.id, i.serial);
+  const approvers = approversNow(p);
+  const votes = countingVotes({ ...p, approvers: () => approvers }, i.plan);
   if (!votes.length) return { not: 'the votes have lapsed' };
-  const whom = mayStillVote({ tier: i.tier, subject: i.plan.subject }, votes, p.approvers(), p.config.policy);
+  const { subject, gains } = i.plan;
+  const whom = mayStillVote({ tier: i.tier, subject, gains }, votes, approvers, p.config.policy);
   const to = [...new Set(whom.flatMap(a => approverMail(p.config, a) ?? []))];
   const detail = p.desk.show(i.id);
   if (detail.needs === 0) return { not: 'it has all its votes' };
@@ -149,10 +136,30 @@ function secondVote(p: LetterParts, i: IncidentRecord, paper: Paper): Written {
   return { letter: needsSecondVote(detail, { ...paper, to: to.length ? to : paper.to }) };
 }
 
+/** @throws Retry, since somebody will mend the file */
+function approversNow(p: LetterParts): Approvers {
+  try {
+    return p.approvers();
+  } catch (error) {
+    throw new Retry((error as Error).message);
+  }
+}
+
 /** It is over, and nobody wrote: should it come again, the person has not been told. */
 function neverTold({ store }: LetterParts, { id, diagnosis }: IncidentRecord, row: OutboxRow): Written {
   if (diagnosis) untell(store, row.created, diagnosis.user, row.key.slice(`tell-${id}-`.length));
   return { not: 'it is over' };
+}
+
+/** What a run of ours did for an incident: all of it, something, or nothing that is left. */
+function whatStands(store: Store, id: string): Did {
+  const begun = begunPlan(store, id);
+  const { result, steps } = begun?.run.outcome ?? { result: 'already', steps: [] };
+  if (!begun || result === 'already' || isTakenBack(store, id, begun.run.serial)) return 'nothing';
+  const { run, plan } = begun;
+  if (result === 'done' || grantRows(store, { ended: false }).some(g => g.run === run.id))
+    return { summary: plan.summary, by: run.order.votes.map(v => v.by) };
+  return result === 'unknown' || steps.some(s => s.result === 'done') ? 'not-known' : 'nothing';
 }
 
 function told(p: LetterParts, i: IncidentRecord, paper: Paper): Letter | null {
@@ -176,17 +183,3 @@ function restored(p: LetterParts, i: IncidentRecord, paper: Paper): Written {
 }
 
 const toThePerson = (letter: Letter | null): Written => (letter ? { letter } : { not: 'nobody to write to' });
-
-function folded(p: LetterParts, channel: Channel, paper: Paper): Written {
-  const sent = sentSince(p.store, channel, p.now() - DIGEST_EVERY, 'digest-');
-  if (judgeDigest(p.now(), sent).verdict !== 'send') return { not: 'later' };
-  const rows = p.store.all<{ incident: number }>(
-    "SELECT incident FROM outbox WHERE channel = ? AND result = 'folded' AND done > ?",
-    channel,
-    Math.max(0, ...sentSince(p.store, channel, 0, 'digest-')),
-  );
-  if (!rows.length) return { not: 'nothing was folded' };
-  const incidents = [...new Set(rows.map(r => String(r.incident)))].map(id => p.desk.show(id));
-  const head = journal(p.store, -1, 1)[0];
-  return { letter: digest(incidents, rows.length, head ? { seq: head.seq, digest: head.digest } : null, paper) };
-}

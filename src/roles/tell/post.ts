@@ -3,22 +3,21 @@
  * while it waited is not sent; an alert that is silenced, held or inhibited waits until that is over; what comes up in a
  * quiet time or is over the limit is folded into a digest, and lost is none of it.
  */
-import { originOf } from '../../config/config.ts';
 import { ADMINISTRATORS, type Receiver } from '../../config/notify.ts';
-import { isEnded, Refused } from '../../incident.ts';
+import { isEnded } from '../../incident.ts';
 import { deliver } from '../../notify/deliver.ts';
-import type { Paper } from '../../notify/letter.ts';
-import { DIGEST_EVERY, judgeAlert } from '../../notify/limits.ts';
+import { judgeAlert } from '../../notify/limits.ts';
 import type { Mailer } from '../../notify/mail.ts';
 import { receiverOf, receivers } from '../../notify/routes.ts';
-import { alarmCall, type Call, callWebhook, incidentCall } from '../../notify/webhook.ts';
 import { type IncidentRecord, incident } from '../../store/incidents.ts';
 import { enqueue, type OutboxRow, sentSince } from '../../store/outbox.ts';
 import type { Again, Carrier, Carriers } from '../doorbell.ts';
+import { foldIntoDigest, foldUntil } from './digests.ts';
 import { alertmanagerCarrier } from './handover.ts';
-import { type LetterParts, type LetterPayload, mutedResult, paperOf, writeLetter } from './letters.ts';
+import { type LetterParts, type LetterPayload, paperOf, writeLetter } from './letters.ts';
 import { mutedFor, whyNot, whyNotAgain } from './quiet.ts';
-import { channelOf, keyFor } from './telling.ts';
+import { givesUp, tellSecond, webhookCarrier } from './second.ts';
+import { channelOf } from './telling.ts';
 
 export interface PostParts extends LetterParts {
   mailer: Mailer | null;
@@ -38,6 +37,8 @@ const QUIET: readonly LetterPayload['letter'][] = [
   'resolved',
   'second-vote',
 ];
+/** Of these, what is told as it is, only later: the digest at the end of a quiet time tells of what is open, to everybody. */
+const LATER: readonly LetterPayload['letter'][] = ['failed', 'resolved', 'second-vote'];
 const LIMITED: readonly LetterPayload['letter'][] = ['alert', 'reminder', 'escalation', 'resolved'];
 
 /** Every way out of the outbox but that of jobs. */
@@ -55,126 +56,73 @@ const mailCarrier = (p: PostParts): Carrier => letterCarrier(p, receiverOf(p.con
 
 /** Carries the letters of one receiver. */
 function letterCarrier(p: PostParts, receiver: Receiver): Carrier {
-  const channel = channelOf(receiver.name);
   return async row => {
     if (receiver.type === 'mail' && !p.mailer) return 'no mail configured';
-    const payload = row.payload as LetterPayload;
-    const i = payload.incident ? incident(p.store, payload.incident) : null;
-    const held = i && holdBack(p, receiver, payload.letter, i, row);
-    if (held) return held;
-    const paper = paperOf(p.config, row.key, receiver);
-    const written = await writeLetter(p, row, channel, paper);
-    if ('not' in written) {
-      if (written.not !== 'later') return written.not;
-      return { again: p.now() + DIGEST_AGAIN_MS, result: 'waits: a digest went out a moment ago', payload };
-    }
-    if (receiver.type === 'mail' && !written.letter.to.length) return 'no recipients configured';
     try {
-      const about = i ? p.desk.show(i.id) : null;
-      await deliver(receiver, p.mailer, {
-        what: payload.letter,
-        letter: written.letter,
-        row: about,
-        paper,
-        now: p.now(),
-      });
-      return 'sent';
+      return await carry(p, receiver, row);
     } catch (error) {
-      // A letter the server will never take is not tried for ever; the page and the second channel still say it.
-      if (error instanceof Refused) return `refused: ${error.message}`;
-      if (receiver.type === 'mail') callSecond(p, row, error as Error);
+      const lost = givesUp(error, row);
+      tellSecond(p, receiver, row, error as Error, lost ? 'lost' : 'tried again');
+      if (lost) return `refused: ${(error as Error).message}`;
       throw error;
     }
   };
+}
+
+async function carry(p: PostParts, receiver: Receiver, row: OutboxRow): Promise<string | Again> {
+  const payload = row.payload as LetterPayload;
+  const i = payload.incident ? incident(p.store, payload.incident) : null;
+  const held = i && holdBack(p, receiver, payload, i, row);
+  if (held) return held;
+  const asked = payload.of === undefined ? row : { ...row, key: payload.of };
+  const paper = paperOf(p.config, asked.key, receiver);
+  const written = await writeLetter(p, asked, receiver, paper);
+  if ('not' in written) {
+    if (written.not !== 'later') return written.not;
+    return { again: p.now() + DIGEST_AGAIN_MS, result: 'waits: a digest went out a moment ago', payload };
+  }
+  const letter = payload.of === undefined ? written.letter : { ...written.letter, to: payload.to! };
+  if (receiver.type === 'mail' && !letter.to.length) return 'no recipients configured';
+  const about = i ? p.desk.show(i.id) : null;
+  const left = await deliver(receiver, p.mailer, { what: payload.letter, letter, row: about, paper, now: p.now() });
+  // Each by themselves from here on: whether for now or for good is seen then.
+  for (const to of left)
+    enqueue(p.store, p.now(), {
+      key: `for-${to}-${row.key}`,
+      channel: row.channel,
+      incident: row.incident,
+      payload: { ...payload, of: asked.key, to: [to] },
+    });
+  return 'sent';
 }
 
 /** What becomes of a letter that does not go out now; null when it does. */
 function holdBack(
   p: PostParts,
   receiver: Receiver,
-  letter: LetterPayload['letter'],
+  payload: LetterPayload,
   i: IncidentRecord,
   row: OutboxRow,
 ): string | Again | null {
   const { store, config, now } = p;
-  const channel = channelOf(receiver.name);
-  const late = (row.payload as LetterPayload).heldBack === true;
-  const pointless =
-    letter === 'alert' || isReminder(letter)
-      ? (whyNot(store, now(), i) ?? (isReminder(letter) || late ? whyNotAgain(i) : null))
-      : null;
-  // Nobody was told of it yet: it is said as soon as it may be, and still waits for somebody.
-  if (pointless !== null && letter === 'alert' && !isEnded(i.state))
-    return {
-      again: now() + HELD_BACK_MS,
-      result: pointless,
-      payload: { ...(row.payload as LetterPayload), heldBack: true },
-    };
+  const { letter } = payload;
+  const settled = isReminder(letter) || payload.heldBack === true ? whyNotAgain(i) : null;
+  const pointless = (letter === 'alert' || isReminder(letter) ? whyNot(store, now(), i) : null) ?? settled;
+  // What is said once is said as soon as it may be; an alert waits for those who act, too, since nobody was told of it yet.
+  const waits = !isEnded(i.state) && (letter === 'alert' || (letter !== 'reminder' && settled === null));
+  if (pointless !== null && waits)
+    return { again: now() + HELD_BACK_MS, result: pointless, payload: { ...payload, heldBack: true } };
   if (pointless !== null) return pointless;
   const muted = QUIET.includes(letter) ? mutedFor(config, receiver.name, i, now()) : null;
-  // The digest at the end tells of what still waits. What failed, or is over, is told as it is, only later.
-  if (muted && (letter === 'resolved' || letter === 'failed'))
-    return { again: muted.until, result: 'waits for the end of a quiet time', payload: row.payload };
-  if (muted) {
-    enqueue(store, now(), {
-      key: keyFor(`muted-${muted.until}`, receiver.name),
-      channel,
-      payload: { letter: 'muted', until: muted.until },
-      due: muted.until,
-    });
-    return mutedResult(muted.until);
-  }
-  if (!LIMITED.includes(letter)) return null;
+  if (muted && (LATER.includes(letter) || payload.of !== undefined))
+    return { again: muted.until, result: 'waits for the end of a quiet time', payload };
+  if (muted) return foldUntil(p, row, muted.until);
+  if (!LIMITED.includes(letter) || payload.of !== undefined) return null;
   const kind = row.key.slice(0, row.key.indexOf('-') + 1);
-  const sent = sentSince(store, channel, now() - HOUR, kind);
+  const sent = sentSince(store, channelOf(receiver.name), now() - HOUR, kind);
   if (judgeAlert(now(), sent, config.mail.perHour).verdict === 'send') return null;
-  // At the next quarter of an hour, whatever else is folded until then: one digest for all of it.
-  const due = (Math.floor(now() / DIGEST_EVERY) + 1) * DIGEST_EVERY;
-  enqueue(store, now(), {
-    key: keyFor(`digest-${due}`, receiver.name),
-    channel,
-    payload: { letter: 'digest' },
-    due,
-  });
-  return 'folded';
+  return foldIntoDigest(p, row);
 }
 
 const isReminder = (letter: LetterPayload['letter']): boolean =>
   letter === 'reminder' || letter === 'escalation' || letter === 'second-vote';
-
-/** The mail server is away: the second channel hears of it once per letter. */
-function callSecond(p: PostParts, row: OutboxRow, error: Error): void {
-  if (!p.config.webhook.url) return;
-  enqueue(p.store, p.now(), {
-    key: `second-${row.key}`,
-    channel: 'webhook',
-    incident: row.incident,
-    payload: { incident: row.incident, text: `mail can't be sent: ${error.message}` },
-  });
-}
-
-/** Carries calls to the second channel. */
-const webhookCarrier =
-  (p: PostParts) =>
-  async (row: OutboxRow): Promise<string> => {
-    const { url } = p.config.webhook;
-    if (!url) return 'no second channel configured';
-    const payload = row.payload as { incident?: string | null; text?: string };
-    const paper: Paper = {
-      key: row.key,
-      from: p.config.mail.from,
-      to: [],
-      origin: originOf(p.config),
-      timezone: p.config.report.timezone,
-    };
-    const call: Call = payload.incident
-      ? incidentCall(p.desk.show(payload.incident), paper, payload.text ? `${payload.text}. ` : '')
-      : alarmCall(payload.text ?? '', paper);
-    try {
-      await callWebhook(url, call);
-      return 'sent';
-    } catch (error) {
-      if (error instanceof Refused) return `refused: ${error.message}`;
-      throw error;
-    }
-  };

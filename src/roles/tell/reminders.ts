@@ -13,6 +13,7 @@ import type { Store } from '../../store/open.ts';
 import { hurryEnded, rowsOf } from '../../store/outbox.ts';
 import { halfVoted, newlyIn, waiting, waitingSince } from '../../store/waiting.ts';
 import { silencedBy } from '../desk/rows.ts';
+import { toldAt } from './digests.ts';
 import { channelOf, tellReceiver, tellRouted } from './telling.ts';
 
 export interface ReminderParts {
@@ -129,8 +130,10 @@ function remind(p: ReminderParts, i: IncidentLine): void {
   for (const { receiver, repeatMs } of routesFor(config, i)) {
     if (repeatMs === null || receiver.type === 'alertmanager') continue;
     const channel = channelOf(receiver.name);
-    const first = rowsOf(store, i.id, `alert-${i.id}`, channel).find(r => r.result === 'sent')?.done;
-    if (first == null || now() - first < repeatMs) continue;
+    const first = rowsOf(store, i.id, `alert-${i.id}`, channel)
+      .map(r => toldAt(r, now()))
+      .find(at => at !== null);
+    if (first === undefined || now() - first < repeatMs) continue;
     if (lastOf(store, i.id, `repeat-${i.id}-`, channel) > now() - repeatMs) continue;
     const times = Math.floor((now() - first) / repeatMs);
     tellReceiver(store, now(), i.id, 'reminder', `repeat-${i.id}-${times}`, receiver.name);

@@ -18,9 +18,14 @@ export const channelOf = (receiver: string): Channel => (receiver === ADMINISTRA
 export const keyFor = (key: string, receiver: string): string =>
   receiver === ADMINISTRATORS ? key : `${key}-to-${receiver}`;
 
+/** The same where the channel is known. */
+export const keyOn = (channel: Channel, key: string): string =>
+  channel.startsWith('to:') ? keyFor(key, channel.slice('to:'.length)) : key;
+
 /**
  * An Alertmanager gets the alert only: from then on it is told how the incident stands.
  * @param key the same key is told once, however often it is asked for
+ * @param when `late`: only while it still waits for somebody
  */
 export function tellRouted(
   store: Store,
@@ -29,11 +34,12 @@ export function tellRouted(
   id: string,
   letter: LetterName,
   key: string,
+  when: 'now' | 'late' = 'now',
 ): void {
   for (const { receiver, groupWaitMs } of routesFor(config, incident(store, id))) {
     if (receiver.type === 'alertmanager' && letter !== 'alert') continue;
     const named = receiver.type === 'alertmanager' ? `alert-${id}` : key;
-    tellReceiver(store, now, id, letter, named, receiver.name, letter === 'alert' ? groupWaitMs : 0);
+    tellReceiver(store, now, id, letter, named, receiver.name, letter === 'alert' ? groupWaitMs : 0, when);
   }
 }
 
@@ -45,11 +51,12 @@ export const tellReceiver = (
   key: string,
   receiver: string,
   waitMs = 0,
+  when: 'now' | 'late' = 'now',
 ): boolean =>
   enqueue(store, now, {
     key: keyFor(key, receiver),
     channel: channelOf(receiver),
     incident: id,
-    payload: { letter, incident: id },
+    payload: { letter, incident: id, ...(when === 'late' && letter === 'alert' ? { heldBack: true } : {}) },
     due: now + waitMs,
   });

@@ -4,7 +4,7 @@ import { ADMINISTRATORS } from '../../config/notify.ts';
 import type { Health, IncidentDetail } from '../../desk.ts';
 import { receivers } from '../../notify/routes.ts';
 import type { Store } from '../../store/open.ts';
-import { type Channel, standing, toldOfIncident } from '../../store/outbox.ts';
+import { type Channel, refusedLast, standing, toldOfIncident } from '../../store/outbox.ts';
 import type { LetterPayload } from './letters.ts';
 import { channelOf } from './telling.ts';
 
@@ -22,24 +22,21 @@ const WORDS: Record<LetterPayload['letter'], string> = {
   muted: 'digest',
   report: 'report',
 };
-const TO_PEOPLE: Partial<Record<LetterPayload['letter'], string>> = {
-  'second-vote': 'who may still vote',
-  'user-tell': 'the person',
-  'access-restored': 'the person',
-  'access-ends': 'the person',
-};
+/** Letters to the person concerned, not to administrators. */
+export const TO_PERSONS: readonly LetterPayload['letter'][] = ['user-tell', 'access-restored', 'access-ends'];
 
 function whom(channel: Channel, letter: LetterPayload['letter'] | undefined): string {
   if (channel === 'webhook') return 'the second channel';
   if (channel !== 'mail') return channel.slice('to:'.length);
-  return (letter && TO_PEOPLE[letter]) ?? ADMINISTRATORS;
+  if (letter === 'second-vote') return 'who may still vote';
+  return letter && TO_PERSONS.includes(letter) ? 'the person' : ADMINISTRATORS;
 }
 
 /** Oldest first. `state` is what became of it: `sent`, `muted until …`, `waiting`, or why it has not gone out. */
 export function toldRows(store: Store, id: string): NonNullable<IncidentDetail['told']> {
   return toldOfIncident(store, id).map(row => {
-    const { letter } = row.payload as Partial<LetterPayload>;
-    const to = whom(row.channel, letter);
+    const { letter, of, to: alone } = row.payload as Partial<LetterPayload>;
+    const to = of === undefined ? whom(row.channel, letter) : alone!.join();
     const waits = row.attempts > 0 ? `fails, is tried again: ${row.result}` : row.result || 'waiting';
     return {
       at: new Date(row.done ?? row.created).toISOString(),
@@ -48,6 +45,15 @@ export function toldRows(store: Store, id: string): NonNullable<IncidentDetail['
       state: row.done === null ? waits : row.result,
     };
   });
+}
+
+/**
+ * The administrators' mail: fails when the last letter did, or when their last one was refused for good.
+ * @param failing why the last letter did not go out, as the doorbell knows it
+ */
+export function mailHealth(store: Store, failing: string | null): { up: boolean; detail: string } {
+  const why = failing ?? refusedLast(store, 'mail', TO_PERSONS);
+  return { up: why === null, detail: why ?? '' };
 }
 
 /** The receivers of notify.receivers; the administrators' mail stands on its own. */

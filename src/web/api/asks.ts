@@ -5,7 +5,7 @@
 import { z } from '@hono/zod-openapi';
 import { STATES } from '../../incident.ts';
 import { VoteSchema } from '../../messages.ts';
-import { WEEK } from '../pages/report.ts';
+import { isWeek, NO_WEEK } from '../../week.ts';
 import { LINE_LIMIT } from '../pages/rules.ts';
 
 export const IncidentId = z.object({
@@ -13,6 +13,13 @@ export const IncidentId = z.object({
     .string()
     .max(64)
     .openapi({ param: { name: 'id', in: 'path' }, example: '41' }),
+});
+
+export const GrantId = z.object({
+  id: z
+    .string()
+    .max(200)
+    .openapi({ param: { name: 'id', in: 'path' }, example: '41.1.1b2c.claw-users' }),
 });
 
 const flag = z.enum(['true', 'false', '1', '0']).transform(text => text === 'true' || text === '1');
@@ -62,8 +69,9 @@ export const SinceQuery = z.object({
   from: z.iso.datetime({ offset: true }).optional().describe('since when; left out: 24 hours'),
 });
 
+const week = z.string().refine(isWeek, NO_WEEK).openapi({ example: '2026-W47' });
 export const ReportQuery = z.object({
-  week: z.string().regex(WEEK, 'an ISO week, e.g. 2026-W47').optional().describe('left out: this week so far'),
+  week: week.optional().describe('left out: this week so far'),
   format: z.enum(['json', 'csv', 'text']).default('json'),
 });
 
@@ -97,7 +105,7 @@ export const HandOverBody = z
 
 export const SendBody = z
   .strictObject({
-    week: z.string().regex(WEEK, 'an ISO week, e.g. 2026-W47'),
+    week,
     to: z.enum(['me', 'all']).describe('me: whoever asks; all: everybody who gets the weekly mail'),
   })
   .openapi('SendReport');

@@ -40,6 +40,12 @@ const undo = deed(
   { params },
   after,
 );
+const revoke = deed(
+  '/access/{id}/revoke',
+  'Take back one access that was granted, whatever was done since, as `readmit access revoke`',
+  { params: ask.GrantId },
+  { 200: answer(s.IncidentRow, 'the incident it was granted for'), ...deedRefusals },
+);
 const retry = deed(
   '/incidents/{id}/retry',
   'Look anew at what failed or did not help, and offer again what would',
@@ -124,6 +130,17 @@ export function deeds(api: OpenAPIHono<ApiEnv>, web: Web): void {
       200,
     );
   });
+  api.openapi(revoke, c => {
+    const caller = c.get('caller');
+    mustAct(web, caller);
+    const grant = web.desk.grants().find(g => g.id === c.req.valid('param').id);
+    if (!grant) throw new Problem(404, 'there is no such grant');
+    const incident = actable(web, caller, grant.incident);
+    return c.json(
+      done(web, caller, incident, 'undo', () => web.desk.undo(caller.person, incident.id, grant.id)),
+      200,
+    );
+  });
 }
 
 const UNITS: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -197,6 +214,10 @@ function maySignFor(web: Web, caller: Caller, incident: IncidentDetail): void {
           ? "a change of this weight asks for a fresh sign-in, and a token is none: send a vote signed with the person's own key"
           : 'sign in again: a change of this weight asks for a fresh sign-in',
       );
+    // The desk says no to these in its own words.
+    case 'gains':
+    case 'observing':
+    case 'inhibited':
     case 'may':
     case 'voted':
     case 'not-proposed':

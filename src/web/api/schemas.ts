@@ -32,7 +32,9 @@ const row = {
   users: z.number().describe('how many different people they hit'),
   opened: time,
   tier: z.number().nullable(),
-  votes: z.array(z.object({ by: z.string(), at: time, decision })),
+  votes: z.array(
+    z.object({ by: z.string(), at: time, decision, lapsed: z.literal(true).optional().describe('it counts no more') }),
+  ),
   needs: z.number().describe('votes still missing'),
   headline: z.string(),
   updated: time,
@@ -40,6 +42,7 @@ const row = {
   spark: z.array(z.number()).describe('denials per hour over the last 24 hours, oldest first'),
   event: z.enum(EVENTS).optional(),
   deed: z.string().nullable().optional().describe('what the plan would do'),
+  gains: z.array(z.string()).optional().describe('who would newly gain access by the plan that is offered'),
   takenBy: z.string().nullable().optional().describe('the person who took it over'),
   ofSomebody: z.boolean().optional().describe('false where the name has no account'),
 };
@@ -52,6 +55,20 @@ const Advice = z.object({
   commands: z.array(z.string()),
   check: z.string(),
 });
+const step = z.object({ action: z.string() });
+const PlanInShort = z
+  .object({
+    digest: z.string().describe('what a vote is for'),
+    summary: z.string(),
+    steps: z.array(z.union([step.extend({ argv: z.array(z.string()) }), step.extend({ diff: z.string() })])),
+    gains: z.array(z.string()),
+    loses: z.array(z.string()),
+    undo: z.string(),
+    expires: time,
+    entitlement: z.string().nullable(),
+    notes: z.array(z.string()),
+  })
+  .openapi('PlanInShort');
 const Diagnosis = z
   .object({
     user: z.string(),
@@ -63,25 +80,17 @@ const Diagnosis = z
     ruledOut: z.array(z.object({ cause: z.string(), because: z.string() })),
     unknown: z.array(z.object({ fact: z.string(), because: z.string() })),
     advice: Advice.optional(),
+    plan: PlanInShort.optional(),
   })
   .openapi('Diagnosis');
 
-const step = z.object({ action: z.string() });
 const Plan = z
   .object({
+    ...PlanInShort.shape,
     serial: z.number(),
-    digest: z.string().describe('what a vote is for'),
-    summary: z.string(),
     deed: z.string(),
-    steps: z.array(z.union([step.extend({ argv: z.array(z.string()) }), step.extend({ diff: z.string() })])),
     full: z.array(StepSchema),
-    gains: z.array(z.string()),
-    loses: z.array(z.string()),
-    undo: z.string(),
     undoSteps: z.array(StepSchema),
-    expires: time,
-    entitlement: z.string().nullable(),
-    notes: z.array(z.string()),
     managedBy: z.string().nullable(),
     subject: z.object({ user: z.string(), uid: z.number() }).nullable(),
   })
@@ -92,6 +101,17 @@ export const IncidentDetail = z
     ...row,
     diagnosis: Diagnosis.nullable(),
     plan: Plan.nullable(),
+    begun: z
+      .object({
+        serial: z.number(),
+        deed: z.string(),
+        undo: z.string(),
+        undoSteps: z.array(StepSchema),
+        result: z.enum(['done', 'already', 'stale', 'refused', 'failed', 'unknown']),
+        takenBack: z.boolean(),
+      })
+      .nullable()
+      .describe('the plan that was begun last, whatever is offered now: what can be taken back'),
     history: z.array(z.object({ at: time, who: z.string(), what: z.string() })),
     told: z.array(z.object({ at: time, to: z.string(), letter: z.string(), state: z.string() })).optional(),
     pairs: z.array(
@@ -242,6 +262,7 @@ export const Person = z
 export const Addresses = page(
   z.object({
     ip: z.string(),
+    key: z.string().describe('what its incident would be about: an IPv6 address counts with its /64'),
     denials: z.number(),
     names: z.number(),
     first: time,

@@ -4,13 +4,15 @@
 import type { Grant } from '../../desk.ts';
 import { counted, type Html, html } from '../html.ts';
 import { mayDecide } from '../rights.ts';
+import { whyTakenBack } from './decision.ts';
 import { type Frame, page, token } from './frame.ts';
 import { incidentLink, moment, near, nothing, personLink, sentence } from './marks.ts';
+import { table } from './table.ts';
 
 const LISTED = 100;
 
-/** `ended` shows those that have ended; `before` goes on below a time of beginning. */
-export function accessPage(frame: Frame, query: { ended: boolean; before: string | null }): Html {
+/** `ended` shows those that have ended; `before` is the last grant of the page before. */
+export function accessPage(frame: Frame, query: { ended: boolean; before: Pick<Grant, 'since' | 'id'> | null }): Html {
   const { ended, before } = query;
   const counts = frame.desk.grantCounts();
   const found = frame.desk.grants({ ended, limit: LISTED + 1, ...(before ? { before } : {}) });
@@ -18,6 +20,7 @@ export function accessPage(frame: Frame, query: { ended: boolean; before: string
   const older = new URLSearchParams({
     ...(ended ? { show: 'ended' } : {}),
     before: shown.at(-1)?.since ?? '',
+    id: shown.at(-1)?.id ?? '',
   }).toString();
   return page(
     frame,
@@ -33,16 +36,23 @@ ${found.length > LISTED && html`<p><a href="/access?${older}" rel="next">Older g
 export function grantTable(frame: Frame, grants: Grant[], empty = 'Nothing was granted.'): Html {
   if (!grants.length) return nothing(empty);
   const act = mayDecide(frame.person, frame.config);
-  return html`<div class="card"><div class="scroll" tabindex="0" role="group" aria-label="Grants"><table class="grants">
-<thead><tr><th scope="col">Who</th><th scope="col">Group</th><th scope="col">Approved by</th><th scope="col">Why</th><th scope="col">Since</th><th scope="col">Until</th><th scope="col"><span class="aloud">Take back</span></th></tr></thead>
-<tbody>${grants.map(
-    g => html`<tr data-row><th scope="row">${personLink(g.user)}<span class="source">uid ${g.uid}</span></th><td class="mono">${g.group}<span class="source">on ${g.host}</span></td>
-<td>${g.by.join(', ')}</td><td>${sentence(g.entitlement || g.reason)}${g.entitlement && g.reason && html`<span class="source">${g.reason}</span>`}</td>
-<td class="nowrap">${moment(g.since)}<span class="source">${incidentLink(g.incident, `incident ${g.incident}`)}</span></td>
-<td class="nowrap">${g.ended ? html`ended ${moment(g.ended)}` : g.until ? near(g.until, frame.now) : 'no end'}</td>
-<td>${act && !g.ended && html`<details class="other"><summary aria-label="${`Take back ${g.user}’s access`}">Take back</summary><form method="post" action="/incidents/${encodeURIComponent(g.incident)}/undo">${token(frame)}<input type="hidden" name="grant" value="${g.id}"><button class="plain">Remove ${g.user} from ${g.group}</button></form></details>`}</td></tr>`,
-  )}</tbody></table></div></div>`;
+  return html`<div class="card">${table(
+    'Grants',
+    ['Who', ['Group', 'mono'], 'Approved by', 'Why', ['Since', 'nowrap'], ['Until', 'nowrap'], ['Take back', 'silent']],
+    grants.map(g => [
+      html`${personLink(g.user)}<span class="source">uid ${g.uid}</span>`,
+      html`${g.group}<span class="source">on ${g.host}</span>`,
+      g.by.join(', '),
+      html`${sentence(g.entitlement || g.reason)}${g.entitlement && g.reason && html`<span class="source">${g.reason}</span>`}`,
+      html`${moment(g.since)}<span class="source">${incidentLink(g.incident, `incident ${g.incident}`)}</span>`,
+      g.ended ? html`ended ${moment(g.ended)}` : g.until ? near(g.until, frame.now) : 'no end',
+      act && !g.ended && takeBack(frame, g),
+    ]),
+  )}</div>`;
 }
+
+const takeBack = (frame: Frame, g: Grant): Html =>
+  html`<details class="other"><summary aria-label="${`Take back ${g.user}’s access`}">Take back</summary><form method="post" action="/incidents/${encodeURIComponent(g.incident)}/undo">${token(frame)}<input type="hidden" name="grant" value="${g.id}">${whyTakenBack}<button class="plain">Remove ${g.user} from ${g.group}</button></form></details>`;
 
 /** The grants as a table for a spreadsheet: heads and rows. */
 export const grantCells = (grants: Grant[]): { head: string[]; rows: (string | number | null)[][] } => ({

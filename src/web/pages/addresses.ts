@@ -7,6 +7,7 @@ import { counted, type Html, html } from '../html.ts';
 import { type Frame, page } from './frame.ts';
 import { addressLink, near, nothing, personLink } from './marks.ts';
 import { incidentList } from './now.ts';
+import { table } from './table.ts';
 import { startOf, timeline } from './timeline.ts';
 
 const LISTED = 100;
@@ -23,13 +24,19 @@ export function addressesPage(frame: Frame, after: string | null): Html {
     html`<div class="lead"><h1>${seen.addresses ? `Denials came from ${counted(seen.addresses, 'address', 'addresses')} in the last 30 days.` : 'No denial came from an address in the last 30 days.'}</h1></div>
 ${
   rows.length
-    ? html`<section class="card" aria-label="Addresses" data-live="addresses"><div class="scroll" tabindex="0" role="group" aria-label="Addresses denials came from"><table>
-<thead><tr><th scope="col">Address</th><th scope="col">Now</th><th scope="col">Last denial</th><th scope="col" class="number">Denials</th><th scope="col" class="number">Names</th></tr></thead>
-<tbody>${rows.map(
-        r => html`<tr data-row><th scope="row">${addressLink(r.ip)}</th>
-<td>${probing.has(r.ip) ? html`<span class="state act">probing</span>` : r.shared ? html`<span class="state over">shared</span>` : ''}</td><td>${near(r.last, frame.now)}</td>
-<td class="number">${r.denials.toLocaleString('en')}</td><td class="number">${r.names >= NAMES_COUNTED ? `${NAMES_COUNTED.toLocaleString('en')} or more` : r.names || '–'}</td></tr>`,
-      )}</tbody></table></div></section>`
+    ? html`<section class="card" aria-label="Addresses" data-live="addresses">${table(
+        'Addresses denials came from',
+        ['Address', 'Now', 'Last denial', ['Denials', 'number'], ['Names', 'number']],
+        rows.map(r => [
+          addressLink(r.ip),
+          probing.has(r.key)
+            ? html`<span class="state act">probing</span>`
+            : r.shared && html`<span class="state over">shared</span>`,
+          near(r.last, frame.now),
+          r.denials.toLocaleString('en'),
+          r.names >= NAMES_COUNTED ? `${NAMES_COUNTED.toLocaleString('en')} or more` : r.names || '–',
+        ]),
+      )}</section>`
     : nothing(after ? 'That was all.' : 'When somebody is refused, it stands here from where.')
 }
 ${next && html`<p><a href="/addresses?${new URLSearchParams({ after: next }).toString()}" rel="next">Denied earlier</a></p>`}`,
@@ -50,11 +57,16 @@ ${address.timeline.length > 0 && html`<section class="card" aria-labelledby="ove
 ${incidents.length > 0 && html`<section aria-labelledby="incidents"><h2 id="incidents">Incidents</h2><div data-live="incidents">${incidentList(incidents, frame.now)}</div></section>`}
 ${
   people.length > 0 &&
-  html`<section class="card" aria-labelledby="names"><h2 id="names">Who</h2><div class="scroll" tabindex="0" role="group" aria-label="Names denied from this address"><table><thead><tr><th scope="col">Name</th><th scope="col">Account</th><th scope="col" class="number">Denials</th><th scope="col">Last</th></tr></thead>
-<tbody>${people.map(
-    p =>
-      html`<tr data-row><th scope="row">${personLink(p.name)}</th><td>${p.account === 'user' ? 'a person' : p.account === 'system' ? 'a system account' : html`<span class="faint">nobody</span>`}</td><td class="number">${p.count.toLocaleString('en')}</td><td>${near(p.last, frame.now)}</td></tr>`,
-  )}</tbody></table></div></section>`
+  html`<section class="card" aria-labelledby="names"><h2 id="names">Who</h2>${table(
+    'Names denied from this address',
+    ['Name', 'Account', ['Denials', 'number'], 'Last'],
+    people.map(p => [
+      personLink(p.name),
+      p.account === 'user' ? 'a person' : p.account === 'system' ? 'a system account' : 'no account',
+      p.count.toLocaleString('en'),
+      near(p.last, frame.now),
+    ]),
+  )}</section>`
 }`,
   );
 }

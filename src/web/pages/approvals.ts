@@ -3,6 +3,7 @@
  * the same host stand together: one change serves them all. The button is on the incident's own page, beside the evidence.
  */
 import type { IncidentRow } from '../../desk.ts';
+import { lacksEntitlement } from '../../plan.ts';
 import { counted, type Html, html } from '../html.ts';
 import { waitsFor } from '../rights.ts';
 import { type Frame, page } from './frame.ts';
@@ -31,7 +32,8 @@ export function approvalsPage(frame: Frame): Html {
     .filter(r => !r.marks.includes('inhibited'))
     .sort(oldest);
   const mine = byDeed(proposed.filter(r => waitsFor(frame.person, r, frame.config)));
-  const theirs = byDeed(proposed.filter(r => !waitsFor(frame.person, r, frame.config)));
+  const theirs = byDeed(proposed.filter(r => r.needs > 0 && !waitsFor(frame.person, r, frame.config)));
+  const elsewhere = byDeed(proposed.filter(r => r.needs === 0));
   const people = mine.flat().reduce((n, r) => n + blockedBy(r), 0);
   return page(
     frame,
@@ -41,6 +43,7 @@ export function approvalsPage(frame: Frame): Html {
 <div data-live="approvals">
 ${mine.length > 0 && html`<h2 class="aloud">Waits for you</h2><ol class="deeds">${mine.slice(0, SHOWN).map(rows => deed(frame, rows, true))}</ol>${rest(mine)}`}
 ${theirs.length > 0 && html`<section aria-labelledby="others"><h2 id="others">Waits for others</h2><ol class="deeds">${theirs.slice(0, SHOWN).map(rows => deed(frame, rows, false))}</ol>${rest(theirs)}</section>`}
+${elsewhere.length > 0 && html`<section aria-labelledby="elsewhere"><h2 id="elsewhere">Not carried out by Readmit</h2><ol class="deeds">${elsewhere.slice(0, SHOWN).map(rows => deed(frame, rows, false))}</ol>${rest(elsewhere)}</section>`}
 ${!proposed.length && nothing('No plan is open.')}
 </div>`,
   );
@@ -53,11 +56,11 @@ const rest = (groups: IncidentRow[][]): Html | false =>
 function deed(frame: Frame, [row, ...others]: IncidentRow[], mine: boolean): Html | false {
   if (!row) return false;
   const { plan } = frame.desk.show(row.id);
-  const approved = row.votes.filter(v => v.decision === 'approve');
+  const approved = row.votes.filter(v => v.decision === 'approve' && !v.lapsed);
   return html`<li class="card" data-row><div><p>${stateMark(row.state)} <span class="faint">first denial ${near(row.opened, frame.now)}${plan && html`, plan expires ${near(plan.expires, frame.now)}`}</span></p>
 <h3><a class="cover" href="/incidents/${encodeURIComponent(row.id)}">${whole(row.headline)}</a></h3>
-<p>${plan?.summary}. ${plan && (plan.entitlement ? html`${sentence(plan.entitlement)}.` : plan.subject ? 'Nothing shows that this access is meant to be.' : '')}</p>
+<p>${plan?.summary}. ${plan && (plan.entitlement ? html`${sentence(plan.entitlement)}.` : lacksEntitlement(plan) ? 'Nothing shows that this access is meant to be.' : '')}</p>
 ${others.length > 0 && html`<p>The same change serves ${counted(others.length, 'more incident')}: ${listed([...others.slice(0, NAMED).map(o => html`<span class="above">${incidentLink(o.id, o.kind === 'user' ? o.key : `incident ${o.id}`)}</span>`), ...(others.length > NAMED ? [html`${counted(others.length - NAMED, 'other')}`] : [])])}.</p>`}
-<p class="faint">${approved.map(v => html`<b>${v.by}</b> approved ${near(v.at, frame.now)}. `)}${counted(row.needs, 'vote')} missing.</p></div>
+<p class="faint">${approved.map(v => html`<b>${v.by}</b> approved ${near(v.at, frame.now)}. `)}${row.needs > 0 ? `${counted(row.needs, 'vote')} missing.` : 'The plan is there to be exported.'}</p></div>
 <span class="${mine ? 'deed' : 'plain'} like-button" aria-hidden="true">${mine ? 'Review and decide' : 'Look at it'}</span></li>`;
 }

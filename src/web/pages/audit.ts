@@ -6,6 +6,7 @@ import type { AuditRow, ChainState } from '../../desk.ts';
 import { counted, type Html, html } from '../html.ts';
 import { type Frame, page } from './frame.ts';
 import { incidentLink, moment, nothing, sentence } from './marks.ts';
+import { table } from './table.ts';
 
 const SHOWN = 100;
 
@@ -24,9 +25,18 @@ export function auditPage(frame: Frame, query: string, before: number | null): H
 <form class="search" method="get" action="/audit" role="search"><label>Search <input type="search" name="q" value="${query}" maxlength="100"></label><button class="plain">Search</button></form>
 ${
   entries.length
-    ? html`<section class="card" aria-label="Entries"${!query && before === null && html` data-live="entries"`}><div class="scroll" tabindex="0" role="group" aria-label="Audit entries"><table>
-<thead><tr><th scope="col" class="number">No.</th><th scope="col">When</th><th scope="col">Who</th><th scope="col">What</th><th scope="col">Incident</th><th scope="col">Digest</th></tr></thead>
-<tbody>${entries.map(e => html`<tr data-row><td class="number">${e.seq}</td><td class="nowrap">${moment(e.time, 'second')}</td><td>${e.actor}</td><td>${sentence(e.what)}</td><td>${e.incident ? incidentLink(e.incident, e.incident) : '–'}</td><td class="mono" title="${e.digest}">${e.digest.slice(0, 12)}</td></tr>`)}</tbody></table></div></section>`
+    ? html`<section class="card" aria-label="Entries"${!query && before === null && html` data-live="entries"`}>${table(
+        'Audit entries',
+        [['No.', 'number'], ['When', 'nowrap'], 'Who', 'What', 'Incident', ['Digest', 'mono']],
+        entries.map(e => [
+          e.seq,
+          moment(e.time, 'second'),
+          e.actor,
+          sentence(e.what),
+          e.incident ? incidentLink(e.incident, e.incident) : '–',
+          html`<span title="${e.digest}">${e.digest.slice(0, 12)}</span>`,
+        ]),
+      )}</section>`
     : nothing(query ? 'No entry holds that.' : 'No entry yet.')
 }
 ${more && html`<p><a href="/audit?${new URLSearchParams({ ...(query ? { q: query } : {}), before: String(last.seq) }).toString()}" rel="next">Older entries</a></p>`}`,

@@ -75,7 +75,7 @@ ${body}
 export function page(frame: Frame, title: string, body: Html): Html {
   const waiting = frame.desk
     .incidents({ state: 'proposed' })
-    .filter(row => !row.marks.includes('inhibited') && waitsFor(frame.person, row, frame.config)).length;
+    .filter(row => waitsFor(frame.person, row, frame.config)).length;
   const health = frame.desk.health();
   return documentOf(
     frame,
@@ -130,12 +130,11 @@ const banner = (health: Health): Html | false =>
 
 function footer(health: Health): Html {
   const readable = health.sources.filter(s => s.state === 'ok' || s.state === 'catching-up').length;
-  const executor = health.executor || 'unknown';
   return html`<footer><div class="wide" data-live="footer">
 <span>Reading ${readable} of ${counted(health.sources.length, 'source')}</span>
 <span>Queue ${health.queue.up ? 'up' : 'down'}</span>
 <span>Mail ${health.mail.up ? 'up' : 'down'}</span>
-<span>Executor: ${executor}</span>
+<span>Executor${health.executor === 'ok' ? ' up' : `: ${health.executor || 'unknown'}`}</span>
 <span>Readmit ${health.version}</span>
 <a href="/health">Health</a>
 </div></footer>`;
@@ -144,5 +143,6 @@ function footer(health: Health): Html {
 const keys = (): Html => html`<dialog id="keys" aria-labelledby="keys-title"><h2 id="keys-title">Keys</h2>
 <dl class="keys"><div><dt><kbd>j</kbd> <kbd>k</kbd></dt><dd>next, previous</dd></div><div><dt><kbd>Enter</kbd></dt><dd>open</dd></div>
 <div><dt><kbd>g</kbd> <kbd>n</kbd></dt><dd>Now</dd></div><div><dt><kbd>g</kbd> <kbd>a</kbd></dt><dd>Approvals</dd></div>
+<div><dt><kbd>g</kbd> <kbd>i</kbd></dt><dd>all incidents</dd></div>
 <div><dt><kbd>?</kbd></dt><dd>these keys</dd></div></dl>
 <form method="dialog"><button class="quiet">Close</button></form></dialog>`;

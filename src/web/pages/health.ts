@@ -5,6 +5,7 @@ import type { Health } from '../../desk.ts';
 import { counted, type Html, html } from '../html.ts';
 import { type Frame, page } from './frame.ts';
 import { near, nothing, sentence } from './marks.ts';
+import { table } from './table.ts';
 
 /** States of a source in which its lines do arrive. */
 const READ = ['ok', 'catching-up'];
@@ -13,6 +14,7 @@ export function healthPage(frame: Frame): Html {
   const health = frame.desk.health();
   const [first, ...rest] = sentences(health);
   const { jobs, mails } = health.waiting;
+  const own = ownLogs(health);
   return page(
     frame,
     'Health',
@@ -22,10 +24,26 @@ export function healthPage(frame: Frame): Html {
 ${(health.receivers ?? []).map(r => lamp(r.name, r.up, [r.type, r.detail, r.waiting ? `${counted(r.waiting, 'message')} waiting` : 'nothing waiting']))}
 ${lamp('Executor', health.executor === 'ok', [health.executor === 'ok' ? 'ready' : health.executor], health.executor === 'ok' ? 'up' : 'look')}
 <li class="card"><b>Readmit ${health.version}</b>${Object.entries(health.versions).map(([name, version]) => html`<span class="faint">${name} ${version}</span>`)}</li></ul>
-<section class="card" aria-labelledby="sources"><h2 id="sources">Sources</h2>${sources(health)}</section>
+<section class="card" aria-labelledby="sources"><h2 id="sources">Sources</h2>${sources(health)}${own > 0 && html`<p class="faint">Beside these ${counted(own, 'user’s own log is', 'users’ own logs are')} read.</p>`}</section>
 <section class="card" aria-labelledby="agents"><h2 id="agents">Agents</h2>${
       health.agents.length
-        ? html`<div class="scroll" tabindex="0" role="group" aria-label="Agents"><table><thead><tr><th scope="col">Host</th><th scope="col">Last heard</th><th scope="col" class="number">Files</th><th scope="col" class="number">Refused logs</th><th scope="col" class="number">Batches not yet counted</th></tr></thead><tbody>${health.agents.map(a => html`<tr data-row><th scope="row">${a.host}</th><td>${near(a.seen, frame.now)}</td><td class="number">${a.files.toLocaleString('en')}</td><td class="number">${a.refused || '–'}</td><td class="number">${a.spooled || '–'}</td></tr>`)}</tbody></table></div>`
+        ? table(
+            'Agents',
+            [
+              'Host',
+              'Last heard',
+              ['Files', 'number'],
+              ['Refused logs', 'number'],
+              ['Batches not yet counted', 'number'],
+            ],
+            health.agents.map(a => [
+              a.host,
+              near(a.seen, frame.now),
+              a.files.toLocaleString('en'),
+              a.refused || '–',
+              a.spooled || '–',
+            ]),
+          )
         : nothing('No agent has reported yet.')
     }</section></div>`,
   );
@@ -41,13 +59,36 @@ function sentences(health: Health): [string, ...string[]] {
     : [first, ...rest];
 }
 
+/** Users' own logs are listed only when something is the matter with them; they are counted among the agents' files. */
+const ownLogs = ({ agents, sources }: Health): number =>
+  agents.reduce((n, a) => n + a.files, 0) - sources.filter(s => READ.includes(s.state)).length;
+
 const lamp = (name: string, up: boolean, details: string[], word = up ? 'up' : 'down'): Html =>
   html`<li class="card"><b>${name}</b><span class="state ${up ? 'good' : 'act'}">${word}</span>${details.map(d => d && html`<span class="faint">${d}</span>`)}</li>`;
 
 const sources = ({ sources }: Health): Html =>
   sources.length
-    ? html`<div class="scroll" tabindex="0" role="group" aria-label="Sources"><table><thead><tr><th scope="col">File</th><th scope="col">Host</th><th scope="col">State</th><th scope="col" class="number">Behind</th><th scope="col" class="number">Lines</th><th scope="col" class="number">Not understood</th></tr></thead>
-<tbody>${[...sources].sort((a, b) => Number(READ.includes(a.state)) - Number(READ.includes(b.state))).map(s => html`<tr data-row><th scope="row" class="mono breaks">${s.path}</th><td>${s.host}</td><td><span class="state ${s.state === 'ok' ? 'good' : s.state === 'catching-up' ? 'wait' : 'act'}">${s.state.replaceAll('-', ' ')}</span>${s.why && html`<span class="source">${s.why}</span>`}</td><td class="number">${bytes(s.lag)}</td><td class="number">${s.lines.toLocaleString('en')}</td><td class="number">${notUnderstood(s)}</td></tr>`)}</tbody></table></div>`
+    ? table(
+        'Sources',
+        [
+          ['File', 'mono', 'breaks'],
+          'Host',
+          'State',
+          ['Behind', 'number'],
+          ['Lines', 'number'],
+          ['Not understood', 'number'],
+        ],
+        [...sources]
+          .sort((a, b) => Number(READ.includes(a.state)) - Number(READ.includes(b.state)))
+          .map(s => [
+            s.path,
+            s.host,
+            html`<span class="state ${s.state === 'ok' ? 'good' : s.state === 'catching-up' ? 'wait' : 'act'}">${s.state.replaceAll('-', ' ')}</span>${s.why && html`<span class="source">${s.why}</span>`}`,
+            bytes(s.lag),
+            s.lines.toLocaleString('en'),
+            notUnderstood(s),
+          ]),
+      )
     : nothing('No source is watched yet.');
 
 /** How many, what of them is broken, and the latest of them to look at. */

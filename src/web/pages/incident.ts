@@ -3,11 +3,12 @@
  * exactly as it would run, because that is what the vote is for.
  */
 import { adviceHeading, type IncidentDetail } from '../../desk.ts';
-import { factWords } from '../../fact-words.ts';
+import type { FactValue } from '../../diagnosis.ts';
+import { factSaid, factWords } from '../../fact-words.ts';
 import { isEnded } from '../../incident.ts';
 import { counted, type Html, html, type Part } from '../html.ts';
 import { standing } from '../rights.ts';
-import { decision } from './decision.ts';
+import { decision, heldBy, type Typed } from './decision.ts';
 import { type Frame, page } from './frame.ts';
 import {
   addressLink,
@@ -15,6 +16,7 @@ import {
   listed,
   moment,
   near,
+  nothing,
   otherMarks,
   personLink,
   plainly,
@@ -22,10 +24,10 @@ import {
   sentence,
   stateMark,
   timesSeen,
-  valueWords,
   whole,
 } from './marks.ts';
 import { planCard } from './plan.ts';
+import { table } from './table.ts';
 
 /** What a form just did or why it was refused; stands on top of the page. */
 export interface Notice {
@@ -34,28 +36,35 @@ export interface Notice {
   text: Part;
 }
 
-export function incidentPage(frame: Frame, incident: IncidentDetail, notice: Notice | null = null): Html {
+export function incidentPage(
+  frame: Frame,
+  incident: IncidentDetail,
+  notice: Notice | null = null,
+  typed: Typed | null = null,
+): Html {
+  const held = heldBy(frame, incident);
   return page(
     frame,
     plainly(incident.headline),
-    html`<nav class="crumbs" aria-label="Where you are"><a href="/">Now</a> <span aria-hidden="true">›</span> <span>Incident ${incident.id}</span></nav>
+    html`<nav class="crumbs" aria-label="Where you are"><a href="/">Now</a> <span aria-hidden="true">›</span> <a href="/incidents">Incidents</a> <span aria-hidden="true">›</span> <span>${incident.id}</span></nav>
 ${notice && html`<div class="notice ${notice.tone}" role="${notice.tone === 'act' ? 'alert' : 'status'}"><strong>${notice.title}</strong> ${notice.text}</div>`}
 <div class="lead"><div class="marks" data-live="state">${stateMark(incident.state)} ${otherMarks(incident.marks)}</div>
-<h1>${whole(incident.headline)}</h1>
+<h1 data-live="headline">${whole(incident.headline)}</h1>
 <p data-live="counts">${summary(incident, frame.now)}</p></div>
 <div class="incident">
 <div class="main">
 ${diagnosisCard(incident)}
-${incident.plan ? planCard(incident) : adviceCard(incident)}
-${incident.plan && adviceCard(incident)}
+<div data-live="plan"${held}>${planCard(incident, frame.config)}
+${adviceCard(incident)}</div>
 </div>
-<aside aria-label="Decision">${decision(frame, incident)}</aside>
+<aside aria-label="Decision">${decision(frame, incident, held, typed)}</aside>
 <div class="main">
 ${seenCard(incident, frame.now)}
 ${historyCard(incident)}
 </div>
 </div>
-${standing(frame.person, incident, frame.config, frame.now) === 'may' && html`<p class="jump"><a class="deed like-button" href="#decide">To the decision</a></p>`}`,
+${standing(frame.person, incident, frame.config, frame.now) === 'may' && html`<p class="jump"><a class="deed like-button" href="#decide">To the decision</a></p>`}
+<p class="changed notice act" role="status" data-changed hidden>This has moved on. <a href="/incidents/${encodeURIComponent(incident.id)}">Show it as it is now</a></p>`,
   );
 }
 
@@ -74,6 +83,12 @@ function whose({ kind, key, users }: IncidentDetail): Html | string {
 const where = (item: { fact: string; source: string; at: string }): Html =>
   html`<span class="source"><span class="mono">${sentence(item.source)}</span> ${moment(item.at, 'second')}${named(item.fact)}</span>`;
 
+/** A fact that was found, as one reads it: what is so, or what is asked for with its value. */
+function factFound({ fact, value }: { fact: string; value: FactValue }): Html {
+  const said = factSaid(fact, value);
+  return html`<span class="fact">${said.words}</span>${said.value !== null && html` <b>${sentence(said.value)}</b>`}`;
+}
+
 const named = (fact: string): Html | false => factWords(fact) !== fact && html` <code class="name">${fact}</code>`;
 
 function diagnosisCard({ diagnosis, state, kind, headline, cause }: IncidentDetail): Html {
@@ -84,8 +99,8 @@ function diagnosisCard({ diagnosis, state, kind, headline, cause }: IncidentDeta
 <div data-live="diagnosis">
 <p class="cause"><strong>${diagnosis.title === headline ? capital(causeWords(diagnosis.cause)) : whole(diagnosis.title)}</strong> ${diagnosis.cause && html`<code>${diagnosis.cause}</code>`}</p>
 <p class="faint">${sureness(diagnosis.confidence, unknown.length)}</p>
-<ul class="facts">${evidence.map(e => html`<li class="holds"><span class="verdict">holds</span><div><span class="fact">${factWords(e.fact)}</span> <b>${valueWords(e.value)}</b>${where(e)}</div></li>`)}
-${also.map(other => html`<li class="holds"><span class="verdict">also</span><div><span class="fact">${causeWords(other.cause)}</span> <code>${other.cause}</code>${other.evidence.map(e => html`<span class="source">${factWords(e.fact)}: <b>${valueWords(e.value)}</b> <span class="mono">${sentence(e.source)}</span> ${moment(e.at, 'second')}</span>`)}</div></li>`)}
+<ul class="facts">${evidence.map(e => html`<li class="holds"><span class="verdict">holds</span><div>${factFound(e)}${where(e)}</div></li>`)}
+${also.map(other => html`<li class="holds"><span class="verdict">also</span><div><span class="fact">${causeWords(other.cause)}</span> <code>${other.cause}</code>${other.evidence.map(e => html`<span class="source">${factFound(e)} <span class="mono">${sentence(e.source)}</span> ${moment(e.at, 'second')}</span>`)}</div></li>`)}
 ${diagnosis.cause === null && unknowns(unknown)}</ul>
 ${ruledOut.length > 0 && html`<details class="ruled"><summary>${counted(ruledOut.length, 'other cause')} ruled out</summary><ul class="facts">${ruledOut.map(r => html`<li class="out"><span class="verdict">ruled out</span><div><span class="fact">${causeWords(r.cause)}</span><span class="source">${sentence(r.because)}</span></div></li>`)}</ul></details>`}
 ${diagnosis.cause !== null && unknown.length > 0 && html`<details class="ruled"><summary>${counted(unknown.length, 'question')} without an answer</summary><ul class="facts">${unknowns(unknown)}</ul></details>`}
@@ -131,15 +146,13 @@ ${advice.check && html`<p class="faint">To see whether it helped: <code>${advice
 }
 
 function seenCard(incident: IncidentDetail, now: number): Html {
-  const { pairs, samples } = incident;
+  const { samples } = incident;
+  const pairs = told(incident.pairs);
   return html`<section class="card" aria-labelledby="seen"><h2 id="seen">What was seen</h2>
-<div class="scroll" tabindex="0" role="group" aria-label="Denials by person, address and endpoint" data-live="pairs"><table>
-<thead><tr><th scope="col">Person</th><th scope="col">Address</th><th scope="col">Endpoint</th><th scope="col" class="number">Denials</th><th scope="col">Last</th><th scope="col">Said by</th></tr></thead>
-<tbody>${pairs.slice(0, PAIRS_SHOWN).map(p => pairRow(p, now))}</tbody></table></div>
+<div data-live="pairs">${pairs.length ? pairTable('Denials by person, address and endpoint', pairs.slice(0, PAIRS_SHOWN), now) : nothing('No denial is counted here.')}</div>
 ${
   pairs.length > PAIRS_SHOWN &&
-  html`<details><summary>${counted(pairs.length - PAIRS_SHOWN, 'more row')}</summary><div class="scroll" tabindex="0" role="group" aria-label="More denials by person, address and endpoint"><table>
-<thead><tr><th scope="col">Person</th><th scope="col">Address</th><th scope="col">Endpoint</th><th scope="col" class="number">Denials</th><th scope="col">Last</th><th scope="col">Said by</th></tr></thead><tbody>${pairs.slice(PAIRS_SHOWN).map(p => pairRow(p, now))}</tbody></table></div></details>`
+  html`<details><summary>${counted(pairs.length - PAIRS_SHOWN, 'more row')}</summary>${pairTable('More denials by person, address and endpoint', pairs.slice(PAIRS_SHOWN), now)}</details>`
 }
 ${
   samples.length > 0 &&
@@ -153,8 +166,39 @@ ${
 /** The rest is behind a fold: the list of a scanner's names is long and says the same. */
 const PAIRS_SHOWN = 12;
 
-const pairRow = (p: IncidentDetail['pairs'][number], now: number): Html =>
-  html`<tr><td>${p.user ? personLink(p.user) : '–'}</td><td>${p.ip ? addressLink(p.ip) : '–'}</td><td class="mono">${p.endpoint ?? '–'}</td><td class="number">${p.count}</td><td>${near(p.last, now)}</td><td>${trust(p.selfReported ? 'user-written' : 'server')}</td></tr>`;
+type Pair = IncidentDetail['pairs'][number] & { both?: boolean };
+/** How far the clocks of two logs may be apart in telling of the same. */
+const APART_MS = 60_000;
+
+/** What a person's own log and the server's tell of alike is one row with both witnesses; the own log knows no address. */
+function told(pairs: IncidentDetail['pairs']): Pair[] {
+  const of = Map.groupBy(pairs, p => p.user);
+  return pairs.flatMap((pair): Pair[] => {
+    const all = of.get(pair.user)!;
+    const [server, own] = [all.find(p => !p.selfReported), all.find(p => p.selfReported)];
+    const alike =
+      all.length === 2 &&
+      server?.count === own?.count &&
+      (!own?.endpoint || own.endpoint === server?.endpoint) &&
+      Math.abs(Date.parse(server?.last ?? '') - Date.parse(own?.last ?? '')) < APART_MS;
+    if (!alike) return [pair];
+    return pair.selfReported ? [] : [{ ...pair, both: true }];
+  });
+}
+
+const pairTable = (about: string, pairs: Pair[], now: number): Html =>
+  table(
+    about,
+    ['Person', 'Address', ['Endpoint', 'mono'], ['Denials', 'number'], 'Last', 'Said by'],
+    pairs.map(p => [
+      p.user ? personLink(p.user) : '–',
+      p.ip ? addressLink(p.ip) : '–',
+      p.endpoint ?? '–',
+      p.count.toLocaleString('en'),
+      near(p.last, now),
+      p.both ? html`${trust('server')} ${trust('user-written')}` : trust(p.selfReported ? 'user-written' : 'server'),
+    ]),
+  );
 
 const trust = (label: 'server' | 'user-written'): Html => html`<span class="trust ${label}">${label}</span>`;
 

@@ -3,8 +3,6 @@
  * 24 hours. The words for a state stand here and nowhere else.
  */
 import type { IncidentRow } from '../../desk.ts';
-import type { FactValue } from '../../diagnosis.ts';
-import { factValue } from '../../fact-words.ts';
 import type { State } from '../../incident.ts';
 import { counted, type Html, html, ownMarkup } from '../html.ts';
 
@@ -109,8 +107,6 @@ function nearWords(ahead: number): string {
 /** `openclaw/missing-group` → `missing group`. */
 export const causeWords = (cause: string | null): string =>
   cause ? cause.replace(/^[^/]*\//, '').replaceAll('-', ' ') : 'cause not known yet';
-
-export const valueWords = (value: FactValue): Html => sentence(factValue(value));
 
 export const personLink = (name: string): Html => html`<a href="/people/${encodeURIComponent(name)}">${name}</a>`;
 export const addressLink = (ip: string): Html =>

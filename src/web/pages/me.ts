@@ -6,6 +6,7 @@ import type { SessionRow, Way } from '../session.ts';
 import type { ListedPasskey } from '../ways.ts';
 import { type Frame, page, passkeyScript, token } from './frame.ts';
 import { moment, near, nothing } from './marks.ts';
+import { table } from './table.ts';
 
 /** What the page shows. */
 export interface Mine {
@@ -31,16 +32,25 @@ export const mePage = (frame: Frame, mine: Mine): Html =>
     html`<div class="lead"><h1>Your sign-in</h1><p>You are ${frame.person.name}${frame.person.roles.length > 0 && html`, ${frame.person.roles.join(', ')}`}. ${frame.person.uid < 0 && 'You are not in the approvers file, so you look and don’t vote.'}</p></div>
 ${mine.passkeys && frame.person.uid >= 0 && passkeys(frame, mine.passkeys, mine.fresh)}
 <section class="card" aria-labelledby="sessions"><h2 id="sessions">Where you are signed in</h2>
-<div class="scroll" tabindex="0" role="group" aria-label="Sessions"><table><thead><tr><th scope="col">Since</th><th scope="col">By</th><th scope="col">Browser</th><th scope="col">Until</th><th scope="col"><span class="aloud">End it</span></th></tr></thead>
-<tbody>${mine.sessions.map(row => session(frame, row, mine.here))}</tbody></table></div>
+${table(
+  'Sessions',
+  ['Since', 'By', 'Browser', 'Until', ['End it', 'silent']],
+  mine.sessions.map(row => session(frame, row, mine.here)),
+)}
 <form method="post" action="/sign-out-everywhere">${token(frame)}<button class="plain">Sign out everywhere</button><p class="faint">Every session of yours and every link that was not used yet, this browser’s too.</p></form></section>`,
   );
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
-const session = (frame: Frame, row: SessionRow, here: string): Html =>
-  html`<tr data-row><th scope="row">${near(iso(row.since), frame.now)}</th><td>${WAYS[row.way ?? 'link']}</td><td>${browserWords(row.browser ?? '')}</td><td>${moment(iso(row.expires))}</td>
-<td>${row.id === here ? html`<span class="faint">this one</span>` : html`<form method="post" action="/me/sessions/end">${token(frame)}<input type="hidden" name="id" value="${row.id}"><button class="quiet">Sign out</button></form>`}</td></tr>`;
+const session = (frame: Frame, row: SessionRow, here: string): Html[] => [
+  near(iso(row.since), frame.now),
+  html`${WAYS[row.way ?? 'link']}`,
+  html`${browserWords(row.browser ?? '')}`,
+  moment(iso(row.expires)),
+  row.id === here
+    ? html`<span class="faint">this one</span>`
+    : html`<form method="post" action="/me/sessions/end">${token(frame)}<input type="hidden" name="id" value="${row.id}"><button class="quiet">Sign out</button></form>`,
+];
 
 /** A browser in two words of the many it uses for itself: `Firefox on Linux`. The first that fits is the most exact. */
 function browserWords(agent: string): string {

@@ -2,6 +2,7 @@
  * What a page says on top after a deed, or when the plan somebody looked at is no longer the plan there is.
  */
 import type { IncidentDetail, Person } from '../../desk.ts';
+import type { Decision } from '../../plan.ts';
 import { html } from '../html.ts';
 import type { Notice } from './incident.ts';
 import { moment, STATE_WORDS } from './marks.ts';
@@ -27,10 +28,12 @@ export const noticeOf = (done: string | undefined): Notice | null =>
  * Why a vote on `digest` can't count now, for the person who sent it: they, or others, have decided already, or the
  * plan is another one by now. Null when it can.
  */
-export function moved(incident: IncidentDetail, person: Person, digest: string): Notice | null {
+export function moved(incident: IncidentDetail, person: Person, digest: string, decision: Decision): Notice | null {
   const { plan, votes, state } = incident;
-  const mine = votes.find(v => v.by === person.name);
-  if (mine && plan?.digest === digest)
+  const mine = votes.find(v => v.by === person.name && !v.lapsed);
+  // An approval that was a mistake can still be turned into a no while the plan waits.
+  const turns = state === 'proposed' && mine?.decision === 'approve' && decision === 'deny';
+  if (mine && !turns && plan?.digest === digest)
     return {
       tone: 'act',
       title: 'You have decided already.',
@@ -53,4 +56,4 @@ export function moved(incident: IncidentDetail, person: Person, digest: string):
   return null;
 }
 
-const words = (decision: 'approve' | 'deny'): string => (decision === 'approve' ? 'approved' : 'denied');
+const words = (decision: Decision): string => (decision === 'approve' ? 'approved' : 'denied');

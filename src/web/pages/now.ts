@@ -38,11 +38,8 @@ function headline(
 ): { first: string; second: string } {
   const open = rows.filter(r => !isEnded(r.state));
   const { people, helped, changes } = blocked;
-  const mine = new Set(
-    open
-      .filter(r => !r.marks.includes('inhibited') && waitsFor(person, r, config))
-      .map(r => (r.deed ? `${r.host} ${r.deed}` : r.id)),
-  ).size;
+  const mine = new Set(open.filter(r => waitsFor(person, r, config)).map(r => (r.deed ? `${r.host} ${r.deed}` : r.id)))
+    .size;
   const probing = open.filter(r => r.kind === 'address').length;
   if (people === 0)
     return {
@@ -55,8 +52,18 @@ function headline(
   const whom = helped === people ? (people === 1 ? 'them' : `all ${people}`) : `${helped} of them`;
   return {
     first: `${counted(people, 'person', 'people')} can’t work right now${helped ? `; ${lets} ${whom} back in` : ''}.`,
-    second: mine ? `${counted(mine, 'plan waits', 'plans wait')} for your approval.` : 'Nothing waits for you.',
+    second: mine ? `${counted(mine, 'plan waits', 'plans wait')} for your approval.` : nothingToDecide(open),
   };
+}
+
+/** No vote of the reader's is asked for; what somebody must look at is not nothing, unless somebody has it. */
+function nothingToDecide(open: IncidentRow[]): string {
+  const stuck = open.filter(
+    r => r.state !== 'proposed' && STATE_WORDS[r.state][1] === 'act' && !r.takenBy && !r.marks.some(m => m !== 'held'),
+  ).length;
+  return stuck
+    ? `Nothing waits for your vote; ${counted(stuck, 'incident needs', 'incidents need')} a human.`
+    : 'Nothing waits for you.';
 }
 
 export function nowPage(frame: Frame, range: Range): Html {
@@ -79,7 +86,8 @@ export function nowPage(frame: Frame, range: Range): Html {
 <div class="pair">
 <section aria-labelledby="open-now"><h2 id="open-now">Open now</h2>
 <div data-live="open">${incidentList(shown, frame.now)}
-${aside.length > 0 && html`<details class="aside"><summary>${aside.length} more silenced or explained by a greater one</summary>${incidentList(aside, frame.now)}</details>`}</div></section>
+${aside.length > 0 && html`<details class="aside"><summary>${aside.length} more silenced or explained by a greater one</summary>${incidentList(aside, frame.now)}</details>`}</div>
+<p><a href="/incidents">All incidents, past ones too</a></p></section>
 <section class="card" aria-labelledby="who-where"><h2 id="who-where">Who, from where</h2><p class="faint">Last ${RANGES[range].words}. Larger dots are more denials.</p>
 <div data-live="matrix">${matrix(frame.desk.matrix(from), frame.desk.seen(from))}</div></section>
 </div>`,
@@ -87,17 +95,17 @@ ${aside.length > 0 && html`<details class="aside"><summary>${aside.length} more 
 }
 
 /** Incidents as a list of sentences; each row leads to its page. */
-export const incidentList = (rows: IncidentRow[], now: number): Html =>
+export const incidentList = (rows: IncidentRow[], now: number, empty = 'No open incident.'): Html =>
   rows.length
     ? html`<ol class="incidents">${rows.slice(0, LISTED).map(row => incidentItem(row, now))}</ol>
-${rows.length > LISTED && html`<p class="faint">${counted(rows.length - LISTED, 'more incident')}; <code>readmit incidents</code> lists all.</p>`}`
-    : nothing('No open incident.');
+${rows.length > LISTED && html`<p class="faint">${counted(rows.length - LISTED, 'more incident')}; they are among <a href="/incidents">all incidents</a>.</p>`}`
+    : nothing(empty);
 
 function incidentItem(row: IncidentRow, now: number): Html {
   const blocked = blockedBy(row);
   return html`<li data-row data-live="row-${row.id}">
 <div class="blocked">${blocked ? html`<b>${blocked}</b><span>${blocked === 1 ? 'person' : 'people'}</span>` : html`<b class="faint">–</b><span>${isEnded(row.state) ? 'over' : 'nobody'}</span>`}</div>
 <div class="what"><a class="cover" href="/incidents/${encodeURIComponent(row.id)}">${whole(row.headline)}</a>
-<p>${stateMark(row.state)} ${otherMarks(row.marks)} <span>${causeWords(row.cause)}</span> <span>${timesSeen(row)}</span> <span>first ${near(row.opened, now)}</span>${row.state === 'proposed' && row.needs > 0 && html` <span>${counted(row.needs, 'vote')} missing</span>`}</p></div>
+<p>${stateMark(row.state)} ${row.takenBy && html`<span>with <b>${row.takenBy}</b></span>`} ${otherMarks(row.marks)} <span>${causeWords(row.cause)}</span> <span>${timesSeen(row)}</span> <span>first ${near(row.opened, now)}</span>${row.state === 'proposed' && row.needs > 0 && html` <span>${counted(row.needs, 'vote')} missing</span>`}</p></div>
 ${spark(row.spark)}</li>`;
 }

@@ -8,6 +8,7 @@ import { grantTable } from './access.ts';
 import { type Frame, page } from './frame.ts';
 import { addressLink, causeWords, moment, near, nothing, personLink, whole } from './marks.ts';
 import { blockedBy, incidentList } from './now.ts';
+import { table } from './table.ts';
 import { startOf, timeline } from './timeline.ts';
 
 const LISTED = 100;
@@ -38,19 +39,24 @@ export function peoplePage(frame: Frame, query: PeopleQuery): Html {
 ${seen.names > 0 && html`<p>So ${seen.names === 1 ? 'was' : 'were'} ${counted(seen.names, 'name')} without an account of a person.</p>`}</div>
 <nav class="ranges" aria-label="Whom to list"><a href="${link({ ...query, account: 'user', after: null })}"${!other && html` aria-current="true"`}>With an account</a><a href="${link({ ...query, account: 'other', after: null })}"${other && html` aria-current="true"`}>Other names</a></nav>
 <form class="search" method="get" action="/people" role="search">${other && html`<input type="hidden" name="names" value="other">`}<label>Name begins with <input type="search" name="q" value="${query.q}" maxlength="64" autocomplete="off" spellcheck="false"></label><button class="plain">Search</button></form>
-${rows.length ? table(frame, rows) : nothing(query.q ? 'No name begins so.' : query.after ? 'That was all.' : other ? 'No other name was ever denied.' : 'Nobody was ever denied.')}
+${rows.length ? list(frame, rows) : nothing(query.q ? 'No name begins so.' : query.after ? 'That was all.' : other ? 'No other name was ever denied.' : 'Nobody was ever denied.')}
 ${next && html`<p><a href="${link({ ...query, after: next })}" rel="next">Denied earlier</a></p>`}`,
   );
 }
 
-const table = (frame: Frame, rows: PersonRow[]): Html =>
-  html`<section class="card" aria-label="People" data-live="people"><div class="scroll" tabindex="0" role="group" aria-label="People who were denied"><table>
-<thead><tr><th scope="col">Name</th><th scope="col">Now</th><th scope="col">Last denied</th><th scope="col" class="number">In 30 days</th><th scope="col" class="number">Addresses</th><th scope="col" class="number">Grants</th></tr></thead>
-<tbody>${rows.map(
-    r => html`<tr data-row><th scope="row">${personLink(r.name)}</th>
-<td>${r.blocked && html`<a class="state act" href="/incidents/${encodeURIComponent(r.blocked)}">can’t work</a>`}</td><td>${near(r.last, frame.now)}</td>
-<td class="number">${r.denials ? r.denials.toLocaleString('en') : '–'}</td><td class="number">${r.addresses || '–'}</td><td class="number">${r.grants || '–'}</td></tr>`,
-  )}</tbody></table></div></section>`;
+const list = (frame: Frame, rows: PersonRow[]): Html =>
+  html`<section class="card" aria-label="People" data-live="people">${table(
+    'People who were denied',
+    ['Name', 'Now', 'Last denied', ['In 30 days', 'number'], ['Addresses', 'number'], ['Grants', 'number']],
+    rows.map(r => [
+      personLink(r.name),
+      r.blocked && html`<a class="state act" href="/incidents/${encodeURIComponent(r.blocked)}">can’t work</a>`,
+      near(r.last, frame.now),
+      r.denials ? r.denials.toLocaleString('en') : '–',
+      r.addresses || '–',
+      r.grants || '–',
+    ]),
+  )}</section>`;
 
 /** @throws NotFound for a name nothing is known of */
 export function personPage(frame: Frame, name: string): Html {
@@ -87,16 +93,24 @@ function sum(person: PersonDetail, frame: Frame): Html {
 
 const BY = { readmit: 'Readmit', others: 'somebody else' } as const;
 
-const groups = ({ groups: all }: PersonDetail): Html =>
-  all.length
-    ? html`<ul class="plain-list">${all.map(
-        g =>
-          html`<li><b class="mono">${g.group}</b> <span class="faint">on ${g.host}</span><span class="source">${g.addedBy ? html`added ${moment(g.since)} by ${BY[g.addedBy]}` : html`seen there from the start, ${moment(g.since)}`}${g.until && html`; taken out ${moment(g.until)} by ${g.removedBy && BY[g.removedBy]}`}</span></li>`,
-      )}</ul>`
-    : nothing('In none of the groups that count, as far back as they were watched.');
+/** A group somebody was put into twice is one group with two times. */
+function groups({ groups: all }: PersonDetail): Html {
+  if (!all.length) return nothing('In none of the groups that count, as far back as they were watched.');
+  const times = Map.groupBy(all, g => JSON.stringify([g.group, g.host]));
+  return html`<ul class="plain-list">${[...times.values()].map(
+    of =>
+      html`<li><b class="mono">${of[0]!.group}</b> <span class="faint">on ${of[0]!.host}</span>${of.map(membership)}</li>`,
+  )}</ul>`;
+}
+
+const membership = (g: PersonDetail['groups'][number]): Html =>
+  html`<span class="source">${g.addedBy ? html`added ${moment(g.since)} by ${BY[g.addedBy]}` : html`seen there from the start, ${moment(g.since)}`}${g.until && html`; taken out ${moment(g.until)} by ${g.removedBy && BY[g.removedBy]}`}</span>`;
 
 const addresses = ({ places }: PersonDetail, frame: Frame): Html =>
   places.length
-    ? html`<div class="scroll" tabindex="0" role="group" aria-label="Addresses they were denied from"><table><thead><tr><th scope="col">Address</th><th scope="col" class="number">Denials</th><th scope="col">Last</th></tr></thead>
-<tbody>${places.map(p => html`<tr data-row><th scope="row">${addressLink(p.ip)}</th><td class="number">${p.count.toLocaleString('en')}</td><td>${near(p.last, frame.now)}</td></tr>`)}</tbody></table></div>`
+    ? table(
+        'Addresses they were denied from',
+        ['Address', ['Denials', 'number'], 'Last'],
+        places.map(p => [addressLink(p.ip), p.count.toLocaleString('en'), near(p.last, frame.now)]),
+      )
     : nothing('From no address in the last 30 days.');

@@ -1,39 +1,50 @@
 /**
  * The plan as it would run: commands as argument lists, the diff, whom it is for, who gains and who loses access, and
- * how it is taken back. Nothing is shortened here: what is voted on must be on the page.
+ * how it is taken back and checked. Nothing is shortened here: what is voted on must be on the page.
  */
 
-import { type IncidentDetail, isDone } from '../../desk.ts';
+import { checkWords } from '../../check-words.ts';
+import type { Config } from '../../config/config.ts';
+import { type IncidentDetail, wasDone } from '../../desk.ts';
 import type { State } from '../../incident.ts';
 import { ANY_SITE } from '../../names.ts';
-import type { Step } from '../../plan.ts';
+import { lacksEntitlement, type Step } from '../../plan.ts';
 import { shellWords } from '../../shell-word.ts';
 import { counted, type Html, html } from '../html.ts';
-import { lacksEntitlement } from './decision.ts';
 import { moment, personLink, sentence } from './marks.ts';
 
 const OFFERED: readonly State[] = ['proposed'];
 const UNDER_WAY: readonly State[] = ['approved', 'running'];
-function titleOf(state: State): string {
-  if (OFFERED.includes(state)) return 'What will be done';
-  if (UNDER_WAY.includes(state)) return 'What is being done';
-  return isDone(state) ? 'What was done' : 'What was proposed';
+const NOT_CARRIED_OUT = 'It is not offered now, and it was not carried out.';
+const BEGUN = 'It was begun, and not done as planned: the history says what came of it.';
+
+/** What became of the plan, and what is said of one that was not done. What was done says a run, not the state. */
+function standOf(incident: IncidentDetail): { title: string; note: string } {
+  const { state, begun, plan } = incident;
+  if (OFFERED.includes(state)) return { title: 'What will be done', note: '' };
+  if (UNDER_WAY.includes(state)) return { title: 'What is being done', note: '' };
+  if (wasDone(incident)) return { title: `What was done${begun?.takenBack ? ' and taken back' : ''}`, note: '' };
+  return { title: 'What was proposed', note: begun?.serial === plan?.serial ? BEGUN : NOT_CARRIED_OUT };
 }
 
-export function planCard({ plan, id, state }: IncidentDetail): Html | false {
+export function planCard(incident: IncidentDetail, config: Config): Html | false {
+  const { plan, id, state } = incident;
   if (!plan) return false;
+  const { title, note } = standOf(incident);
   const offered = OFFERED.includes(state);
-  return html`<section class="card plan" aria-labelledby="plan" data-plan="${plan.digest}"><h2 id="plan">${titleOf(state)}</h2>
-${titleOf(state) === 'What was proposed' && html`<p class="faint">It is not offered now; nothing of it was done unless the history says so.</p>`}
+  const ahead = (offered || UNDER_WAY.includes(state)) && plan.managedBy === null && config.executor.enabled;
+  return html`<section class="card plan" aria-labelledby="plan"><h2 id="plan" data-live="plan-title">${title}</h2>
+${note && html`<p class="faint">${note}</p>`}
 <p class="cause">${plan.summary}</p>
 ${plan.managedBy && html`<p class="notice act">This target belongs to ${plan.managedBy}: Readmit does not change it. Export the plan with <code>readmit plan ${id} --format ${plan.managedBy === 'ansible' ? 'ansible' : 'shell'}</code>.</p>`}
 ${steps(plan.full)}
 <dl class="pairs">
 ${plan.subject && html`<div><dt>For</dt><dd>${personLink(plan.subject.user)}, uid ${plan.subject.uid}</dd></div>`}
-${targets(plan.full).map(([label, value]) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`)}
+${targets(plan.full).map(([label, value]) => html`<div><dt>${label}</dt><dd>${sentence(value)}</dd></div>`)}
 <div><dt>Gains access</dt><dd>${people(plan.gains)}</dd></div>
 <div><dt>Loses access</dt><dd>${people(plan.loses)}</dd></div>
 ${(plan.entitlement !== null || lacksEntitlement(plan)) && html`<div><dt>Entitled by</dt><dd>${plan.entitlement === null ? html`<strong>Nothing shows that this access is meant to be.</strong>${offered && ' Approving needs a reason.'}` : sentence(plan.entitlement)}</dd></div>`}
+${ahead && html`<div><dt>Afterwards</dt><dd>${checkWords(config.verify, plan.subject?.user ?? null)}</dd></div>`}
 ${offered && html`<div><dt>Valid until</dt><dd>${moment(plan.expires)}</dd></div>`}
 </dl>
 ${plan.notes.length > 0 && html`<ul class="notes">${plan.notes.map(n => html`<li>${sentence(n)}</li>`)}</ul>`}

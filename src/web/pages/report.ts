@@ -14,9 +14,6 @@ export interface WeekReport {
   next: string | null;
 }
 
-/** `2026-W47` */
-export const WEEK = /^\d{4}-W(0[1-9]|[1-4]\d|5[0-3])$/;
-
 const SENT = { me: 'It is on its way to you.', all: 'It is on its way to everybody who gets it.' } as const;
 
 /** `sent`: to whom it was just mailed. */

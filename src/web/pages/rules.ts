@@ -6,6 +6,7 @@ import type { Hits } from '../../desk.ts';
 import { counted, type Html, html } from '../html.ts';
 import { type Frame, page, token } from './frame.ts';
 import { causeWords, near, nothing, whole } from './marks.ts';
+import { table } from './table.ts';
 
 export interface LoadedPack {
   name: string;
@@ -64,25 +65,40 @@ function packSection(frame: Frame, pack: LoadedPack, hits: Hits): Html {
   return html`<section class="card" aria-labelledby="patterns-${pack.name}"><h2 id="patterns-${pack.name}">What ${pack.name} reads</h2>
 ${
   groups.size
-    ? html`<div class="scroll" tabindex="0" role="group" aria-label="Patterns of ${pack.name}"><table>
-<thead><tr><th scope="col">It says</th><th scope="col">Written by</th><th scope="col">Patterns</th><th scope="col" class="number">Lines</th><th scope="col">Last</th></tr></thead>
-<tbody>${[...groups].map(([key, patterns]) => {
-        const of = heard.get(key);
-        return html`<tr data-row><th scope="row">${eventWords(patterns[0]!.event)}</th><td>${patterns[0]!.log === 'server' ? 'the scheduler' : 'the user’s client'}</td>
-<td>${patterns.map(p => html`<span class="source"><b>${p.name}</b> <code>${p.line}</code></span>`)}</td><td class="number">${of ? of.lines.toLocaleString('en') : '–'}</td><td class="nowrap">${of ? near(of.last, frame.now) : '–'}</td></tr>`;
-      })}</tbody></table></div>`
+    ? table(
+        `Patterns of ${pack.name}`,
+        ['It says', 'Written by', 'Patterns', ['Lines', 'number'], ['Last', 'nowrap']],
+        [...groups].map(([key, patterns]) => {
+          const of = heard.get(key);
+          return [
+            eventWords(patterns[0]!.event),
+            patterns[0]!.log === 'server' ? 'the scheduler' : 'the user’s client',
+            patterns.map(p => html`<span class="source"><b>${p.name}</b> <code>${p.line}</code></span>`),
+            of ? of.lines.toLocaleString('en') : '–',
+            of ? near(of.last, frame.now) : '–',
+          ];
+        }),
+      )
     : nothing('This pack reads no lines.')
 }</section>
 <section class="card" aria-labelledby="causes-${pack.name}"><h2 id="causes-${pack.name}">What ${pack.name} explains</h2>
-<div class="scroll" tabindex="0" role="group" aria-label="Causes of ${pack.name}"><table>
-<thead><tr><th scope="col">Cause</th><th scope="col">It says</th><th scope="col">What comes of it</th><th scope="col" class="number">Incidents</th><th scope="col" class="number">Open</th><th scope="col">Last</th></tr></thead>
-<tbody>${[...pack.causes]
+${table(
+  `Causes of ${pack.name}`,
+  ['Cause', 'It says', 'What comes of it', ['Incidents', 'number'], ['Open', 'number'], ['Last', 'nowrap']],
+  [...pack.causes]
     .sort((a, b) => (known.get(b.name)?.incidents ?? 0) - (known.get(a.name)?.incidents ?? 0))
     .map(cause => {
       const of = known.get(cause.name);
-      return html`<tr data-row><th scope="row">${causeWords(cause.name)}</th><td>${whole(cause.title)}</td><td>${REMEDIES[cause.remedy]}</td>
-<td class="number">${of ? of.incidents.toLocaleString('en') : '–'}</td><td class="number">${of?.open ? of.open.toLocaleString('en') : '–'}</td><td class="nowrap">${of ? near(of.last, frame.now) : '–'}</td></tr>`;
-    })}</tbody></table></div></section>`;
+      return [
+        causeWords(cause.name),
+        whole(cause.title),
+        REMEDIES[cause.remedy],
+        of ? of.incidents.toLocaleString('en') : '–',
+        of?.open ? of.open.toLocaleString('en') : '–',
+        of ? near(of.last, frame.now) : '–',
+      ];
+    }),
+)}</section>`;
 }
 
 const REMEDIES: Record<LoadedPack['causes'][number]['remedy'], string> = {

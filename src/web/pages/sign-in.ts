@@ -58,11 +58,13 @@ export const confirmPage = (bare: Bare, name: string, path: string): Html =>
 <form method="post" action="${path}"><button class="deed">Sign in as ${name}</button></form>`,
   );
 
-export const usedLinkPage = (bare: Bare): Html =>
+/** `here`: who is signed in with this browser all the same. */
+export const usedLinkPage = (bare: Bare, here: string | null): Html =>
   barePage(
     bare,
     'Link not valid',
     html`<h1>This link does not work any more.</h1>
+${here !== null && html`<p>You are signed in here as ${here} already. <a href="/">To Now</a></p>`}
 <p>It was used, or it is older than 15 minutes. Ask for a new one on the host:</p>
 <div class="command" data-copy><pre tabindex="0"><code>readmit sign-in --as NAME</code></pre></div>`,
   );
@@ -71,17 +73,17 @@ export const signedOutPage = (bare: Bare): Html =>
   barePage(
     bare,
     'Signed out',
-    html`<h1>You are signed out.</h1><p>This browser can’t see or change anything here any more.</p>`,
+    html`<h1>You are signed out.</h1><p>This browser can’t see or change anything here any more.</p><p><a href="/sign-in">Sign in</a></p>`,
   );
 
 /** Any refusal or fault, in a sentence or two. */
 export const problemPage = (bare: Bare, title: string, text: string, back: string | null = '/'): Html =>
   barePage(bare, title, html`<h1>${title}</h1><p>${text}</p>${back && html`<p><a href="${back}">Back</a></p>`}`);
 
-/** For somebody who may look around here, and looked for something that is not there. */
-export const lostPage = (frame: Frame): Html =>
+/** For somebody who may look around here, and looked for something that is not there: `what` says so. */
+export const lostPage = (frame: Frame, what = 'there is no such page'): Html =>
   page(
     frame,
     'Not found',
-    html`<div class="lead"><h1>There is no such page.</h1><p>Or it is not for you. <a href="/">Back to Now</a></p></div>`,
+    html`<div class="lead"><h1>${what.charAt(0).toUpperCase()}${what.slice(1)}.</h1><p><a href="/">Back to Now</a></p></div>`,
   );

@@ -4,14 +4,15 @@
  */
 import { counted, type Html, html, ownMarkup } from '../html.ts';
 import { causeWords, moment } from './marks.ts';
+import { table } from './table.ts';
 
 export type Range = '24h' | '7d' | '30d';
 const HOUR = 3_600_000;
-/** How far a range goes back, and how many hours one bar is wide. */
-export const RANGES: Record<Range, { hours: number; bar: number; words: string }> = {
-  '24h': { hours: 24, bar: 1, words: '24 hours' },
-  '7d': { hours: 168, bar: 6, words: '7 days' },
-  '30d': { hours: 720, bar: 24, words: '30 days' },
+/** How far a range goes back, how many hours one bar is wide, and after how many hours each time stands below them. */
+export const RANGES: Record<Range, { hours: number; bar: number; ticks: number[]; words: string }> = {
+  '24h': { hours: 24, bar: 1, ticks: [0, 6, 12, 18], words: '24 hours' },
+  '7d': { hours: 168, bar: 6, ticks: [0, 48, 96], words: '7 days' },
+  '30d': { hours: 720, bar: 24, ticks: [0, 240, 480], words: '30 days' },
 };
 const SHADES = 6;
 
@@ -64,16 +65,19 @@ export function timeline(points: Point[], range: Range, now: number): Html {
       return `<rect class="shade-${c}" x="${(i * width + width * 0.14).toFixed(2)}" y="${base.toFixed(2)}" width="${(width * 0.72).toFixed(2)}" height="${height.toFixed(2)}"/>`;
     });
   });
-  const ticks = [0, 0.25, 0.5, 0.75].map(part => bars[Math.floor(bars.length * part)]!.at);
+  const ticks = RANGES[range].ticks.map(hour => bars[0]!.at + hour * HOUR);
   const form = range === '24h' ? 'hour' : 'day';
   return html`<figure class="timeline">
 <div class="plot"><span class="most" aria-hidden="true">${most.toLocaleString('en')}</span>
 <svg viewBox="0 0 100 100" preserveAspectRatio="none" role="img" aria-label="${`${counted(total, 'denial')} in the last ${RANGES[range].words}, at most ${most} in one bar; the numbers are in the table below`}">${ownMarkup(`<path class="rule" d="M0 4H100M0 52H100"/>${rects.join('')}`)}</svg></div>
-<div class="ticks" aria-hidden="true">${ticks.map(at => moment(at, form))}<span>now</span></div>
+<div class="ticks range-${range}" aria-hidden="true">${ticks.map(at => moment(at, form))}<span>now</span></div>
 <figcaption><ul class="legend">${causes.map(([cause, n], i) => html`<li><span class="swatch shade-${i}"></span>${causeWords(cause)} <span class="faint">${n.toLocaleString('en')}</span></li>`)}</ul></figcaption>
-<details><summary>The same as a table</summary><div class="scroll" tabindex="0" role="group" aria-label="Denials over time as a table"><table>
-<thead><tr><th scope="col">From</th>${causes.map(([cause]) => html`<th scope="col" class="number">${causeWords(cause)}</th>`)}</tr></thead>
-<tbody>${bars.map((bar, i) => sums[i]! > 0 && html`<tr><th scope="row">${moment(bar.at)}</th>${bar.counts.map(n => html`<td class="number">${n ? n.toLocaleString('en') : '–'}</td>`)}</tr>`)}</tbody>
-</table></div></details>
+<details><summary>The same as a table</summary>${table(
+    'Denials over time as a table',
+    ['From', ...causes.map(([cause]): [string, 'number'] => [causeWords(cause), 'number'])],
+    bars.flatMap((bar, i) =>
+      sums[i]! > 0 ? [[moment(bar.at), ...bar.counts.map(n => (n ? n.toLocaleString('en') : '–'))]] : [],
+    ),
+  )}</details>
 </figure>`;
 }

@@ -75,6 +75,7 @@
   // ---- keys: j and k walk, Enter opens (it is a link), ? explains
   const dialog = document.getElementById('keys');
   const rows = () => [...document.querySelectorAll('[data-row]')].map(r => r.querySelector('a')).filter(a => a?.offsetParent);
+  const PLACES = { n: '/', a: '/approvals', i: '/incidents' };
   let going = 0;
   document.addEventListener('keydown', event => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('input, select, textarea, dialog[open]')) return;
@@ -90,8 +91,8 @@
       event.preventDefault();
     } else if (event.key === 'g') {
       going = Date.now();
-    } else if (Date.now() - going < 1000 && (event.key === 'n' || event.key === 'a')) {
-      location.assign(event.key === 'n' ? '/' : '/approvals');
+    } else if (Date.now() - going < 1000 && Object.hasOwn(PLACES, event.key)) {
+      location.assign(PLACES[event.key]);
     }
   });
   document.addEventListener('click', event => {
@@ -114,12 +115,18 @@
     copy.classList.remove('fresh');
     return copy.outerHTML;
   };
+  // What a vote is for stands in pieces that are held: they neither come nor go under the reader. What is out of date is said.
   const exchange = fresh => {
     let left = false;
+    let past = false;
     const pieces = [...document.querySelectorAll('[data-live]')];
     for (const old of pieces) {
       if (!old.isConnected) continue;
       const now = fresh.querySelector(`[data-live="${CSS.escape(old.dataset.live)}"]`);
+      if (old.dataset.held || now?.dataset.held) {
+        past ||= old.dataset.held !== now?.dataset.held;
+        continue;
+      }
       if (!now || plain(old, true) === plain(now, true)) continue;
       if (busy(old)) {
         left = true;
@@ -133,12 +140,8 @@
       equip(piece);
       if (news && !piece.hidden) piece.classList.add('fresh');
     }
-    // The plan itself is never exchanged under the reader: the vote is for what they see.
-    const plan = document.querySelector('[data-plan]');
-    const newer = fresh.querySelector('[data-plan]');
-    const decided = document.querySelector('.decision form.approve') && !fresh.querySelector('.decision form.approve');
     const changed = document.querySelector('[data-changed]');
-    if (changed && (plan?.dataset.plan !== newer?.dataset.plan || decided)) changed.hidden = false;
+    if (changed) changed.hidden = !past && !left;
     if (fresh.title) document.title = fresh.title;
     return left;
   };

@@ -44,6 +44,7 @@ export function row(
     spark: sparkOf(Number(id) * 7919, 6, 12),
     diagnosis: null,
     plan: null,
+    begun: null,
     history: [],
     pairs: [],
     samples: [],

@@ -99,6 +99,10 @@ const carol = (at: At): IncidentDetail => {
       undo: 'Removes carol from claw-users again.',
       subject: { user: 'carol', uid: 1003 },
     },
+    begun: {
+      ...{ serial: 1, deed: 'Add carol to claw-users', undo: 'Removes carol from claw-users again.' },
+      ...{ undoSteps: base.undoSteps, result: 'done', takenBack: false },
+    },
     history: [
       { at: at(4 * HOUR), who: 'readmit', what: 'opened it' },
       { at: at(30 * MIN), who: 'root-ann', what: 'approved plan 1' },

@@ -1,0 +1,103 @@
+/** The inbox from a terminal: what is voted on is what was looked at, and with `--json` every answer is a document. */
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { publicKeyOf } from '../../src/approve/vote.ts';
+import { run } from '../../src/cli/run.ts';
+import { serveControl, type Verb } from '../../src/roles/control.ts';
+import { aSite, type Site } from '../web/a-site.ts';
+
+let site: Site;
+let config: string;
+let asked: [string, Record<string, unknown>][];
+let close: () => Promise<void>;
+
+beforeEach(async () => {
+  site = aSite({ proof: 'key' });
+  config = join(site.dir, 'readmit.yaml');
+  for (const room of ['serve', 'keys']) mkdirSync(join(site.dir, room));
+  const key = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+  const ann = { name: 'root-ann', uid: 2000, roles: ['administrator'], keys: [publicKeyOf(key)] };
+  writeFileSync(join(site.dir, 'approvers.yaml'), JSON.stringify({ approvers: [ann] }), { mode: 0o644 });
+  writeFileSync(join(site.dir, 'keys/root-ann.key'), key, { mode: 0o600 });
+  writeFileSync(config, `state: ${site.dir}\napprovers: ${site.dir}/approvers.yaml\nkeys: ${site.dir}/keys\n`);
+  site.store.run(`VACUUM INTO '${site.dir}/serve/readmit.db'`);
+  asked = [];
+  const answers: Record<string, object> = {
+    vote: { id: site.user, state: 'approved', needs: 0 },
+    'end-silence': { ended: true },
+    'sign-in': { url: 'http://127.0.0.1:8420/sign-in/once' },
+  };
+  const verbs = Object.fromEntries(
+    Object.entries(answers).map(([name, answer]): [string, Verb] => [
+      name,
+      body => {
+        asked.push([name, body]);
+        return answer;
+      },
+    ]),
+  );
+  ({ close } = await serveControl(join(site.dir, 'serve/control.sock'), verbs));
+});
+afterEach(async () => {
+  await close();
+  site.end();
+});
+
+/** Runs a command; what it printed, and its exit code. */
+async function readmit(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
+  const [out, err] = [process.stdout, process.stderr].map(stream => vi.spyOn(stream, 'write').mockReturnValue(true));
+  const text = (spy: typeof out): string => spy!.mock.calls.map(([chunk]) => String(chunk)).join('');
+  try {
+    const code = await run(['node', 'readmit', ...argv, '--config', config]);
+    return { code, out: text(out), err: text(err) };
+  } finally {
+    vi.restoreAllMocks();
+  }
+}
+
+describe('a vote for the plan that was looked at', () => {
+  const vote = (digest: string, ...more: string[]) =>
+    readmit('approve', site.user, '--as', 'root-ann', '--reason', 'joined', '--digest', digest, ...more);
+
+  it('goes out when it still is the plan; `show` says how its digest begins', async () => {
+    const shown = await readmit('show', site.user);
+    const digest = /digest: ([0-9a-f]{64})/.exec(shown.out)![1]!;
+    expect(digest).toBe(site.digest(site.user));
+    expect(await vote(digest.slice(0, 12))).toMatchObject({ code: 0, out: expect.stringContaining('is approved') });
+    expect(asked).toMatchObject([['vote', { digest, by: 'root-ann' }]]);
+  });
+
+  it('is refused when the plan there is another one, and nothing goes out', async () => {
+    expect(await vote('0123456789ab')).toMatchObject({ code: 1, err: expect.stringContaining('has changed since') });
+    const told = await vote('0123456789ab', '--json');
+    expect([told.code, JSON.parse(told.out)]).toEqual([1, { refused: expect.stringContaining('has changed since') }]);
+    expect((await vote('abc')).code).toBe(2);
+    expect(asked).toEqual([]);
+  });
+});
+
+describe('with --json', () => {
+  it.each([
+    ['the end of a silence', ['silence', '--end', '7', '--as', 'root-ann'], { ended: true }],
+    ['a sign-in link', ['sign-in', '--as', 'root-ann'], { url: 'http://127.0.0.1:8420/sign-in/once' }],
+  ])('%s is a document', async (_, argv, answer) => {
+    const { code, out } = await readmit(...argv, '--json');
+    expect([code, JSON.parse(out)]).toEqual([0, answer]);
+  });
+});
+
+it('audit show shows the newest entries of a long journal', async () => {
+  site.store.run(
+    `WITH RECURSIVE n(seq) AS (SELECT 1000 UNION ALL SELECT seq + 1 FROM n WHERE seq < 101500)
+     INSERT INTO journal (seq, time, actor, what, before_json, after_json, previous, digest)
+     SELECT seq, '2026-11-24T00:00:00.000Z', 'ann', 'w', 'null', 'null', '', '' FROM n`,
+  );
+  site.store.run(`VACUUM INTO '${site.dir}/serve/long.db'`);
+  renameSync(join(site.dir, 'serve/long.db'), join(site.dir, 'serve/readmit.db'));
+  const shown = await readmit('audit', 'show', '--from', '1000', '--json');
+  const entries = JSON.parse(shown.out) as { seq: number }[];
+  expect([entries.length, entries.at(-1)!.seq]).toEqual([100_501, 101_500]);
+  expect((await readmit('audit', 'show', '--from', '-1')).code).toBe(2);
+});
