@@ -55,7 +55,24 @@ export async function postJson(
 ): Promise<void> {
   const url = checkedUrl(endpoint.name, endpoint.url);
   const ca = endpoint.caFile === null ? undefined : readCertificates(endpoint.name, endpoint.caFile);
-  const about = `${endpoint.name} at ${url.host}`;
+  await post(`${endpoint.name} at ${url.host}`, url, body, {
+    headers,
+    deadlineMs,
+    ...(ca === undefined ? {} : { ca }),
+  });
+}
+
+/**
+ * The request itself, to an address that was checked.
+ * @param about whom errors name
+ * @throws Refused, Retry or Doubtful, as `postJson`
+ */
+export async function post(
+  about: string,
+  url: URL,
+  body: string,
+  { headers = {}, ca, deadlineMs }: { headers?: Record<string, string>; ca?: string; deadlineMs: number },
+): Promise<void> {
   const answer = await new Promise<{ status: number; text: string }>((resolve, reject) => {
     const fail = (error: Error): void => reject(new Retry(`${about}: ${reason(error)}`));
     const request = (url.protocol === 'https:' ? https : http)(
@@ -75,6 +92,8 @@ export async function postJson(
       },
       response => {
         let text = '';
+        // A yes is a yes, however long the rest of it takes.
+        if (isYes(response.statusCode!)) resolve({ status: response.statusCode!, text });
         response.setEncoding('utf8');
         response.on('data', (part: string) => {
           text += part;
@@ -90,7 +109,7 @@ export async function postJson(
     request.on('error', fail);
     request.end(body);
   });
-  if (answer.status >= 200 && answer.status < 300) return;
+  if (isYes(answer.status)) return;
   const said = answer.text
     .replace(/[^\x20-\x7e]+/g, ' ')
     .trim()
@@ -99,8 +118,10 @@ export async function postJson(
   throw verdictOn(answer.status, what);
 }
 
+const isYes = (status: number): boolean => status >= 200 && status < 300;
+
 /** What an answer means that is no yes. Mattermost says 400 to a message it can't read, and for a hook that was deleted. */
-export function verdictOn(status: number, what: string): Error {
+function verdictOn(status: number, what: string): Error {
   if (status === 400) return new Doubtful(what);
   return NEVER.includes(status) ? new Refused(what) : new Retry(what);
 }

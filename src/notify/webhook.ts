@@ -3,10 +3,10 @@
  * strangers wrote can't mention anybody, make a link or break the line there.
  */
 import type { IncidentRow } from '../desk.ts';
-import { Refused, Retry } from '../incident.ts';
+import { Refused } from '../incident.ts';
 import { tame } from './blocks.ts';
 import { incidentLink, type Paper } from './letter.ts';
-import { verdictOn } from './post-json.ts';
+import { post } from './post-json.ts';
 
 export interface Call {
   text: string;
@@ -52,32 +52,8 @@ export const alarmCall = (text: string, paper: Pick<Paper, 'origin'>): Call => (
  * Posts one call. The address is a secret, so no error names more of it than the host.
  * @throws Refused, Retry or Doubtful, as `postJson`
  */
-export async function callWebhook(
-  url: string,
-  call: Call,
-  send: typeof fetch = fetch,
-  timeoutMs = 5000,
-): Promise<void> {
-  let host: string;
-  try {
-    host = new URL(url).host;
-  } catch {
-    throw new Refused('webhook.url is not a URL');
-  }
-  let answer: Response;
-  try {
-    answer = await send(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'user-agent': 'readmit' },
-      body: JSON.stringify(call),
-      redirect: 'manual',
-      signal: AbortSignal.timeout(timeoutMs),
-    });
-  } catch (error) {
-    const cause = (error as { cause?: { code?: string } }).cause?.code ?? (error as Error).name;
-    throw new Retry(`webhook at ${host}: ${cause}`);
-  }
-  await answer.body?.cancel();
-  if (answer.ok) return;
-  throw verdictOn(answer.status, `webhook at ${host} answered ${answer.status}`);
+export async function callWebhook(address: string, call: Call, deadlineMs = 5000): Promise<void> {
+  const url = URL.parse(address);
+  if (!url || !/^https?:$/.test(url.protocol)) throw new Refused('webhook.url is not an http:// or https:// URL');
+  await post(`webhook at ${url.host}`, url, JSON.stringify(call), { deadlineMs });
 }

@@ -4,6 +4,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { Retry } from '../incident.ts';
 import type { Store } from '../store/open.ts';
 import { type Channel, dueRows, markAgain, markDone, markFailed, nextRow, type OutboxRow } from '../store/outbox.ts';
 
@@ -23,6 +24,8 @@ export type Carriers = { [channel in Channel]?: Carrier };
 const AHEAD_MS = 2000;
 /** Who stops waits so long for what is being carried: what was handed over is noted then, and does not go out twice. */
 const STOP_MS = 1000;
+/** A carrier that says nothing for so long must not hold up what waits behind it: its row is tried again. */
+const CARRY_MS = 120_000;
 /** A store that can't be written is left alone for so long. */
 const STORE_PAUSE_MS = 5000;
 
@@ -99,7 +102,7 @@ export class Doorbell {
     if (result === undefined) {
       let carried: string | Again;
       try {
-        carried = await this.#carriers[channel]!(row);
+        carried = await this.#answer(channel, row);
       } catch (error) {
         const reason = (error as Error).message;
         if (!this.failing[channel])
@@ -120,6 +123,20 @@ export class Doorbell {
     if (this.#closed) return;
     markDone(this.#store, this.#now(), row.id, result);
     this.#unnoted.delete(row.id);
+  }
+
+  /** What its carrier says; an answer that comes too late is kept for when the row is due again. */
+  async #answer(channel: Channel, row: OutboxRow): Promise<string | Again> {
+    const answer = this.#carriers[channel]!(row);
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      answer.then(
+        said => typeof said === 'string' && this.#unnoted.set(row.id, said),
+        () => {},
+      );
+      reject(new Retry(`no answer within ${CARRY_MS / 1000} s`));
+    }, CARRY_MS).unref();
+    return await Promise.race([answer, late]).finally(() => clearTimeout(timer));
   }
 
   #arm(): void {

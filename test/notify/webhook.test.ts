@@ -42,6 +42,25 @@ it('posts what happened, the incident, its state and the link', async () => {
   ]);
 });
 
+it('a yes counts though the rest of the answer never comes', async () => {
+  const server = createServer((request, response) => {
+    request.resume();
+    response.writeHead(200, { 'content-length': '100' }).write('o');
+  });
+  await new Promise<void>(ready => server.listen(0, '127.0.0.1', ready));
+  undo.push(() => {
+    server.closeAllConnections();
+    return new Promise<void>(done => server.close(() => done()));
+  });
+  await callWebhook(`http://127.0.0.1:${(server.address() as { port: number }).port}/`, alarmCall('x', PAPER), 60_000);
+});
+
+it.each(['hooks/s3cret', 'ftp://chat.example/s3cret'])('%s is no address to call', async address => {
+  const failure = await callWebhook(address, alarmCall('x', PAPER)).catch((e: unknown) => e);
+  expect(failure).toBeInstanceOf(Refused);
+  expect((failure as Error).message).not.toContain('s3cret');
+});
+
 it.each([
   '<!channel>',
   '@everyone',

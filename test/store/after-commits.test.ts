@@ -163,6 +163,41 @@ describe('the doorbell', () => {
     expect(carried).toEqual([]);
   });
 
+  test('who never answers holds up nobody behind it for longer than two minutes, and a late yes counts', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      enqueue(store, NOON, { key: 'alert-1', channel: 'webhook', payload: {}, due: NOON });
+      enqueue(store, NOON, { key: 'alert-2', channel: 'webhook', payload: {}, due: NOON });
+      const first = Promise.withResolvers<string>();
+      const bell = new Doorbell(store, () => now, pino({ level: 'silent' }), {
+        webhook: row => {
+          carried.push(row.key);
+          return row.key === 'alert-1' ? first.promise : Promise.resolve('sent');
+        },
+      });
+      bells.push(bell);
+      bell.ring();
+      await vi.advanceTimersByTimeAsync(119_000);
+      expect(carried).toEqual(['alert-1']);
+      now = NOON + 120_000;
+      await vi.advanceTimersByTimeAsync(1000);
+      expect(carried).toEqual(['alert-1', 'alert-2']);
+      expect(bell.failing.webhook).toBeNull();
+      expect(store.get("SELECT attempts, done, result FROM outbox WHERE key = 'alert-1'")).toMatchObject({
+        attempts: 1,
+        done: null,
+        result: 'no answer within 120 s',
+      });
+      first.resolve('sent');
+      now = NOON + 122_000;
+      await vi.advanceTimersByTimeAsync(2000);
+      expect(carried).toEqual(['alert-1', 'alert-2']);
+      expect(store.get("SELECT done, result FROM outbox WHERE key = 'alert-1'")).toEqual({ done: now, result: 'sent' });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   test('says who will be called in a moment, and of nobody who was in vain or is called later', async () => {
     enqueue(store, NOON, { key: 'alert-1', channel: 'mail', payload: {}, due: NOON + 1500 });
     ring();
