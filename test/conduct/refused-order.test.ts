@@ -1,7 +1,9 @@
 /** An order that the host says no to as such: an answer comes back, and the incident has an end that somebody sees. */
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { builtInPack } from '../../src/diagnose/effects.ts';
 import type { Ground } from '../../src/diagnose/ground.ts';
+import { loadSystem } from '../../src/diagnose/system.ts';
 import { Refused, Retry } from '../../src/incident.ts';
 import type { Order, ServeMessage } from '../../src/messages.ts';
 import { executorLine, Work } from '../../src/roles/agent.ts';
@@ -10,10 +12,12 @@ import { Outcomes } from '../../src/roles/conduct/outcomes.ts';
 import { lastRun } from '../../src/store/approvals.ts';
 import { ADD, aCase, type Case, TAKE } from './a-case.ts';
 
+const system = loadSystem(builtInPack('openclaw'));
+
 /** An agent that works this order; returns what it tells serve. */
 async function worked(c: Case, order: Order, executor = executorLine(c.config)): Promise<ServeMessage[]> {
   const told: ServeMessage[] = [];
-  const ground = { config: c.config, now: c.now, run: async () => {}, system: {} } as unknown as Ground;
+  const ground = { config: c.config, now: c.now, run: async () => {}, system } as unknown as Ground;
   const send = async (message: ServeMessage): Promise<void> => void told.push(message);
   const work = new Work({ config: c.config, log: pino({ enabled: false }), now: c.now, ground, send, executor });
   await work.take({ name: 'execute', data: { v: 1, order } });

@@ -3,11 +3,13 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { reading } from '../../src/cli/inbox.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import type { IncidentDetail, IncidentRow } from '../../src/desk.ts';
 import type { StoreDesk } from '../../src/roles/desk/desk.ts';
 import { freePort } from '../free-port.ts';
+import { partsTold } from '../processes.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
@@ -172,7 +174,7 @@ export class Cluster {
     }
   }
 
-  /** What a person would look at: every incident in a line, and what became of those that are not over. */
+  /** What a person would look at: the processes, what could not be sent, every incident in a line and how it came there. */
   async told(): Promise<string> {
     const rows = await this.incidents().catch(() => []);
     const lines = rows.map(async i => {
@@ -180,7 +182,27 @@ export class Cluster {
       const { history, next } = await this.show(i.id);
       return [line, ...history.map(h => `    ${h.at} ${h.who}: ${h.what}`), `    next: ${next ?? ''}`].join('\n');
     });
-    return (await Promise.all(lines)).join('\n');
+    const at = `it is ${new Date().toISOString()}; ${partsTold(this.group)}`;
+    return [at, ...this.#unsent(), ...(await Promise.all(lines))].join('\n');
+  }
+
+  #unsent(): string[] {
+    try {
+      const db = new DatabaseSync(join(this.dir, 'state/serve/readmit.db'), { readOnly: true });
+      try {
+        return db
+          .prepare('SELECT key, attempts, due, result FROM outbox WHERE done IS NULL ORDER BY due LIMIT 10')
+          .all()
+          .map(
+            r =>
+              `not sent: ${r.key}, tried ${r.attempts} times, due ${new Date(Number(r.due)).toISOString()} ${r.result}`,
+          );
+      } finally {
+        db.close();
+      }
+    } catch (error) {
+      return [`its store: ${(error as Error).message}`];
+    }
   }
 
   incidentOf = (what: string, test: (i: IncidentRow) => boolean, limitMs?: number): Promise<IncidentRow> =>

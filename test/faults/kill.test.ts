@@ -5,18 +5,8 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  type Cluster,
-  clientLog,
-  counted,
-  denial,
-  executorAudit,
-  type Part,
-  pidOf,
-  query,
-  startCluster,
-  write,
-} from './lab.ts';
+import type { Part } from '../processes.ts';
+import { type Cluster, clientLog, counted, denial, executorAudit, pidOf, query, startCluster, write } from './lab.ts';
 
 const SECONDS = Number(process.env.READMIT_KILL_SECONDS ?? 60);
 const LINES = 10_000;

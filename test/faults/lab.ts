@@ -2,7 +2,7 @@
  * What the fault tests are made of: a practice cluster with its configuration changed before it starts, a look at its
  * processes and its store, and a receiver for the second channel. The cluster is the running program, never its functions.
  */
-import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -14,6 +14,7 @@ import { type Config, loadConfig } from '../../src/config/config.ts';
 import type { Health } from '../../src/desk.ts';
 import { askServe, controlSocket } from '../../src/roles/control.ts';
 import { Cluster } from '../e2e/cluster.ts';
+import { type Part, partOf } from '../processes.ts';
 
 export { Cluster };
 
@@ -74,29 +75,8 @@ export const counted = (c: Cluster, like: string): number =>
 export const status = (c: Cluster): Promise<Health> =>
   askServe<Health>(controlSocket(configOf(c)), 'status', {}, 10_000);
 
-const PARTS = { agent: 'main.ts agent', serve: 'main.ts serve', exec: 'main.ts exec', redis: 'redis-server' };
-export type Part = keyof typeof PARTS;
-
-/** Every process of a group with its command line. */
-export function processesOf(group: number): { pid: number; argv: string }[] {
-  return readdirSync('/proc')
-    .filter(n => /^\d+$/.test(n))
-    .flatMap(name => {
-      try {
-        const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-        const pgrp = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]);
-        const argv = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ');
-        return pgrp === group ? [{ pid: Number(name), argv }] : [];
-      } catch {
-        return [];
-      }
-    });
-}
-
 /** The process that is this part now; null while it is being started. */
-export const pidOf = (c: Cluster, part: Part): number | null =>
-  processesOf(c.group).find(p => p.argv.includes(PARTS[part]) || (part === 'redis' && p.argv.includes('redis')))?.pid ??
-  null;
+export const pidOf = (c: Cluster, part: Part): number | null => partOf(c.group, part)?.pid ?? null;
 
 /** Resident memory, MB. */
 export const resident = (pid: number): number =>

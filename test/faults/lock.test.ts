@@ -6,16 +6,8 @@ import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, wr
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import {
-  type Cluster,
-  configOf,
-  executorAudit,
-  members,
-  processesOf,
-  proposedFor,
-  query,
-  startCluster,
-} from './lab.ts';
+import { processesOf } from '../processes.ts';
+import { type Cluster, configOf, executorAudit, members, proposedFor, query, startCluster } from './lab.ts';
 
 const outcomesOf = (c: Cluster, digest: string): string[] =>
   executorAudit(c)

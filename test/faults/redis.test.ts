@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { processesOf } from '../processes.ts';
 import {
   type Cluster,
   configOf,
@@ -16,7 +17,6 @@ import {
   executorAudit,
   members,
   pidOf,
-  processesOf,
   proposedFor,
   query,
   type Receiver,
@@ -45,6 +45,18 @@ afterAll(async () => {
 
 const redisOf = (): Redis =>
   new Redis({ path: configOf(c).redis.socket!, lazyConnect: false, retryStrategy: n => Math.min(200, n * 20) });
+/** Files that others can read; what is renamed or removed while we look is no file of that name any more. */
+const readableByOthers = (dir: string): [string, Buffer][] =>
+  readdirSync(dir, { recursive: true, encoding: 'utf8' }).flatMap(name => {
+    const file = join(dir, name);
+    try {
+      const others = statSync(file).mode & 0o044 && (statSync(join(file, '..')).mode & 0o011) !== 0;
+      return others && statSync(file).isFile() ? [[file, readFileSync(file)] as [string, Buffer]] : [];
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    }
+  });
 const pause = (ms: number): Promise<void> => new Promise(done => setTimeout(done, ms));
 
 describe('Redis is away, full or emptied', () => {
@@ -227,11 +239,8 @@ describe('who else is on this machine', () => {
     clearInterval(watchers);
     expect(seen.length).toBeGreaterThan(10);
     for (const secret of secrets) expect(seen.find(s => s.includes(secret))).toBeUndefined();
-    const readable = readdirSync(join(c.dir, 'state'), { recursive: true, encoding: 'utf8' })
-      .map(f => join(c.dir, 'state', f))
-      .filter(f => statSync(f).isFile() && statSync(f).mode & 0o044 && (statSync(join(f, '..')).mode & 0o011) !== 0);
-    for (const file of readable)
-      for (const secret of secrets) expect(readFileSync(file).includes(secret), file).toBe(false);
+    for (const [file, content] of readableByOthers(join(c.dir, 'state')))
+      for (const secret of secrets) expect(content.includes(secret), file).toBe(false);
     expect(statSync(join(c.dir, 'state/serve/session.key')).mode & 0o077).toBe(0);
   }, 90_000);
 });
