@@ -1,6 +1,6 @@
-/** Lists of addresses as a site writes them: what is in them, and what is no address at all. */
+/** Addresses: lists of them as a site writes them, what is no address at all, and which are this machine's own. */
 import { describe, expect, it } from 'vitest';
-import { Addresses, isLoopback, networkOf } from '../src/addresses.ts';
+import { Addresses, isLoopback, isThisMachine, networkOf, portOf } from '../src/addresses.ts';
 
 describe('a list of addresses and networks', () => {
   const list = new Addresses(['192.168.1.10', '10.0.0.0/8', '2001:db8::/32', '::1', 'login', '10.0.0.0/33']);
@@ -12,6 +12,8 @@ describe('a list of addresses and networks', () => {
     ['11.0.0.1', false],
     ['2001:db8:1::5', true],
     ['2001:db9::1', false],
+    ['::ffff:192.168.1.10', true],
+    ['::ffff:192.168.1.11', false],
     ['::1', true],
     ['login', false],
     ['', false],
@@ -31,8 +33,29 @@ it.each(['192.168.1.300', '10.0.0.0/33', '2001:db8::/129', '10.0.0.0/8/8', '10.0
   },
 );
 
-it('this machine is 127.0.0.0/8 and ::1', () => {
-  expect(['127.0.0.1', '127.9.9.9', '::1', '10.0.0.1', '::2', 'localhost'].map(isLoopback)).toEqual([
-    ...[true, true, true, false, false, false],
-  ]);
+describe('this machine', () => {
+  it.each([
+    ['127.0.0.1', true, true],
+    ['127.9.9.9', true, true],
+    ['::1', true, true],
+    ['::ffff:127.0.0.1', true, true],
+    ['localhost', false, true],
+    ['[::1]', false, true],
+    ['10.0.0.1', false, false],
+    ['::2', false, false],
+    ['127.1', false, false],
+    ['127.0.0.1.evil.example', false, false],
+    ['localhost.evil.example', false, false],
+    ['0.0.0.0', false, false],
+    ['', false, false],
+  ])('%s: by address %s, by name %s', (host, byAddress, byName) => {
+    expect([isLoopback(host), isThisMachine(host)]).toEqual([byAddress, byName]);
+  });
 });
+
+it.each([
+  ['http://claw:8080/x', '8080'],
+  ['http://claw', '80'],
+  ['https://claw/', '443'],
+  ['http://[::1]:8080', '8080'],
+])('the port of %s is %s', (url, port) => expect(portOf(url)).toBe(port));

@@ -3,8 +3,8 @@
  * else runs; what only history knows is read from the database where there is one.
  */
 import { isIP } from 'node:net';
+import { addressKey, canonicalAddress } from '../addresses.ts';
 import { type Config, inState, loadConfig } from '../config/config.ts';
-import { addressKey } from '../detect/address.ts';
 import { packDirs, realGround } from '../diagnose/effects.ts';
 import type { Fact } from '../diagnosis.ts';
 import { orderExecutor } from '../execute/client.ts';
@@ -12,7 +12,6 @@ import { NotFound } from '../incident.ts';
 import { userNames } from '../names.ts';
 import { inWords, whyNow } from '../roles/ask.ts';
 import { denialFacts } from '../roles/conduct/given-facts.ts';
-import { canonicalAddress } from '../rules/address.ts';
 import { compiledPacks } from '../rules/cache.ts';
 import { makeParser } from '../rules/parser.ts';
 import { historyFacts } from '../store/history.ts';

@@ -3,11 +3,15 @@
  * groups and people lie. What would send a password in clear, or names half an account, is refused here.
  */
 import { z } from 'zod';
+import { isThisMachine } from '../addresses.ts';
 import { dnParts, isBelow, sameDn } from '../dn.ts';
 import { absolute } from './values.ts';
 
 /** Plain LDAP carries a password as it is: it stays on this machine, or TLS goes around it. */
-const onLoopback = (url: string): boolean => /^ldap:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?\/?$/.test(url);
+const onLoopback = (url: string): boolean => {
+  const parsed = URL.parse(url);
+  return parsed?.protocol === 'ldap:' && isThisMachine(parsed.hostname);
+};
 const distinguishedName = z
   .string()
   .refine(text => dnParts(text) !== null, 'a distinguished name, e.g. ou=groups,dc=site,dc=example');

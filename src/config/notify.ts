@@ -4,6 +4,7 @@
  * stands in the file itself.
  */
 import { z } from 'zod';
+import { isThisMachine } from '../addresses.ts';
 import { absolute, mailbox } from './values.ts';
 
 const name = z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/i, 'a name of letters, digits, _ -');
@@ -18,8 +19,7 @@ export function addressFault(text: string): string | null {
   if (!URL.canParse(text)) return 'not a URL';
   const url = new URL(text);
   if (url.username || url.password) return 'a user or password in the URL';
-  const near = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(url.hostname);
-  if (url.protocol === 'https:' || (url.protocol === 'http:' && near)) return null;
+  if (url.protocol === 'https:' || (url.protocol === 'http:' && isThisMachine(url.hostname))) return null;
   return 'https:// (http:// only on loopback)';
 }
 const address = z.string().refine(text => addressFault(text) === null, 'an https:// URL, or http:// on loopback');

@@ -3,6 +3,7 @@
  * have which role here. They let people look and act; who may vote, and with what, the approvers file alone says.
  */
 import { z } from 'zod';
+import { isThisMachine } from '../addresses.ts';
 import { absolute } from './values.ts';
 
 const groups = (what: string) =>
@@ -18,12 +19,10 @@ const Roles = z
   .describe('which groups have which role; whoever has none is not let in');
 
 /** Plain http carries codes and secrets as they are: it stays on this machine. */
-const issuer = z
-  .string()
-  .regex(
-    /^(https:\/\/[^/?#\s]+|http:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?)(\/[^?#\s]*)?$/,
-    'https://HOST[/PATH], as the provider itself writes it',
-  );
+const issuer = z.string().refine(text => {
+  const url = /^https?:\/\/[^/?#\s@]+(\/[^?#\s]*)?$/.test(text) ? URL.parse(text) : null;
+  return url !== null && (url.protocol === 'https:' || isThisMachine(url.hostname));
+}, 'https://HOST[/PATH], as the provider itself writes it');
 
 const Oidc = z.strictObject({
   issuer: issuer.describe('the OpenID Connect provider; nothing that another one signed is believed'),

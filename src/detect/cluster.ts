@@ -4,9 +4,8 @@
  * stranger invents. Saying "open" twice is harmless: whoever keeps the incidents opens each once.
  */
 
-import { Addresses } from '../addresses.ts';
+import { Addresses, addressKey } from '../addresses.ts';
 import type { Account, EventName, IncidentKind, Meaning, Tally } from '../incident.ts';
-import { addressKey } from './address.ts';
 import { Recent } from './recent.ts';
 import { Sketch } from './sketch.ts';
 import { Count, NamesSeen } from './window.ts';

@@ -2,8 +2,9 @@
  * Which incident explains another, so that it is shown beneath it and asks nobody for anything: one service incident
  * instead of two hundred people's, one probing address instead of each name it tried. A mark, never a loss.
  */
+
+import { addressKey } from '../addresses.ts';
 import type { Account, IncidentKind, State } from '../incident.ts';
-import { addressKey } from './address.ts';
 
 /** The greater one. */
 export interface Greater {

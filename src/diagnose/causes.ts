@@ -73,7 +73,8 @@ export type Cause = Omit<CauseSpec, 'cause' | 'when' | 'beside' | 'remedy'> & {
 /** Action names a remedy may ask for; the actions themselves belong to another stage. */
 const ACTIONS = ['group.add', 'config.authorize-group', 'service.restart', 'service.start', 'user.tell'];
 /** What a text may name beside facts. */
-const WORDS = ['user', 'key', 'standardGroup', 'unit', 'config', 'url', 'port'];
+export type Word = (typeof WORDS)[number];
+const WORDS = ['user', 'key', 'standardGroup', 'unit', 'config', 'url', 'url6', 'port'] as const;
 /** Never suggested to anybody, in any words: it takes a protection away from the whole machine. */
 const FORBIDDEN = [/\bsetenforce\s+0\b/i, /\bsetenforce\s+permissive\b/i, /SELINUX=(disabled|permissive)/i];
 
@@ -173,7 +174,7 @@ function checkNames(spec: CauseSpec, fault: (path: PropertyKey[], message: strin
         fault(['remedy', 'plan', n, 'action'], `${action} is no action; known: ${ACTIONS.join(', ')}`);
   walkTexts({ title: spec.title, refuses: spec.refuses, remedy: spec.remedy }, [], (text, path) => {
     for (const name of text.matchAll(/\{([^}]*)\}/g))
-      if (!WORDS.includes(name[1]!) && !FACTS.has(name[1]!))
+      if (!(WORDS as readonly string[]).includes(name[1]!) && !FACTS.has(name[1]!))
         fault(path, `{${name[1]}} is neither a fact nor one of ${WORDS.join(', ')}`);
     if (FORBIDDEN.some(never => never.test(text))) fault(path, 'switching SELinux off is never suggested');
   });

@@ -2,11 +2,11 @@
  * Facts and causes → the diagnosis. Pure: the same facts give the same answer, whoever asks. It names the first cause to
  * be mended, every other one that holds, and why the rest is ruled out.
  */
-
+import { portOf } from '../addresses.ts';
 import type { Config } from '../config/config.ts';
 import type { Advice, Diagnosis, Evidence, Fact, Remedy } from '../diagnosis.ts';
 import { shellWord } from '../shell-word.ts';
-import type { Cause } from './causes.ts';
+import type { Cause, Word } from './causes.ts';
 import { type Conditions, test, testAll } from './conditions.ts';
 import { FactSet } from './fact-set.ts';
 
@@ -155,19 +155,20 @@ function fill(
   as: 'text' | 'command' = 'text',
 ): string {
   const user = as === 'command' ? shellWord(name) : name;
-  const { standardGroup, unit, config: file, url } = config.scheduler;
-  const words: Record<string, string> = {
+  const { standardGroup, unit, config: file, url, url6 } = config.scheduler;
+  const words: Record<Word, string | null> = {
     user,
     key: user,
     standardGroup,
     unit,
     config: file,
     url,
-    port: new URL(url).port,
+    url6,
+    port: portOf(url),
   };
   let hollow = false;
   const filled = text.replace(/\{([^}]+)\}/g, (_, name: string) => {
-    const value = Object.hasOwn(words, name) ? words[name] : facts.value(name);
+    const value = Object.hasOwn(words, name) ? words[name as Word] : facts.value(name);
     if (value === undefined || value === null) {
       hollow = true;
       return 'unknown';

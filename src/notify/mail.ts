@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { createTransport, type Transporter } from 'nodemailer';
 import type { SMTPPoolOptions, SMTPPoolSentMessageInfo } from 'nodemailer/lib/smtp-pool';
+import { isThisMachine } from '../addresses.ts';
 import type { Config } from '../config/config.ts';
 import { Refused, Retry } from '../incident.ts';
 import { headerValue, type Mailbox, type MailSite, mailbox, userAddress } from './address.ts';
@@ -43,8 +44,6 @@ export interface MailerOptions {
 const IDLE_MS = 10_000;
 /** Over one connection. Some servers hang up on callers who bring more. */
 const MOST_LETTERS = 50;
-
-const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
 
 /** @returns null when `mail.host` is null: the site wants no mail */
 export function makeMailer(site: MailSite & { mail: Config['mail'] }, options: MailerOptions = {}): Mailer | null {
@@ -125,7 +124,7 @@ function poolOptions(mail: Config['mail'], readFile: (path: string) => string): 
         `mail.passwordFile: ${mail.passwordFile}: ${(error as NodeJS.ErrnoException).code ?? 'unreadable'}`,
       );
     }
-  const near = LOOPBACK.test(mail.host!);
+  const near = isThisMachine(mail.host!);
   return {
     pool: true,
     host: mail.host!,

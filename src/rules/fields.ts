@@ -2,8 +2,9 @@
  * The types a field of a template may have. Each is a set of bytes, a greatest length and, where that does not say it
  * all, a reader that gives the canonical value or refuses. A new type is one entry in `fieldTypes`.
  */
+
+import { canonicalAddress } from '../addresses.ts';
 import { USUAL_NAMES, type UserNames, userNames } from '../names.ts';
-import { canonicalAddress } from './address.ts';
 
 export interface FieldType {
   /** For `rules explain`: what would have been right. */

@@ -49,8 +49,7 @@ function mayScrape(web: Web, limits: Limits, c: Ask): void {
 function isNear(web: Web, c: Ask): boolean {
   const { metrics: who, behindProxy } = web.config.web;
   if (who !== 'loopback' || behindProxy.length || !knownHost(web.config, hostOf(c))) return false;
-  const from = (c.env?.incoming?.socket?.remoteAddress ?? '').replace(/^::ffff:/, '');
-  return isLoopback(from);
+  return isLoopback(c.env?.incoming?.socket?.remoteAddress ?? '');
 }
 
 interface Moment {

@@ -83,7 +83,7 @@ function onlyProxies(server: Server, config: Config): void {
   if (!config.web.behindProxy.length) return;
   const allowed = new Addresses(config.web.behindProxy);
   server.on('connection', socket => {
-    const from = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+    const from = socket.remoteAddress ?? '';
     if (!allowed.has(from) && !isLoopback(from)) socket.destroy();
   });
 }

@@ -1,5 +1,5 @@
 /** Where the console listens, and who is let near it: TLS, a proxy that speaks it, or this machine only. Pure. */
-import { isLoopback } from '../addresses.ts';
+import { isThisMachine } from '../addresses.ts';
 import { type Config, originOf } from '../config/config.ts';
 import { Usage } from '../incident.ts';
 import { isHttps } from './security.ts';
@@ -24,7 +24,7 @@ export function checkWire(config: Config): void {
     throw new Usage(
       `${config.file}: web.origin: behind a proxy, say what people type, e.g. https://readmit.example.org`,
     );
-  if (!tls && !behindProxy.length && host !== 'localhost' && !isLoopback(host))
+  if (!tls && !behindProxy.length && !isThisMachine(host))
     throw new Usage(
       `${config.file}: web.listen: ${originOf(config)} would send sign-ins over the network unencrypted; set web.tls, or web.behindProxy, or listen on 127.0.0.1`,
     );

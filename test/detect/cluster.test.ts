@@ -2,8 +2,8 @@
  * The detector, told as it happens: who is denied when, and which incidents should be open.
  */
 import { describe, expect, test } from 'vitest';
+import { addressKey } from '../../src/addresses.ts';
 import { type Config, parseConfig } from '../../src/config/config.ts';
-import { addressKey } from '../../src/detect/address.ts';
 import { Clusters, SAME_DENIAL, type Verdict } from '../../src/detect/cluster.ts';
 import { Sketch } from '../../src/detect/sketch.ts';
 import type { Tally } from '../../src/incident.ts';

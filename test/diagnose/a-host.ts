@@ -117,5 +117,5 @@ export function facts(different: Observed = {}, user = 'alice', site: Config = c
   });
 }
 
-export const why = (different: Observed = {}, user = 'alice'): Diagnosis =>
-  diagnose({ user, facts: facts(different, user), causes, config });
+export const why = (different: Observed = {}, user = 'alice', site: Config = config): Diagnosis =>
+  diagnose({ user, facts: facts(different, user, site), causes, config: site });

@@ -1,5 +1,6 @@
 /** Which cause is found from which facts, what rules the others out, and what is never concluded from silence. */
 import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../src/config/config.ts';
 import { iso, NO_GROUP, NOT_LISTED, NOW, type Observed, STRICT, why } from './a-host.ts';
 
 const HOUR = 3_600_000;
@@ -280,5 +281,19 @@ describe('who is asked to do something', () => {
     // What ends each time it is started is not started once more.
     const crashing = { 'scheduler.active': 'activating', 'scheduler.health4': 'refused' };
     expect(why({ ...NO_GROUP, ...crashing }).remedy.kind).toBe('advice');
+  });
+
+  it('the port of an address that names none, and the address over IPv6 where there is one', () => {
+    const offline = { 'scheduler.health6': 'refused', 'client.event': 'unavailable' };
+    const site = (yaml: string) => parseConfig(`host: claw-head-01\nscheduler: { ${yaml} }\n`, 'readmit.yaml');
+    const shown = (yaml: string) => {
+      const { remedy } = why(offline, 'alice', site(yaml));
+      return remedy.kind === 'advice' ? [remedy.advice.commands.at(-1), remedy.advice.check] : [];
+    };
+    expect(shown('url: "https://claw", url6: "http://[2001:db8::5]:8080"')).toEqual([
+      'ss -ltn | grep 443',
+      "curl -g 'http://[2001:db8::5]:8080/health'",
+    ]);
+    expect(shown('url: "http://claw:8080"')).toEqual(['ss -ltn | grep 8080', '']);
   });
 });

@@ -133,11 +133,17 @@ describe('an answer of the provider', () => {
 });
 
 describe('the configuration', () => {
-  test.each(['http://idp.example', 'https://idp.example/?x', 'ftp://idp.example', 'idp.example'])(
-    'refuses the issuer %s',
-    bad => {
-      const text = `web: {signIn: {oidc: {issuer: '${bad}', clientId: r, clientSecretFile: /x}}}`;
-      expect(() => parseConfig(text, 'readmit.yaml')).toThrow(/web.signIn.oidc.issuer: https:/);
-    },
-  );
+  test.each([
+    'http://idp.example',
+    'https://idp.example/?x',
+    'https://idp.example/#x',
+    'http://localhost@idp.example',
+    'http://127.0.0.1.idp.example',
+    'ftp://idp.example',
+    'ftp://localhost',
+    'idp.example',
+  ])('refuses the issuer %s', bad => {
+    const text = `web: {signIn: {oidc: {issuer: '${bad}', clientId: r, clientSecretFile: /x}}}`;
+    expect(() => parseConfig(text, 'readmit.yaml')).toThrow(/web.signIn.oidc.issuer: https:/);
+  });
 });

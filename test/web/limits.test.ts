@@ -30,7 +30,10 @@ describe('how often', () => {
     for (let n = 0; n < 40; n++) statuses.push((await guess('2001:db8::1')).status);
     expect(statuses.filter(s => s === 401)).toHaveLength(30);
     expect((await guess('2001:db8::ffff:1')).status).toBe(429);
+    expect((await guess('2001:DB8:0:0:5::1')).status).toBe(429);
     expect((await guess('2001:db8:0:1::1')).status).toBe(401);
+    expect((await guess('::ffff:192.0.2.1')).status).toBe(401);
+    expect((await guess('fe80::1%eth0')).status).toBe(401);
     expect((await site.ask(`${API}/me`, { token: site.token('viewer'), from: '2001:db8::1' })).status).toBe(200);
   });
 

@@ -2,14 +2,9 @@
  * Is the scheduler's port open in the host's firewall? `--query-port` knows the ports of one zone; a port that is opened in
  * another zone, by a service or by a rich rule is open too. What can't be read in full is not known to be closed.
  */
+import { portOf } from '../../addresses.ts';
 import type { Fact } from '../../diagnosis.ts';
 import { factMaker, failure, type Ground, messageOf, type Probe } from '../ground.ts';
-
-/** The port of a URL, its scheme's own when it names none. */
-export const portOf = (url: string): string => {
-  const parsed = new URL(url);
-  return parsed.port || (parsed.protocol === 'https:' ? '443' : '80');
-};
 
 export const firewall: Probe = {
   name: 'firewall',

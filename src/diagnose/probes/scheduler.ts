@@ -1,10 +1,10 @@
 /**
  * Does the scheduler answer: what systemd says, `health` over every address family, and what its own clock shows.
  */
+import { isThisMachine, portOf } from '../../addresses.ts';
 import type { Fact } from '../../diagnosis.ts';
 import { type Answer, factMaker, type Ground, messageOf, NoAnswer, type Probe } from '../ground.ts';
 import { valueAt } from '../system.ts';
-import { portOf } from './firewall.ts';
 
 /** What `health` came to. `unhealthy`: somebody answered, but not that all is well. */
 type Health = 'healthy' | 'unhealthy' | 'refused' | 'silent' | 'unreachable' | 'broken';
@@ -54,8 +54,7 @@ async function health(ground: Ground, fact: string, base: string): Promise<{ fac
 async function listening(ground: Ground, url: string): Promise<Fact> {
   const { known, unknown } = factMaker(ground);
   const cannot = (because: string): Fact => unknown('scheduler.listening', because);
-  if (!/^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(url).hostname))
-    return cannot(`${url} is not this host alone`);
+  if (!isThisMachine(new URL(url).hostname)) return cannot(`${url} is not this host alone`);
   const port = Number(portOf(url)).toString(16).toUpperCase().padStart(4, '0');
   const tables = ['tcp', 'tcp6'].map(name => `${ground.config.paths.proc}/self/net/${name}`);
   try {

@@ -5,8 +5,8 @@
  */
 import { setTimeout as pause, setImmediate as yieldNow } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { addressKey } from '../../addresses.ts';
 import type { Config } from '../../config/config.ts';
-import { addressKey } from '../../detect/address.ts';
 import type { Clusters, OpenReason, Verdict } from '../../detect/cluster.ts';
 import { type IncidentKind, isEnded, type State, type Tally } from '../../incident.ts';
 import type { AgentMessage, Batch } from '../../messages.ts';

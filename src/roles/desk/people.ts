@@ -1,8 +1,8 @@
 /** People and addresses: all that was seen of each, all that was changed, and what access Readmit gave. */
+
+import { addressKey, canonicalAddress } from '../../addresses.ts';
 import type { AddressDetail, AddressRow, Page, PersonDetail, PersonRow } from '../../desk.ts';
-import { addressKey } from '../../detect/address.ts';
 import { NotFound } from '../../incident.ts';
-import { canonicalAddress } from '../../rules/address.ts';
 import { grantRows, grantsInForce } from '../../store/approvals.ts';
 import { toldOf } from '../../store/desk-rows.ts';
 import { membershipRows } from '../../store/history.ts';

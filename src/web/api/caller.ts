@@ -2,9 +2,10 @@
  * Who asks the API: a token in the `Authorization` header, or the page's own session. A request that carries a token is
  * judged by it alone and no cookie is read; a session that changes something must show the page's token and origin.
  */
-import { isIP, isIPv6 } from 'node:net';
+import { isIP } from 'node:net';
 import type { MiddlewareHandler } from 'hono';
 import { getCookie } from 'hono/cookie';
+import { addressKey, canonicalAddress } from '../../addresses.ts';
 import type { Person } from '../../desk.ts';
 import type { Ask, Env, Web } from '../ask.ts';
 import { maySee } from '../rights.ts';
@@ -45,20 +46,9 @@ export function addressOf(web: Web, c: Ask): string {
   const told = web.config.web.behindProxy.length
     ? c.req.header('x-forwarded-for')?.split(',').at(-1)?.trim()
     : undefined;
-  const address = (told && isIP(told) ? told : remote).replace(/^::ffff:/, '').slice(0, 64);
-  return isIPv6(address) ? siteOf(address) : address;
-}
-
-/** The first four groups of an IPv6 address. */
-function siteOf(address: string): string {
-  const [head = '', tail] = address.split('%')[0]!.split('::');
-  const groups = head ? head.split(':') : [];
-  const rest = tail ? tail.split(':') : [];
-  const whole =
-    tail === undefined
-      ? groups
-      : [...groups, ...Array<string>(Math.max(0, 8 - groups.length - rest.length)).fill('0'), ...rest];
-  return `${whole.slice(0, 4).join(':')}::/64`;
+  const [address = ''] = (told && isIP(told) ? told : remote).split('%');
+  const ip = canonicalAddress(address);
+  return ip === null ? address.slice(0, 64) : addressKey(ip);
 }
 
 /** Nobody in particular asks: few requests, counted by address. */
