@@ -1,7 +1,8 @@
 /**
  * What is known of a name seen in a log: a person, a system account, or nobody. The local file answers first; other
  * names are asked of NSS through `getent`, many at once, on a budget: a million invented names must not become a
- * million questions to a directory server.
+ * million questions to a directory server. Whoever has an account costs none of it, so that a thousand people of a
+ * directory that lists nobody are people when the service refuses all of them.
  */
 import type { RunCommand } from '../command.ts';
 import type { Account } from '../incident.ts';
@@ -18,7 +19,7 @@ export interface AccountsOptions {
   steady: () => number;
   /** Whom a list of NSS had lately: nobody needs to be asked of them. */
   listed?: (name: string) => PasswdEntry | undefined;
-  /** Names asked of NSS per second, after a first burst. */
+  /** Names that nobody has, asked of NSS per second, after a first burst. */
   perSecond?: number;
   burst?: number;
 }
@@ -29,6 +30,8 @@ const REMEMBERED = 10_000;
 const KNOWN_MS = 600_000;
 const UNKNOWN_MS = 60_000;
 const AT_ONCE = 50;
+/** Questions for the names of one batch, which waits for the answers. */
+const MOST_QUESTIONS = 40;
 /** After getent did not answer it is left alone for a while. */
 const REST_MS = 10_000;
 
@@ -54,21 +57,31 @@ export class Accounts {
       const entry = local.get(name) ?? this.#o.listed(name);
       const account = entry ? this.#judge(entry) : this.#fromMemory(name);
       if (account) out.set(name, account);
-      else if (this.#o.names.fits(name) && this.#mayAsk()) ask.push(name);
-      else out.set(name, 'unknown');
+      else {
+        out.set(name, 'unknown');
+        if (this.#o.names.fits(name)) ask.push(name);
+      }
     }
-    return ask.length === 0 ? out : this.#ask(ask, out);
+    return ask.length > 0 && this.#mayAsk() >= 1 ? this.#ask(ask, out) : out;
   }
 
-  async #ask(names: string[], out: Map<string, Account>): Promise<Map<string, Account>> {
-    for (let at = 0; at < names.length; at += AT_ONCE) {
-      const part = names.slice(at, at + AT_ONCE);
+  /** Those of the names that have an account take their place in `out`. */
+  async #ask(names: readonly string[], out: Map<string, Account>): Promise<Map<string, Account>> {
+    let at = 0;
+    for (let questions = 0; questions < MOST_QUESTIONS && at < names.length; questions++) {
+      const many = Math.min(AT_ONCE, Math.floor(this.#mayAsk()));
+      if (many < 1) break;
+      const part = names.slice(at, at + many);
+      at += part.length;
+      this.#budget -= part.length;
       const found = await this.#getent(part);
+      if (!found) break;
       for (const name of part) {
-        const entry = found?.get(name);
+        const entry = found.get(name);
         const account = entry ? this.#judge(entry) : 'unknown';
         out.set(name, account);
-        if (found) this.#remember(name, account);
+        this.#remember(name, account);
+        if (entry) this.#budget++;
       }
     }
     return out;
@@ -106,13 +119,12 @@ export class Accounts {
     if (this.#remembered.size > REMEMBERED) this.#remembered.delete(this.#remembered.keys().next().value!);
   }
 
-  #mayAsk(): boolean {
+  /** How many names may be asked now. */
+  #mayAsk(): number {
     const steady = this.#o.steady();
     const { perSecond, burst } = this.#o;
     this.#budget = Math.min(burst, this.#budget + ((steady - this.#filledAt) / 1000) * perSecond);
     this.#filledAt = steady;
-    if (this.#budget < 1) return false;
-    this.#budget--;
-    return true;
+    return this.#budget;
   }
 }

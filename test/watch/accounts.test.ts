@@ -100,6 +100,25 @@ describe('accounts', () => {
     expect(asked.length).toBeLessThan(30);
   });
 
+  test('a thousand people of a directory that lists nobody are people, and names that nobody has take nothing from them', async () => {
+    const people = Array.from({ length: 1000 }, (_, n) => `ldap${n}`);
+    const { of, asked } = setUp(names =>
+      names
+        .filter(name => name.startsWith('ldap'))
+        .map(name => `${name}:x:3001:100::/home/${name}:/bin/bash\n`)
+        .join(''),
+    );
+    const found = Object.values(await of(...people));
+    expect(found.filter(account => account === 'user')).toHaveLength(1000);
+    expect(asked).toHaveLength(20);
+    await of(...people);
+    expect(asked).toHaveLength(20);
+    // The budget is for those nobody has, and it is all still there.
+    await of(...Array.from({ length: 1000 }, (_, n) => `fake${n}`));
+    expect(asked.slice(20).flat()).toHaveLength(200);
+    expect(await of('ldap7', 'fake999')).toEqual({ ldap7: 'user', fake999: 'unknown' });
+  });
+
   test('whom the list of NSS has is known without a question, however many they are, and while it does not answer', async () => {
     const people = Array.from({ length: 1000 }, (_, n) => `ldap${n}`);
     const list = people.map((name, n) => `${name}:x:${3000 + n}:100::/home/${name}:/bin/bash\n`).join('');
