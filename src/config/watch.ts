@@ -21,6 +21,12 @@ export const Watch = z
       .int()
       .default(1000)
       .describe('homes of smaller uids are not watched; nobody below it is ever changed'),
+    serviceShells: z
+      .array(z.string())
+      .default(['nologin', 'false', 'sync', 'halt', 'shutdown'])
+      .describe(
+        'shells of accounts nobody signs in with: their denials are counted and open no incident; [] where this host gives nobody a shell',
+      ),
     sweep: seconds(1, 'how often every file is looked at, whatever inotify said'),
     idleSweep: seconds(5, 'the same for files that have been quiet for an hour'),
     maxLine: z.number().int().default(65536).describe('longer lines are cut (bytes)'),

@@ -13,7 +13,7 @@ import { inAnyCase } from '../names.ts';
 import { stripped } from '../refused-batch.ts';
 import { redact } from '../rules/redact.ts';
 import { LONGEST } from '../tally-pack.ts';
-import { Accounts } from '../watch/accounts.ts';
+import { Accounts, whoIsPerson } from '../watch/accounts.ts';
 import { descriptorLimit, Mounts } from '../watch/disk.ts';
 import type { Draft } from '../watch/draft.ts';
 import { Homes } from '../watch/homes.ts';
@@ -94,7 +94,7 @@ export class Feed {
   constructor(parts: FeedParts) {
     this.#p = { hello: () => {}, steady: () => performance.now(), ...parts };
     const { config, run, parse, now, log, steady } = this.#p;
-    const { watch, paths, policy, userNames } = config;
+    const { watch, paths, userNames } = config;
     const file = inState(config, 'agent', 'positions.json');
     this.#checkpoint = new Checkpoint({ file, steady, alarm: problem => this.#alarm(problem) });
     this.#tailer = new Tailer({
@@ -123,8 +123,7 @@ export class Feed {
       passwd: this.#passwd,
       run,
       names,
-      minUid: watch.minUid,
-      denyUsers: policy.denyUsers,
+      people: whoIsPerson(config),
       steady,
       listed: name => this.#homes.person(name),
     });

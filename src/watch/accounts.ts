@@ -5,6 +5,7 @@
  * directory that lists nobody are people when the service refuses all of them.
  */
 import type { RunCommand } from '../command.ts';
+import type { Config } from '../config/config.ts';
 import type { Account } from '../incident.ts';
 import type { UserNames } from '../names.ts';
 import { type PasswdEntry, type PasswdFile, parsePasswd } from './passwd.ts';
@@ -14,8 +15,7 @@ export interface AccountsOptions {
   run: RunCommand;
   /** What is asked of NSS at all. */
   names: UserNames;
-  minUid: number;
-  denyUsers: readonly string[];
+  people: WhoIsPerson;
   steady: () => number;
   /** Whom a list of NSS had lately: nobody needs to be asked of them. */
   listed?: (name: string) => PasswdEntry | undefined;
@@ -24,8 +24,6 @@ export interface AccountsOptions {
   burst?: number;
 }
 
-/** Shells of accounts nobody signs in with. */
-const SERVICE_SHELLS = /(^|\/)(nologin|false|sync|halt|shutdown)$/;
 const REMEMBERED = 10_000;
 const KNOWN_MS = 600_000;
 const UNKNOWN_MS = 60_000;
@@ -34,6 +32,26 @@ const AT_ONCE = 50;
 const MOST_QUESTIONS = 40;
 /** After getent did not answer it is left alone for a while. */
 const REST_MS = 10_000;
+
+/** What tells people from accounts of services. */
+export interface WhoIsPerson {
+  minUid: number;
+  denyUsers: readonly string[];
+  /** By their last part: `nologin` is /sbin/nologin and /usr/sbin/nologin. */
+  serviceShells: readonly string[];
+}
+
+export const whoIsPerson = ({ watch, policy }: Pick<Config, 'watch' | 'policy'>): WhoIsPerson => ({
+  minUid: watch.minUid,
+  denyUsers: policy.denyUsers,
+  serviceShells: watch.serviceShells,
+});
+
+export const hasServiceShell = ({ shell }: PasswdEntry, { serviceShells }: WhoIsPerson): boolean =>
+  serviceShells.includes(shell.slice(shell.lastIndexOf('/') + 1));
+
+export const isPerson = (entry: PasswdEntry, who: WhoIsPerson): boolean =>
+  entry.uid >= who.minUid && !who.denyUsers.includes(entry.name) && !hasServiceShell(entry, who);
 
 export class Accounts {
   #o: Required<AccountsOptions>;
@@ -99,9 +117,8 @@ export class Accounts {
     return null;
   }
 
-  #judge({ name, uid, shell }: PasswdEntry): Account {
-    const system = uid < this.#o.minUid || this.#o.denyUsers.includes(name) || SERVICE_SHELLS.test(shell);
-    return system ? 'system' : 'user';
+  #judge(entry: PasswdEntry): Account {
+    return isPerson(entry, this.#o.people) ? 'user' : 'system';
   }
 
   #fromMemory(name: string): Account | null {

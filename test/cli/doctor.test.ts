@@ -1,6 +1,6 @@
 /** `readmit doctor` on an installation that is not finished: each thing to mend is told once, under its own name. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -9,6 +9,15 @@ const MAIN = join(import.meta.dirname, '../../src/main.ts');
 const dir = mkdtempSync(join(tmpdir(), 'readmit-doctor-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
+async function doctor(config: string) {
+  const { code, out } = await new Promise<{ code: unknown; out: string }>(done =>
+    execFile(process.execPath, [MAIN, 'doctor', '--json', '--config', config], { timeout: 30_000 }, (error, out) =>
+      done({ code: error?.code, out }),
+    ),
+  );
+  return { code, ...(JSON.parse(out) as { problems: number; findings: Record<string, string>[] }) };
+}
+
 it('without an approvers file: one problem, whatever rests on it', async () => {
   const config = join(dir, 'readmit.yaml');
   const approvers = join(dir, 'approvers.yaml');
@@ -16,14 +25,32 @@ it('without an approvers file: one problem, whatever rests on it', async () => {
     config,
     `state: ${dir}/state\napprovers: ${approvers}\nredis: {socket: ${dir}/redis.sock}\npolicy: {proof: session}\n`,
   );
-  const { code, out } = await new Promise<{ code: unknown; out: string }>(done =>
-    execFile(process.execPath, [MAIN, 'doctor', '--json', '--config', config], { timeout: 30_000 }, (error, out) =>
-      done({ code: error?.code, out }),
-    ),
-  );
+  const { code, problems, findings } = await doctor(config);
   expect(code).toBe(1);
-  const { problems, findings } = JSON.parse(out) as { problems: number; findings: Record<string, string>[] };
   const about = findings.filter(f => f.what!.includes(approvers));
   expect(about.map(f => [f.check, f.level])).toEqual([['approvers', 'problem']]);
   expect(problems).toBe(findings.filter(f => f.level === 'problem').length);
+});
+
+it('a host that gives nobody a shell would be watched in vain, and says so', async () => {
+  const commands = join(dir, 'bin');
+  mkdirSync(commands);
+  const listed = (name: string, shell: string, uid = 2001): string => `${name}:x:${uid}:100::/home/${name}:${shell}\n`;
+  const nss = `${listed('carol', '/sbin/nologin')}${listed('dave', '/sbin/nologin')}`;
+  writeFileSync(join(commands, 'getent'), `#!/bin/sh\nprintf '%s' '${nss}'\n`, { mode: 0o755 });
+  writeFileSync(join(dir, 'passwd'), `${listed('alice', '/bin/bash')}${listed('daemon', '/usr/sbin/nologin', 2)}`);
+  const config = join(dir, 'shells.yaml');
+  const site = `state: ${dir}/state\npaths: {passwd: ${dir}/passwd, commands: [${commands}]}\n`;
+  writeFileSync(config, site);
+  const said = (findings: Record<string, string>[]) => findings.filter(f => f.check === 'people');
+  expect(said((await doctor(config)).findings)).toEqual([
+    {
+      check: 'people',
+      level: 'problem',
+      what: expect.stringMatching(/^2 of 3 people have a shell .*carol \(\/sbin\/nologin\).*no incident/),
+      todo: expect.stringContaining('watch.serviceShells: []'),
+    },
+  ]);
+  writeFileSync(config, `${site}watch: {serviceShells: []}\n`);
+  expect(said((await doctor(config)).findings)).toEqual([{ check: 'people', level: 'ok', what: '3 are listed' }]);
 });

@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { RunCommand } from '../../src/command.ts';
+import { parseConfig } from '../../src/config/config.ts';
 import { USUAL_NAMES, userNames } from '../../src/names.ts';
 import { Accounts } from '../../src/watch/accounts.ts';
 import { Homes } from '../../src/watch/homes.ts';
@@ -14,7 +15,13 @@ afterAll(removeDirs);
 
 const LDAP = 'carol:x:3001:100::/home/carol:/bin/bash\nsvc:x:3002:100::/home/svc:/usr/sbin/nologin\n';
 
-function setUp(nss: (names: string[]) => string | null, pattern: string | null = null) {
+const { serviceShells: USUAL_SHELLS } = parseConfig('{}', 'readmit.yaml').watch;
+
+function setUp(
+  nss: (names: string[]) => string | null,
+  pattern: string | null = null,
+  serviceShells: readonly string[] = USUAL_SHELLS,
+) {
   const file = join(freshDir(), 'passwd');
   writeFileSync(
     file,
@@ -45,8 +52,7 @@ function setUp(nss: (names: string[]) => string | null, pattern: string | null =
     passwd,
     run,
     names: userNames(USUAL_NAMES),
-    minUid: 1000,
-    denyUsers: ['boss'],
+    people: { minUid: 1000, denyUsers: ['boss'], serviceShells },
     steady: () => clock.now,
     listed: name => homes.person(name),
   });
@@ -72,6 +78,16 @@ describe('accounts', () => {
       boss: 'system',
     });
     expect(asked).toEqual([]);
+  });
+
+  test('where the host gives nobody a shell, people are people all the same', async () => {
+    const { of } = setUp(names => (names.includes('svc') ? LDAP : ''), null, []);
+    expect(await of('locked', 'svc', 'daemon', 'boss')).toEqual({
+      locked: 'user',
+      svc: 'user',
+      daemon: 'system',
+      boss: 'system',
+    });
   });
 
   test('names of the directory are asked together, and remembered', async () => {

@@ -7,7 +7,7 @@ import { print, printJson } from '../print.ts';
 import { directoryFindings } from './directory.ts';
 import { type Finding, type Found, problem } from './finding.ts';
 import { receiverFindings } from './receivers.ts';
-import { clock, mail, redis, serveAndExecutor } from './running.ts';
+import { clock, mail, people, redis, serveAndExecutor } from './running.ts';
 import { approvers, chains, commands, configFile, policy, readable, sessionKey } from './setup.ts';
 import { signInFindings } from './sign-in.ts';
 
@@ -21,6 +21,7 @@ const CHECKS: [name: string, check: Check][] = [
   ['sign-in', signIn],
   ['files', readable],
   ['commands', commands],
+  ['people', people],
   ['redis', redis],
   ['mail', mail],
   ['receivers', receivers],

@@ -1,9 +1,10 @@
 /**
- * The checks of `readmit doctor` that ask somebody: Redis, the mail server, serve and its agents, the executor, the
+ * The checks of `readmit doctor` that ask somebody: NSS, Redis, the mail server, serve and its agents, the executor, the
  * scheduler's clock.
  */
-import { statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { commandRunner } from '../../command.ts';
 import { type Config, originOf } from '../../config/config.ts';
 import { orderExecutor } from '../../execute/client.ts';
 import { addressProblems } from '../../notify/address.ts';
@@ -11,7 +12,13 @@ import { makeMailer } from '../../notify/mail.ts';
 import { otherAddresses } from '../../notify/routes.ts';
 import { connect, redisFaults } from '../../queue/queues.ts';
 import { askServe, controlSocket } from '../../roles/control.ts';
+import { hasServiceShell, whoIsPerson } from '../../watch/accounts.ts';
+import { parsePasswd } from '../../watch/passwd.ts';
 import { type Finding, note, ok, problem } from './finding.ts';
+
+/** A directory server that lists more than this is not asked to (bytes). */
+const MOST_LISTED = 16 << 20;
+const NOBODY = 65_534;
 
 export async function redis(config: Config): Promise<Finding[]> {
   let failure = 'no answer';
@@ -64,6 +71,38 @@ export async function mail(config: Config): Promise<Finding[]> {
   if (!config.webhook.url)
     out.push(note('mail', 'no second channel: when mail fails, only the page says so', 'set webhook.url'));
   return out;
+}
+
+/** Who is taken for an account of a service gets no incident: a host that gives nobody a shell would be watched in vain. */
+export async function people(config: Config): Promise<Finding[]> {
+  const who = whoIsPerson(config);
+  const nss = await commandRunner(config.paths.commands)(['getent', 'passwd'], {
+    timeoutMs: 3000,
+    maxBytes: MOST_LISTED,
+  }).catch(() => null);
+  const local = existsSync(config.paths.passwd) ? readFileSync(config.paths.passwd, 'utf8') : '';
+  const all = [...parsePasswd(`${local}\n${nss?.stdout ?? ''}`).values()].filter(
+    entry => entry.uid >= who.minUid && entry.uid !== NOBODY && !who.denyUsers.includes(entry.name),
+  );
+  if (!all.length)
+    return [
+      note(
+        'people',
+        'neither the passwd file nor NSS lists anybody',
+        'fine where a directory lists nobody: then each name is asked for; client logs need watch.homePattern',
+      ),
+    ];
+  const hidden = all.filter(entry => hasServiceShell(entry, who));
+  const count = `${hidden.length} of ${all.length} people have a shell of accounts nobody signs in with`;
+  if (hidden.length * 2 <= all.length)
+    return [ok('people', hidden.length ? `${count}: their denials open no incident` : `${all.length} are listed`)];
+  return [
+    problem(
+      'people',
+      `${count}, e.g. ${hidden[0]!.name} (${hidden[0]!.shell}): their denials open no incident`,
+      'set watch.serviceShells: [] if this host gives nobody a shell',
+    ),
+  ];
 }
 
 export async function serveAndExecutor(config: Config): Promise<Finding[]> {
