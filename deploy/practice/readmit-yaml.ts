@@ -15,6 +15,7 @@ function owned(at: Layout, web: number, ports: Ports, ipv6: boolean): [path: str
   return [
     [['redis', 'socket'], join(sockets, 'redis.sock')],
     [['scheduler', 'url'], `http://127.0.0.1:${ports.scheduler}`],
+    [['scheduler', 'userUrl'], `http://127.0.0.1:${ports.scheduler}`],
     [['scheduler', 'url6'], ipv6 ? `http://[::1]:${ports.scheduler}` : null],
     [['executor', 'socket'], join(sockets, 'exec/exec.sock')],
     [['web', 'listen'], `127.0.0.1:${web}`],
@@ -46,6 +47,7 @@ scheduler:
   config: ${q(at.config)}
   url: ${v('scheduler', 'url')}
   url6: ${v('scheduler', 'url6')}
+  userUrl: ${v('scheduler', 'userUrl')}
 directory:
   canary: ldap-canary
 

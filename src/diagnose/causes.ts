@@ -74,7 +74,7 @@ export type Cause = Omit<CauseSpec, 'cause' | 'when' | 'beside' | 'remedy'> & {
 const ACTIONS = ['group.add', 'config.authorize-group', 'service.restart', 'service.start', 'user.tell'];
 /** What a text may name beside facts. */
 export type Word = (typeof WORDS)[number];
-const WORDS = ['user', 'key', 'standardGroup', 'unit', 'config', 'url', 'url6', 'port'] as const;
+const WORDS = ['user', 'key', 'standardGroup', 'unit', 'config', 'url', 'url6', 'userUrl', 'port'] as const;
 /** Never suggested to anybody, in any words: it takes a protection away from the whole machine. */
 const FORBIDDEN = [/\bsetenforce\s+0\b/i, /\bsetenforce\s+permissive\b/i, /SELINUX=(disabled|permissive)/i];
 

@@ -4,6 +4,7 @@
  */
 import { portOf } from '../addresses.ts';
 import type { Config } from '../config/config.ts';
+import { userUrlOf } from '../config/scheduler.ts';
 import type { Advice, Diagnosis, Evidence, Fact, Remedy } from '../diagnosis.ts';
 import { shellWord } from '../shell-word.ts';
 import type { Cause, Word } from './causes.ts';
@@ -16,7 +17,7 @@ export interface DiagnoseInput {
   /** All facts, the derived ones too. */
   facts: readonly Fact[];
   causes: readonly Cause[];
-  config: Pick<Config, 'scheduler'>;
+  config: Pick<Config, 'host' | 'scheduler'>;
 }
 
 /** What one cause came to. `open`: something it asks for could not be asked, so it is neither found nor ruled out. */
@@ -164,6 +165,7 @@ function fill(
     config: file,
     url,
     url6,
+    userUrl: userUrlOf(config.host, config.scheduler),
     port: portOf(url),
   };
   let hollow = false;

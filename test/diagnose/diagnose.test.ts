@@ -296,4 +296,15 @@ describe('who is asked to do something', () => {
     ]);
     expect(shown('url: "http://claw:8080"')).toEqual(['ss -ltn | grep 8080', '']);
   });
+
+  it.each([
+    ['', 'http://claw-head-01:8080'],
+    ['url: "http://[::1]:9090"', 'http://claw-head-01:9090'],
+    ['url: "https://claw.site.example:8080"', 'https://claw.site.example:8080'],
+    ['userUrl: "https://claw.site.example/"', 'https://claw.site.example'],
+  ])('people are told where they reach it, whatever leads there from this host: %s', (yaml, server) => {
+    const site = parseConfig(`host: claw-head-01\nscheduler: { ${yaml} }\n`, 'readmit.yaml');
+    const { remedy } = why({ 'token.expires': iso(NOW - HOUR) }, 'alice', site);
+    expect(remedy.kind === 'tell' && remedy.advice.commands).toContain(`clw login --server ${server} --username alice`);
+  });
 });

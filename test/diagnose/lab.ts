@@ -56,7 +56,7 @@ export function startLab(): Lab {
   const config = (url = 'http://127.0.0.1:1'): Config =>
     parseConfig(
       `paths: { passwd: ${dir}/etc/passwd, group: ${dir}/etc/group, proc: ${dir}/proc, commands: [${dir}/bin] }
-scheduler: { config: ${dir}/etc/config.yaml, url: "${url}" }
+scheduler: { config: ${dir}/etc/config.yaml, url: "${url}", userUrl: "https://claw-head-01:8080" }
 ${yaml}`,
       'readmit.yaml',
     );

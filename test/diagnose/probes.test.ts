@@ -395,7 +395,8 @@ type=AVC msg=audit(1700000001.500:2): avc:  denied  { read } for  pid=2 comm="cl
     ['http_proxy=http://proxy:3128\n', true],
     ['# export HTTP_PROXY=http://proxy:3128\n', false],
     ['export HTTP_PROXY=http://proxy:3128\nunset HTTP_PROXY\n', false],
-    ['export HTTP_PROXY=http://proxy:3128\nexport no_proxy=localhost,127.0.0.1\n', false],
+    ['export HTTP_PROXY=http://proxy:3128\nexport no_proxy=localhost,127.0.0.1\n', true],
+    ['export HTTP_PROXY=http://proxy:3128\nexport no_proxy=localhost,claw-head-01\n', false],
     ['export HTTP_PROXY=\n', false],
   ])('a start file with %j sets a proxy: %s', async (text, set) => {
     lab.put('home/alice/.profile', text);

@@ -7,6 +7,7 @@ import { loadApprovers } from '../../approve/approvers.ts';
 import { publicKeyOf } from '../../approve/vote.ts';
 import { findCommand } from '../../command.ts';
 import { type Config, inState } from '../../config/config.ts';
+import { userUrlOf } from '../../config/scheduler.ts';
 import { verifyJournal } from '../../store/journal.ts';
 import { openStoreToRead, type Store } from '../../store/open.ts';
 import { executorChain } from '../executor-chain.ts';
@@ -20,6 +21,11 @@ export function configFile(config: Config): Finding[] {
     out.push(problem('config', `${config.file} can be written by group or others`, `chmod go-w ${config.file}`));
   if (uid !== 0 && uid !== me)
     out.push(problem('config', `${config.file} belongs to uid ${uid}`, `chown root ${config.file}`));
+  const told = userUrlOf(config.host, config.scheduler);
+  if (config.scheduler.userUrl === null && told !== config.scheduler.url)
+    out.push(
+      note('config', `people are told to log in at ${told}`, 'set scheduler.userUrl if they use another address'),
+    );
   return out;
 }
 

@@ -3,6 +3,7 @@
  * scheduler sees somebody without one. Also when those files last changed: what was seen of a request before that may
  * not be so any more.
  */
+import { userUrlOf } from '../../config/scheduler.ts';
 import { factMaker, type Ground, messageOf, type Probe } from '../ground.ts';
 import { accountOf } from '../lookup.ts';
 
@@ -61,7 +62,9 @@ async function startFiles(
   return { files, refused };
 }
 
-const hostOf = (ground: Ground): string => new URL(ground.config.scheduler.url).hostname.replace(/^\[|\]$/g, '');
+/** The host that people's clients ask. */
+const hostOf = ({ config }: Ground): string =>
+  new URL(userUrlOf(config.host, config.scheduler)).hostname.replace(/^\[|\]$/g, '');
 
 /** What is set at the end of the file, for requests to `host`. */
 function setsProxy(text: string, host: string): boolean {

@@ -30,7 +30,7 @@ export class Diagnosing {
   /** What many share is looked for first; what only the one of them has who was asked about explains nothing. */
   diagnose(i: IncidentRecord, user: string | null, facts: Fact[]): Diagnosis {
     const among = (causes: readonly Cause[]): Diagnosis => {
-      const made = diagnose({ user: user ?? i.key, facts, causes, config: this.#p.config });
+      const made = diagnose({ user: user ?? i.key, facts, causes, config: { ...this.#p.config, host: i.host } });
       return made.cause === null && letsIn(facts).verdict === 'in'
         ? { ...made, title: nothingInTheWay(made.user) }
         : made;
