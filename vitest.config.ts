@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 
 /** Real executors, real slapd, real logrotate, real installs: seconds each, so not in the inner loop. */
 const system = [
-  'test/execute/{run,votes,crash,directory,lost-audit,passkey,user-names}.test.ts',
+  'test/execute/{run,taking-back,scheduler-config,votes,crash,directory,lost-audit,passkey,user-names}.test.ts',
   'test/watch/{feed,logrotate}.test.ts',
   'test/ldap/**/*.test.ts',
   'test/sign-in/**/*.test.ts',

@@ -1,6 +1,5 @@
 /** Probes over real files and commands: what they answer, where they say it came from, and how they say "unknown". */
-import { readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { builtInPack, realGround } from '../../src/diagnose/effects.ts';
@@ -174,113 +173,6 @@ describe('sessions', () => {
   ] as [string, [number, number, string, string?][], boolean][])('%s: stale is %s', async (_what, table, stale) => {
     for (const row of table) process(...row);
     expect((await lab.ask('alice')).get('session.stale')).toMatchObject({ known: true, value: stale });
-  });
-});
-
-describe('the scheduler', () => {
-  let server: Server;
-  let port: number;
-  let answer: (path: string) => { status?: number; body: string; date?: string };
-  beforeEach(async () => {
-    answer = () => ({ body: '{"status":"healthy"}' });
-    server = createServer((request, response) => {
-      const { status = 200, body, date } = answer(request.url!);
-      if (date) response.setHeader('Date', date);
-      response.writeHead(status).end(body);
-    });
-    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-    port = (server.address() as { port: number }).port;
-  });
-  afterEach(() => new Promise(resolve => server.close(resolve)));
-  const asked = () => lab.ask(null, { url: `http://127.0.0.1:${port}` });
-
-  it('is healthy when it says so, and its clock is compared with ours', async () => {
-    answer = () => ({ body: '{"status":"healthy"}', date: new Date(Date.now() + 25 * 3_600_000).toUTCString() });
-    const facts = await asked();
-    expect(values(facts, 'scheduler.active', 'scheduler.health4', 'scheduler.clock')).toEqual({
-      'scheduler.active': 'active',
-      'scheduler.health4': 'healthy',
-      'scheduler.clock': 'ahead',
-    });
-  });
-
-  it.each([
-    ['another status', () => ({ status: 503, body: '{"status":"healthy"}' }), 'unhealthy'],
-    ['another word', () => ({ body: '{"status":"sick"}' }), 'unhealthy'],
-    ['no JSON', () => ({ body: '<html>' }), 'unhealthy'],
-  ] as [string, () => { status?: number; body: string }, string][])(
-    '%s is not healthy',
-    async (_what, said, health) => {
-      answer = said;
-      expect((await asked()).get('scheduler.health4')!.value).toBe(health);
-    },
-  );
-
-  it.each([401, 403])('one that answers %i is there: it only asks who we are', async status => {
-    answer = () => ({ status, body: '{"error":"token required"}' });
-    expect((await asked()).get('scheduler.health4')!.value).toBe('healthy');
-  });
-
-  it('nobody listening on its port is seen on this host, firewall or not', async () => {
-    const listening = async () => values(await asked(), 'scheduler.listening')['scheduler.listening'];
-    const table = (address: string, state: string): string =>
-      lab.put(
-        'proc/self/net/tcp',
-        `  sl  local_address rem_address   st\n   0: ${address} 00000000:0000 ${state} 0:0\n`,
-      );
-    expect(await listening()).toBeUndefined();
-    const hex = port.toString(16).toUpperCase().padStart(4, '0');
-    table(`0100007F:${hex}`, '0A');
-    expect(await listening()).toBe(true);
-    table(`0100007F:${hex}`, '01');
-    expect(await listening()).toBe(false);
-    lab.put('proc/self/net/tcp6', `   1: ${'0'.repeat(32)}:${hex} ${'0'.repeat(32)}:0000 0A 0:0\n`);
-    expect(await listening()).toBe(true);
-    expect((await lab.ask(null, { url: 'http://192.0.2.1:1', limitMs: 50 })).get('scheduler.listening')!.known).toBe(
-      false,
-    );
-  });
-
-  it('tells whether it loaded what the file says', async () => {
-    answer = path => ({
-      body:
-        path === '/health'
-          ? '{"status":"healthy"}'
-          : '{"mode":"groups","authorized_groups":["claw-admins"],"jobs":{"running":3,"slots":8}}',
-    });
-    expect(values(await asked(), 'config.loaded', 'config.loaded-standard', 'queue.free')).toEqual({
-      'config.loaded': false,
-      'config.loaded-standard': false,
-      'queue.free': 5,
-    });
-  });
-
-  it('or when it started, and the file is newer', async () => {
-    answer = path => ({
-      body:
-        path === '/health'
-          ? '{"status":"healthy"}'
-          : JSON.stringify({ started: new Date(Date.now() - 60_000).toISOString() }),
-    });
-    expect((await asked()).get('config.loaded')!.value).toBe(false);
-    const old = new Date(Date.now() - 3_600_000);
-    utimesSync(join(lab.dir, 'etc/config.yaml'), old, old);
-    expect((await asked()).get('config.loaded')!.value).toBe(true);
-  });
-
-  it.each([
-    ['@1790000000', '2026-09-21T14:13:20.000Z'],
-    ['Mon 2026-09-21 14:13:20 UTC', '2026-09-21T14:13:20.000Z'],
-    ['Mon 2026-09-21 14:13:20 CEST', new Date('2026-09-21T14:13:20').toISOString()],
-    ['', undefined],
-  ])('systemd tells when it started, as %j', async (stamp, started) => {
-    answer = () => ({ status: 404, body: '' });
-    // A systemd that is old does not know the option, and ends.
-    lab.command(
-      'systemctl',
-      `case "$*" in show*--timestamp*) ${stamp.startsWith('@') ? `echo ExecMainStartTimestamp=${stamp}` : 'exit 1'};; show*claw*) echo 'ExecMainStartTimestamp=${stamp}';; *) echo active;; esac`,
-    );
-    expect(values(await asked(), 'scheduler.started')).toEqual({ 'scheduler.started': started });
   });
 });
 
