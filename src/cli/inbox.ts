@@ -10,7 +10,7 @@ import { type Approvers, loadApprovers } from '../approve/approvers.ts';
 import { makeVote, signVote } from '../approve/vote.ts';
 import { type Config, inState, loadConfig } from '../config/config.ts';
 import type { Grant, IncidentDetail, IncidentRow } from '../desk.ts';
-import { NotFound, Refused, Usage } from '../incident.ts';
+import { NotFound, Refused, type State, Usage } from '../incident.ts';
 import { ANY_SITE } from '../names.ts';
 import type { Decision, Plan } from '../plan.ts';
 import { exportPlan } from '../remedy/export.ts';
@@ -209,10 +209,14 @@ export async function exportedPlan(id: string, o: Options & { format?: 'shell' |
   const config = loadConfig(o.config);
   const i = reading(config, (_, store) => incident(store, id));
   if (!i.plan) throw new Refused(`incident ${id} is ${i.state}: it has no plan`);
-  if (o.format) return printFile(exportPlan(i.plan, o.format, config.directory.ldap));
-  if (o.json) return printJson(i.plan);
-  printFile(exportPlan(i.plan, 'shell', config.directory.ldap));
+  if (o.json && !o.format) return printJson(i.plan);
+  const warning = isOver(i.state) ? `incident ${id} is ${i.state}; this plan is not offered any more` : null;
+  if (warning) process.stderr.write(`readmit: ${warning}\n`);
+  printFile(exportPlan(i.plan, o.format ?? 'shell', config.directory.ldap, warning));
 }
+
+/** Nobody should run by hand what somebody denied, or what has been done. */
+const isOver = (state: State): boolean => !['open', 'proposed', 'advised', 'approved', 'escalated'].includes(state);
 
 /** Asks for the same plan with an end: a new one, to be voted on anew. */
 export async function planUntil(id: string, o: Options & { until: string }): Promise<void> {

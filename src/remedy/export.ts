@@ -16,9 +16,16 @@ type Format = (typeof FORMATS)[number];
 
 /**
  * @param directory the site's own, where one is configured: real names instead of places to fill in
+ * @param warning why it should not be run any more, for its head
  * @throws Usage for a format there is none of
  */
-export function exportPlan(plan: Plan, format: string, directory: LdapConfig | null = null): string {
+export function exportPlan(
+  plan: Plan,
+  format: string,
+  directory: LdapConfig | null = null,
+  warning: string | null = null,
+): string {
+  if (warning) plan = { ...plan, notes: [`WARNING: ${warning}`, ...plan.notes] };
   switch (format as Format) {
     case 'shell':
       return shell(plan, directory);

@@ -1,6 +1,6 @@
 /** The inbox from a terminal: what is voted on is what was looked at, and with `--json` every answer is a document. */
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { publicKeyOf } from '../../src/approve/vote.ts';
@@ -22,7 +22,7 @@ beforeEach(async () => {
   writeFileSync(join(site.dir, 'approvers.yaml'), JSON.stringify({ approvers: [ann] }), { mode: 0o644 });
   writeFileSync(join(site.dir, 'keys/root-ann.key'), key, { mode: 0o600 });
   writeFileSync(config, `state: ${site.dir}\napprovers: ${site.dir}/approvers.yaml\nkeys: ${site.dir}/keys\n`);
-  site.store.run(`VACUUM INTO '${site.dir}/serve/readmit.db'`);
+  copied();
   asked = [];
   const answers: Record<string, object> = {
     vote: { id: site.user, state: 'approved', needs: 0 },
@@ -44,6 +44,12 @@ afterEach(async () => {
   await close();
   site.end();
 });
+
+/** What the command reads is what the site has now. */
+function copied(): void {
+  rmSync(join(site.dir, 'serve/readmit.db'), { force: true });
+  site.store.run(`VACUUM INTO '${site.dir}/serve/readmit.db'`);
+}
 
 /** Runs a command; what it printed, and its exit code. */
 async function readmit(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
@@ -100,4 +106,23 @@ it('audit show shows the newest entries of a long journal', async () => {
   const entries = JSON.parse(shown.out) as { seq: number }[];
   expect([entries.length, entries.at(-1)!.seq]).toEqual([100_501, 101_500]);
   expect((await readmit('audit', 'show', '--from', '-1')).code).toBe(2);
+});
+
+describe('a plan written down for somebody else', () => {
+  it('says what it is while it is offered, and warns whoever would run what somebody denied', async () => {
+    const offered = await readmit('plan', site.user);
+    expect([offered.code, offered.err]).toEqual([0, '']);
+    expect(offered.out).toMatch(/^#!\/bin\/sh\n# Readmit: /);
+    expect(offered.out).not.toMatch(/WARNING/);
+    site.store.run("UPDATE incident SET state = 'denied' WHERE id = ?", Number(site.user));
+    copied();
+    for (const format of ['shell', 'ldif', 'ansible']) {
+      const { code, out, err } = await readmit('plan', site.user, '--format', format);
+      expect(code).toBe(0);
+      const words = `incident ${site.user} is denied; this plan is not offered any more`;
+      expect(out).toContain(`# WARNING: ${words}\n`);
+      expect(err).toBe(`readmit: ${words}\n`);
+    }
+    expect(JSON.parse((await readmit('plan', site.user, '--json')).out)).toMatchObject({ incident: site.user });
+  });
 });
