@@ -11,13 +11,17 @@ export type Block =
   | { kind: 'heading'; text: string }
   | { kind: 'sentence'; text: string }
   | { kind: 'list'; items: string[] }
-  /** Evidence and other small tables: `what`, `value`, and where it came from. */
-  | { kind: 'facts'; rows: { label: string; value: string; source?: string }[] }
+  /** Evidence and other small tables: what, its value where the words don't say it all, and where it came from. */
+  | { kind: 'facts'; rows: { label: string; value?: string; source?: string }[] }
   /** Commands and diffs, exactly: to be read and copied. */
   | { kind: 'code'; lines: string[] }
   /** Lines of a log, as a stranger wrote them. */
   | { kind: 'raw'; lines: string[] }
   | { kind: 'link'; label: string; url: string };
+
+/** A row of facts on a line, each part written by `as`. */
+export const labelled = ({ label, value }: { label: string; value?: string }, as: (text: string) => string): string =>
+  value === undefined ? as(label) : `${as(label)}: ${as(value)}`;
 
 const LINES = 120;
 const WIDTH = 76;
@@ -62,9 +66,7 @@ function blockToText(block: Block): string {
       return block.items.map(item => wrap(tame(item), '  ', '* ')).join('\n');
     case 'facts':
       return block.rows
-        .map(row =>
-          wrap(`${tame(row.label)}: ${tame(row.value)}${row.source ? `  (${tame(row.source)})` : ''}`, '    ', '  '),
-        )
+        .map(row => wrap(`${labelled(row, tame)}${row.source ? `  (${tame(row.source)})` : ''}`, '    ', '  '))
         .join('\n');
     case 'code':
       return cut(block.lines)
@@ -125,8 +127,10 @@ function blockToHtml(block: Block): Markup {
       return markup`<table width="100%" cellpadding="0" cellspacing="0" style="margin:0 0 16px;border-collapse:collapse">
 ${block.rows.map(
   row =>
-    markup`<tr><th scope="row" width="34%" style="${CELL};font-weight:normal">${tame(row.label)}</th><td style="${CELL}">${tame(row.value)}${
-      row.source ? markup`<br><span style="${MUTED}">${tame(row.source)}</span>` : null
+    markup`<tr><th scope="row" width="34%" style="${CELL};font-weight:normal">${tame(row.label)}</th><td style="${CELL}">${row.value === undefined ? null : tame(row.value)}${
+      row.source
+        ? markup`${row.value === undefined ? null : trusted('<br>')}<span style="${MUTED}">${tame(row.source)}</span>`
+        : null
     }</td></tr>\n`,
 )}</table>`;
     case 'code':

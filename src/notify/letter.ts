@@ -108,7 +108,7 @@ function inPlainTimes(block: Block, told: (text: string) => string): Block {
         ...block,
         rows: block.rows.map(row => ({
           label: told(row.label),
-          value: told(row.value),
+          ...(row.value === undefined ? {} : { value: told(row.value) }),
           ...(row.source === undefined ? {} : { source: told(row.source) }),
         })),
       };

@@ -1,8 +1,12 @@
 /** What administrators and users read in their mail. */
 import { convert } from 'html-to-text';
 import { describe, expect, it } from 'vitest';
+import type { FactValue } from '../../src/diagnosis.ts';
 import { USUAL_NAMES } from '../../src/names.ts';
 import { messageId } from '../../src/notify/address.ts';
+import { mattermostMessage } from '../../src/notify/chats/mattermost.ts';
+import { slackMessage } from '../../src/notify/chats/slack.ts';
+import { teamsMessage } from '../../src/notify/chats/teams.ts';
 import type { Letter } from '../../src/notify/letter.ts';
 import { accessRestored } from '../../src/notify/letters/access-restored.ts';
 import { addressAlert } from '../../src/notify/letters/address-alert.ts';
@@ -101,6 +105,36 @@ describe('the alert', () => {
     expect(text).toContain('    firewall-cmd --add-port=8080/tcp');
     expect(text).toContain('Readmit does not run it');
     expect(text).toContain('nc -zv scheduler 8080');
+  });
+});
+
+describe('the evidence', () => {
+  const at = '2026-11-23T09:14:02.000Z';
+  const found = (fact: string, value: FactValue) => ({ fact, value, source: `source of ${fact}`, at });
+  const diagnosis = {
+    ...ALICE.diagnosis!,
+    evidence: [
+      found('account.system', false),
+      found('access.lacks-group', true),
+      found('groups.nss', ['alice', 'staff']),
+      found('token.groups', []),
+    ],
+  };
+
+  it('says what is so, in a letter and in a chat, and never asks a question with a no behind it', () => {
+    const letter = alert({ ...ALICE, diagnosis }, PAPER);
+    expect(letter.text.replace(/\s+/g, ' ')).toMatch(
+      /is not a system account \(source of account.system,.*is in no authorised group \(source.*groups by the system: alice and staff \(.*no groups in the token \(/,
+    );
+    // A chat has what stands before the link.
+    const rows = [{ label: 'is not a system account' }, { label: 'groups by the system', value: 'alice' }];
+    for (const chat of [slackMessage, mattermostMessage, teamsMessage]) {
+      const said = JSON.stringify(chat({ ...letter, blocks: [{ kind: 'facts', rows }] }));
+      expect(said).toMatch(/is not a system account["\\]/);
+      expect(said).not.toContain('undefined');
+    }
+    expect(letter.html).toContain('>is not a system account<');
+    expect(letter.html).not.toContain('undefined');
   });
 });
 

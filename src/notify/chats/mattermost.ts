@@ -1,5 +1,5 @@
 /** A letter as Mattermost takes it at an incoming webhook: Markdown, in which Slack's signs are read as well. */
-import { type Block, tame } from '../blocks.ts';
+import { type Block, labelled, tame } from '../blocks.ts';
 import type { Letter } from '../letter.ts';
 import { fitting, GAP, parted, upToLink } from './chat.ts';
 
@@ -29,7 +29,7 @@ function mattermostBlock(block: Block): string {
     case 'list':
       return block.items.map(i => `* ${mattermostText(i)}`).join('\n');
     case 'facts':
-      return block.rows.map(r => `* ${mattermostText(r.label)}: ${mattermostText(r.value)}`).join('\n');
+      return block.rows.map(r => `* ${labelled(r, mattermostText)}`).join('\n');
     case 'code':
     case 'raw':
       return `\`\`\`\n${block.lines.map(parted).join('\n')}\n\`\`\``;

@@ -1,5 +1,5 @@
 /** A letter as Slack takes it at an incoming webhook: Block Kit, in which text is marked up by Slack's own signs. */
-import { type Block, tame } from '../blocks.ts';
+import { type Block, labelled, tame } from '../blocks.ts';
 import type { Letter } from '../letter.ts';
 import { cut, fitting, GAP, parted, upToLink } from './chat.ts';
 
@@ -47,7 +47,7 @@ function slackBlock(block: Block): object[] {
     case 'list':
       return sections(block.items.map(i => `• ${slackText(i)}`));
     case 'facts':
-      return sections(block.rows.map(r => `${slackText(r.label)}: ${slackText(r.value)}`));
+      return sections(block.rows.map(r => labelled(r, slackText)));
     case 'code':
     case 'raw':
       return [section(`\`\`\`\n${cut(block.lines.map(slackText).join('\n'), SLACK_TEXT - 10)}\n\`\`\``)];

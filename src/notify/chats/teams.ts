@@ -33,7 +33,12 @@ function teamsBlock(block: Block): object[] {
       return block.items.map(i => runs([{ text: `• ${i}` }], { spacing: 'Small' }));
     case 'facts':
       return block.rows.map(r =>
-        runs([{ text: `${r.label}: `, subtle: true }, { text: r.value }], { spacing: 'Small' }),
+        runs(
+          r.value === undefined ? [{ text: r.label }] : [{ text: `${r.label}: `, subtle: true }, { text: r.value }],
+          {
+            spacing: 'Small',
+          },
+        ),
       );
     case 'code':
     case 'raw':

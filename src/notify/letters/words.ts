@@ -5,7 +5,7 @@
 
 import type { IncidentDetail } from '../../desk.ts';
 import type { Advice, FactValue } from '../../diagnosis.ts';
-import { factValue, factWords } from '../../fact-words.ts';
+import { factSaid, factValue, factWords } from '../../fact-words.ts';
 import { shellWords } from '../../shell-word.ts';
 import type { Block } from '../blocks.ts';
 import type { Paper } from '../letter.ts';
@@ -80,11 +80,14 @@ export function evidence(detail: IncidentDetail, paper: Paper): Block[] {
   if (diagnosis.evidence.length)
     blocks.push({
       kind: 'facts',
-      rows: diagnosis.evidence.slice(0, 12).map(e => ({
-        label: factWords(e.fact),
-        value: show(e.value),
-        source: `${e.source}, ${when(e.at, paper.timezone)}`,
-      })),
+      rows: diagnosis.evidence.slice(0, 12).map(e => {
+        const { words, value } = factSaid(e.fact, e.value);
+        return {
+          label: words,
+          ...(value === null ? {} : { value: show(e.value) }),
+          source: `${e.source}, ${when(e.at, paper.timezone)}`,
+        };
+      }),
     });
   const rest = [
     ...diagnosis.also.slice(0, 5).map(a => `Also: ${a.cause}`),
