@@ -1,6 +1,6 @@
 /** How incidents and grants look in a terminal: a sentence first, then the proof. Text from logs is made visible. */
 import { adviceHeading, type Grant, type IncidentDetail, type IncidentRow } from '../desk.ts';
-import { factValue, factWords } from '../fact-words.ts';
+import { factSaid, factWords } from '../fact-words.ts';
 import { lacksEntitlement } from '../plan.ts';
 import { visible } from '../visible.ts';
 
@@ -41,8 +41,10 @@ export function incidentPage(d: IncidentDetail): string {
   ];
   if (d.diagnosis) {
     out.push('', `Cause: ${d.diagnosis.cause ?? 'none known'}`);
-    for (const e of d.diagnosis.evidence)
-      out.push(`  + ${named(e.fact)}: ${visible(factValue(e.value))}   (${visible(e.source)})`);
+    for (const e of d.diagnosis.evidence) {
+      const { words, value } = factSaid(e.fact, e.value);
+      out.push(`  + ${named(e.fact, words)}${value === null ? '' : `: ${visible(value)}`}   (${visible(e.source)})`);
+    }
     for (const a of d.diagnosis.also) out.push(`  also: ${a.cause}`);
   }
   if (d.plan) {
@@ -79,8 +81,7 @@ export function incidentPage(d: IncidentDetail): string {
 }
 
 /** In words, with the name that the rules have for it. */
-function named(fact: string): string {
-  const words = factWords(fact);
+function named(fact: string, words = factWords(fact)): string {
   return visible(words === fact ? fact : `${words} [${fact}]`);
 }
 
