@@ -4,7 +4,7 @@
  * is read. Effects: files.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, opendir } from 'node:fs/promises';
 import { Refused } from '../incident.ts';
 import type { TextFile } from './ground.ts';
 
@@ -13,8 +13,8 @@ const MAX = 64 * 1024;
 
 /**
  * @param tail read the last 64 KiB of a longer file, instead of refusing it
- * @returns null when the file, or a directory on the way, is not there
- * @throws Refused when something there is not what it should be
+ * @returns null when the file, or a directory on the way to it from the home, is not there
+ * @throws Refused when something there is not what it should be, or there is no home
  */
 export async function readHomeFile(
   home: { path: string; uid: number },
@@ -48,11 +48,23 @@ export async function readHomeFile(
     return { text, mtime: stat.mtimeMs };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT') return null;
+    if (code === 'ENOENT' && handles[0] && !(await isEmpty(handles[0]))) return null;
+    // Homes that are not mounted on this host tell nothing of what is in them.
+    if (code === 'ENOENT')
+      throw new Refused(`${home.path}: ${handles[0] ? 'empty' : 'no such directory'}; is it mounted on this host?`);
     if (code === 'ELOOP' || code === 'ENOTDIR') throw new Refused(`${shown}: a link or no directory on the way`);
     if (code === 'EACCES' || code === 'EPERM') throw new Refused(`${shown}: not readable by us`);
     throw error;
   } finally {
     for (const handle of handles.reverse()) await handle.close().catch(() => {});
+  }
+}
+
+async function isEmpty(directory: FileHandle): Promise<boolean> {
+  const entries = await opendir(`/proc/self/fd/${directory.fd}`);
+  try {
+    return (await entries.read()) === null;
+  } finally {
+    await entries.close();
   }
 }

@@ -1,6 +1,6 @@
 /** The token that a client caches: what its claims tell, that itself goes nowhere, and where it is not read. */
 import { execFileSync } from 'node:child_process';
-import { linkSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Lab, startLab, tokenFile, values } from './lab.ts';
@@ -42,6 +42,27 @@ describe('the cached token', () => {
   ])('%s', async (_what, text, expected) => {
     lab.put('home/alice/.claw/config.yaml', text);
     expect(values(await lab.ask('alice'), ...Object.keys(expected))).toEqual(expected);
+  });
+
+  describe('where homes are not mounted', () => {
+    const home = (): string => join(lab.dir, 'home/alice');
+    it.each([
+      ['no home', () => rmSync(home(), { recursive: true }), /no such directory; is it mounted/],
+      ['an empty mount point', () => rmSync(join(home(), '.claw'), { recursive: true }), /empty; is it mounted/],
+    ])('%s: nobody is told that they have no token', async (_what, make, why) => {
+      make();
+      const facts = await lab.ask('alice');
+      for (const fact of ['token.present', 'proxy.set']) {
+        expect(facts.get(fact)!.known, fact).toBe(false);
+        expect(facts.get(fact)!.source, fact).toMatch(why);
+      }
+    });
+
+    it('a home in which nobody has logged in has none', async () => {
+      rmSync(join(home(), '.claw'), { recursive: true });
+      lab.put('home/alice/.bashrc', '');
+      expect((await lab.ask('alice')).get('token.present')!.value).toBe(false);
+    });
   });
 
   describe('is not read where it could lead elsewhere', () => {
