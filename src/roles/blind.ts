@@ -2,6 +2,7 @@
  * When nobody saw what happened: a log that could not be read, an agent that said nothing. It is written down as it begins
  * and ends, so that a report never takes silence for peace.
  */
+import { iso } from '../iso-time.ts';
 import type { Logger } from '../log.ts';
 import type { ServeMessage } from '../messages.ts';
 import type { BlindTime } from '../report/input.ts';
@@ -15,8 +16,6 @@ type Health = Extract<ServeMessage, { name: 'health' }>['data'];
 export const SILENCE_MS = 30_000;
 /** A host of which nothing was heard for so long is taken to be no part of the cluster any more. */
 export const RETIRED_MS = 30 * 86_400_000;
-
-const iso = (ms: number): string => new Date(ms).toISOString();
 
 const LOOK_EVERY_MS = 5000;
 const SILENT = 'no word from the agent';

@@ -2,11 +2,10 @@
 import { loadApprovers } from '../approve/approvers.ts';
 import type { Config } from '../config/config.ts';
 import { type IncidentKind, isEnded, type State } from '../incident.ts';
+import { iso } from '../iso-time.ts';
 import type { Outcome, Plan, Tier, Vote } from '../plan.ts';
 import type { ReportIncident } from '../report/input.ts';
 import type { Row, Store } from '../store/open.ts';
-
-const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** What the report needs of one incident, read for many at once. */
 interface Told {

@@ -4,6 +4,7 @@
  */
 import type { Config } from '../config/config.ts';
 import type { Account, EventName } from '../incident.ts';
+import { iso } from '../iso-time.ts';
 import type { Tier } from '../plan.ts';
 import type { GroupHistory, ReportGrant, ReportInput, ReportRun } from '../report/input.ts';
 import { type GrantRow, grantRows, type Run, runById, runsOf } from '../store/approvals.ts';
@@ -13,8 +14,6 @@ import { journal } from '../store/journal.ts';
 import type { Row, Store } from '../store/open.ts';
 import { blindTimes, RETIRED_MS } from './blind.ts';
 import { reportIncidents } from './report-incidents.ts';
-
-const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** Everything that a report of `range` is made of. @param incidents those of a longer time, when they were read already */
 export function reportInput(

@@ -7,6 +7,7 @@ import type { Approvers } from '../approve/approvers.ts';
 import type { Config } from '../config/config.ts';
 import type { Person } from '../desk.ts';
 import { NotFound, Refused, Usage } from '../incident.ts';
+import { iso } from '../iso-time.ts';
 import { record } from '../store/journal.ts';
 import type { Store } from '../store/open.ts';
 import {
@@ -67,8 +68,6 @@ export interface ListedToken {
   used: string | null;
   state: 'live' | 'expired' | 'revoked';
 }
-
-const iso = (ms: number): string => new Date(ms).toISOString();
 
 const listed = (row: TokenRow, now: number): ListedToken => ({
   id: row.id,

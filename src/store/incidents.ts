@@ -13,6 +13,7 @@ import {
   Refused,
   type State,
 } from '../incident.ts';
+import { iso } from '../iso-time.ts';
 import type { CanaryResult } from '../messages.ts';
 import type { Plan, Tier } from '../plan.ts';
 import { record } from './journal.ts';
@@ -39,8 +40,6 @@ export interface Proved {
   since: number;
   results: CanaryResult[];
 }
-
-const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** What a list and the whole incident have in common. */
 export const columnsOf = (row: Row) => ({

@@ -6,6 +6,7 @@
 import type { Config } from '../../config/config.ts';
 import type { Person } from '../../desk.ts';
 import { Refused } from '../../incident.ts';
+import { iso } from '../../iso-time.ts';
 import type { Logger } from '../../log.ts';
 import { withEnd } from '../../remedy/plan.ts';
 import {
@@ -41,8 +42,6 @@ const LOOK_EVERY_MS = 1000;
 /** An order that got no answer is sent again, one that failed is made again. */
 const RESEND_MS = 60_000;
 const RETRY_MS = 600_000;
-
-const iso = (ms: number): string => new Date(ms).toISOString();
 
 /**
  * The plan of a proposed incident, with this end (null: for good): a new serial, so votes on the old one lapse.

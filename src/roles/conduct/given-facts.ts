@@ -4,6 +4,7 @@
  */
 import type { Config } from '../../config/config.ts';
 import type { Fact } from '../../diagnosis.ts';
+import { iso } from '../../iso-time.ts';
 import { type IncidentRecord, lastIncident } from '../../store/incidents.ts';
 import { lastEvent, lastOwnSuccess, lastProof, lastSeen } from '../../store/observations.ts';
 import type { Store } from '../../store/open.ts';
@@ -40,8 +41,6 @@ const factAt =
     source,
     at: new Date(now).toISOString(),
   });
-
-const iso = (ms: number): string => new Date(ms).toISOString();
 
 function incidentFacts(store: Store, now: number, i: IncidentRecord, config: Config): Fact[] {
   const fact = factAt(now);

@@ -1,12 +1,12 @@
 /** How far the journal's chain was walked, and whether it held. */
 import type { ChainState } from '../../desk.ts';
+import { iso } from '../../iso-time.ts';
 import { CHAIN_START, type ChainMark, journal, walkChain } from '../../store/journal.ts';
 import type { Store } from '../../store/open.ts';
 
 /** Entries that one call looks at, and how long a finished walk counts (ms). */
 const CHAIN_STEP = 1000;
 const CHAIN_AGAIN = 10 * 60_000;
-const iso = (ms: number): string => new Date(ms).toISOString();
 
 export class ChainWalk {
   readonly #store: Store;

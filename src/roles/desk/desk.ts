@@ -20,6 +20,7 @@ import type {
   Timeline,
 } from '../../desk.ts';
 import { type IncidentKind, NotFound } from '../../incident.ts';
+import { iso } from '../../iso-time.ts';
 import type { Vote } from '../../plan.ts';
 import { grantCounts, grantRows } from '../../store/approvals.ts';
 import { blockedPeople, incidentLines } from '../../store/incident-lines.ts';
@@ -41,7 +42,6 @@ const HOUR = 3_600_000;
 const MONTH = 30 * 24 * HOUR;
 /** Incidents of one person or address whose entries a search finds: more than anyone reads. */
 const SEARCHED = 1000;
-const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** An answer is used again until something was written, and for a second at most: pages ask the same things. */
 const KEPT_MS = 1000;

@@ -3,6 +3,7 @@
  * next. Reads only.
  */
 import { type IncidentDetail, type IncidentRow, planInShort, undoText } from '../../desk.ts';
+import { iso } from '../../iso-time.ts';
 import { begunPlan, deniedUntil, isTakenBack, planOf, votesOf } from '../../store/approvals.ts';
 import type { IncidentRecord } from '../../store/incidents.ts';
 import { journalOf } from '../../store/journal.ts';
@@ -11,8 +12,6 @@ import type { Store } from '../../store/open.ts';
 import { toldRows } from '../tell/told.ts';
 import type { RowParts } from './rows.ts';
 import { type Denied, nextOf } from './words.ts';
-
-const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** @param row the same incident as lists show it */
 export function detailOf(parts: RowParts, i: IncidentRecord, row: IncidentRow): IncidentDetail {

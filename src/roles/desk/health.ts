@@ -1,12 +1,11 @@
 /** How the parts of Readmit are: what the footer, the banner, the page and `readmit doctor` tell. */
 import type { Health } from '../../desk.ts';
+import { iso } from '../../iso-time.ts';
 import { agentRows, maintenance } from '../../store/desk-rows.ts';
 import { linesByPath } from '../../store/observations.ts';
 import type { Store } from '../../store/open.ts';
 import { pending, waitingRows } from '../../store/outbox.ts';
 import type { DeskActs } from './acts.ts';
-
-const iso = (ms: number): string => new Date(ms).toISOString();
 
 interface AgentHealth {
   sources?: { path: string; kind: string; state: string; why: string; lag: number }[];

@@ -4,14 +4,13 @@
  */
 import type { Person } from '../../desk.ts';
 import { Refused, type State } from '../../incident.ts';
+import { iso } from '../../iso-time.ts';
 import { saveSilence } from '../../store/desk-rows.ts';
 import { incident, move, update } from '../../store/incidents.ts';
 import { record } from '../../store/journal.ts';
 import type { Store } from '../../store/open.ts';
 import { GIVEN_BACK } from '../../store/waiting.ts';
 import { plainReason } from '../conduct/reason.ts';
-
-const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** States in which nothing is under way that a person could take over from the middle of. */
 const HANDED_OVER: readonly State[] = ['open', 'proposed', 'advised', 'not-effective', 'failed', 'stale', 'escalated'];

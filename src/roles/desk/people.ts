@@ -1,8 +1,8 @@
 /** People and addresses: all that was seen of each, all that was changed, and what access Readmit gave. */
-
 import { addressKey, canonicalAddress } from '../../addresses.ts';
 import type { AddressDetail, AddressRow, Page, PersonDetail, PersonRow } from '../../desk.ts';
 import { NotFound } from '../../incident.ts';
+import { iso } from '../../iso-time.ts';
 import { grantRows, grantsInForce } from '../../store/approvals.ts';
 import { toldOf } from '../../store/desk-rows.ts';
 import { membershipRows } from '../../store/history.ts';
@@ -25,7 +25,6 @@ import { grantOf, type RowParts, rowsOf, timelineOf } from './rows.ts';
 
 /** How far the pages about people and addresses look back. */
 const MONTH = 30 * 24 * 3_600_000;
-const iso = (ms: number): string => new Date(ms).toISOString();
 
 export interface PeopleParts extends RowParts {
   /** Is this an address many honest people share? */

@@ -1,5 +1,6 @@
 /** Incidents as lists show them: with votes, marks and the bar of their last 24 hours; ten thousand of them are three questions. */
 import type { Grant, IncidentRow, Timeline } from '../../desk.ts';
+import { iso } from '../../iso-time.ts';
 import { type GrantRow, type StoredVote, votesByIncident } from '../../store/approvals.ts';
 import { activeSilences, type SilenceRow } from '../../store/desk-rows.ts';
 import type { IncidentLine } from '../../store/incident-lines.ts';
@@ -9,7 +10,6 @@ import type { DeskActs } from './acts.ts';
 import { headlineOf } from './words.ts';
 
 const HOUR = 3_600_000;
-const iso = (ms: number): string => new Date(ms).toISOString();
 
 export interface RowParts {
   store: Store;

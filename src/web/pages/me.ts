@@ -1,6 +1,7 @@
 /**
  * “Your sign-in”: passkeys, with what root needs to let their votes count, and where one is signed in.
  */
+import { iso } from '../../iso-time.ts';
 import { type Html, html } from '../html.ts';
 import type { SessionRow, Way } from '../session.ts';
 import type { ListedPasskey } from '../ways.ts';
@@ -39,8 +40,6 @@ ${table(
 )}
 <form method="post" action="/sign-out-everywhere">${token(frame)}<button class="plain">Sign out everywhere</button><p class="faint">Every session of yours and every link that was not used yet, this browser’s too.</p></form></section>`,
   );
-
-const iso = (ms: number): string => new Date(ms).toISOString();
 
 const session = (frame: Frame, row: SessionRow, here: string): Html[] => [
   near(iso(row.since), frame.now),
