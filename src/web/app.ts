@@ -3,7 +3,6 @@
  * sign-in, who is asking, where a POST came from, and then the pages and the deeds. What is not listed here is refused.
  */
 import { Hono, type MiddlewareHandler } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { compress } from 'hono/compress';
 import { getCookie } from 'hono/cookie';
 import { NotFound, Refused, Retry } from '../incident.ts';
@@ -20,6 +19,7 @@ import { maySee } from './rights.ts';
 import { BODY_LIMIT, cookieName, headers, hostOf, isForm, knownHost, sameOrigin, sameToken } from './security.ts';
 import type { SignedIn } from './session.ts';
 import { askToSignIn, remember, signingIn, signingOut } from './sign-in.ts';
+import { takeBody } from './small-body.ts';
 import { views } from './views.ts';
 
 export type { Extra, WebParts } from './ask.ts';
@@ -105,20 +105,15 @@ const reads = (c: Ask): boolean => c.req.method === 'GET' || c.req.method === 'H
 function ourPost(web: Web): MiddlewareHandler<Env> {
   const refuse = (c: Ask, text: string) =>
     c.html(problemPage(bareOf(web, c), 'Not accepted.', text, pageOf(c.req.path)), 403);
-  const limit = bodyLimit({
-    maxSize: BODY_LIMIT,
-    onError: c =>
-      c.html(problemPage(bareOf(web, c as Ask), 'Too large.', 'No form of ours is that long.'), 413, {
-        connection: 'close',
-      }),
-  });
   return async (c, next) => {
     if (reads(c)) return next();
     if (c.req.method !== 'POST') return c.text('method not allowed\n', 405, { allow: 'GET, HEAD, POST' });
     if (!sameOrigin(c, web.config)) return refuse(c, 'This request came from another site.');
     if (!isForm(c)) return refuse(c, 'Only forms are accepted.');
-    const tooLarge = await limit(c, async () => {});
-    if (tooLarge) return tooLarge;
+    if ((await takeBody(c, BODY_LIMIT)) === 'too large')
+      return c.html(problemPage(bareOf(web, c), 'Too large.', 'No form of ours is that long.'), 413, {
+        connection: 'close',
+      });
     const form = await c.req.parseBody().catch(() => null);
     if (!form) return c.html(problemPage(bareOf(web, c), 'Not readable.', 'This is no form as browsers send it.'), 400);
     c.set('form', form);

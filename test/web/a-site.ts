@@ -27,7 +27,7 @@ import { savePlan } from '../../src/store/approvals.ts';
 import { saveHealth } from '../../src/store/desk-rows.ts';
 import { incident, move, openIncident } from '../../src/store/incidents.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
-import { makeApp } from '../../src/web/app.ts';
+import { makeApp, type WebParts } from '../../src/web/app.ts';
 import { memorySessions, Sessions } from '../../src/web/session.ts';
 
 export const NOON = Date.parse('2026-11-23T12:00:00Z');
@@ -93,7 +93,7 @@ export function aSite(more: { web?: string; proof?: 'session' | 'passkey' | 'key
   const write = (fields: Record<string, unknown>, message: string) => void lines.push({ fields, message });
   const log = { info: write, warn: write, error: write };
   const passkeys = new Passkeys({ ...parts, log, approvals, take: vote => void desk.vote(vote) });
-  const app = makeApp({
+  const web: WebParts = {
     config,
     desk,
     sessions,
@@ -110,7 +110,8 @@ export function aSite(more: { web?: string; proof?: 'session' | 'passkey' | 'key
       sendReport: (person, week, to) =>
         askForReport(store, now(), person.name, week, to === 'all' ? null : 'x@site.example'),
     },
-  });
+  };
+  const app = makeApp(web);
   const verbs = tokenVerbs(parts);
 
   const token = (role: string, as?: string, body: Record<string, unknown> = {}): string =>
@@ -192,6 +193,8 @@ export function aSite(more: { web?: string; proof?: 'session' | 'passkey' | 'key
   const service = propose(store, 'claw-scheduler', 2);
   return {
     app,
+    /** What `startWeb` takes, for a site on a real port. */
+    web,
     ask,
     send,
     approvers,

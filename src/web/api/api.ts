@@ -4,13 +4,13 @@
  */
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Hono, MiddlewareHandler } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { originOf } from '../../config/config.ts';
 import { VERSION } from '../../version.ts';
 import { inertJson } from '../../visible.ts';
 import type { Ask, Env, Web } from '../ask.ts';
 import { metrics } from '../metrics.ts';
 import { BODY_LIMIT, cookieName } from '../security.ts';
+import { takeBody } from '../small-body.ts';
 import { type ApiEnv, CSRF_HEADER, knownCaller, type Limits, makeLimits, stranger } from './caller.ts';
 import { deeds } from './deeds.ts';
 import { answerProblem, type Fault, Problem } from './problem.ts';
@@ -54,12 +54,11 @@ const inert: MiddlewareHandler<ApiEnv> = async (c, next) => {
   if (/json/.test(c.res.headers.get('content-type') ?? '')) c.res = new Response(inertJson(await c.res.text()), c.res);
 };
 
-const smallBodies: MiddlewareHandler<ApiEnv> = bodyLimit({
-  maxSize: BODY_LIMIT,
-  onError: () => {
+const smallBodies: MiddlewareHandler<ApiEnv> = async (c, next) => {
+  if ((await takeBody(c, BODY_LIMIT)) === 'too large')
     throw new Problem(413, `a body of at most ${BODY_LIMIT} bytes`, { headers: { connection: 'close' } });
-  },
-});
+  return next();
+};
 
 /** Every path of the description, in the router's spelling, with its methods. */
 function pathsOf(api: OpenAPIHono<ApiEnv>): Map<string, string[]> {
