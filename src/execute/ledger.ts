@@ -197,6 +197,17 @@ export class Ledger {
     return row?.progress === 'done';
   }
 
+  /** Did a later plan make the same change anew, when somebody else had taken it back? Then it is that one's. */
+  isMadeAnew(run: string, { n, step }: LedgerStep, same: (later: OrderStep) => boolean): boolean {
+    return this.#db
+      .prepare(
+        `SELECT step FROM steps WHERE what = 'plan' AND progress = 'done' AND action = ?1 AND target = ?2 AND run <> ?3
+         AND rowid > (SELECT rowid FROM steps WHERE run = ?3 AND what = 'plan' AND n = ?4)`,
+      )
+      .all(step.action, targetOf(step), run, n)
+      .some(row => same(JSON.parse(row.step as string) as OrderStep));
+  }
+
   progress(run: string, what: What, n: number, progress: Progress, at?: number): void {
     this.#db
       .prepare('UPDATE steps SET progress = ?, at = coalesce(?, at) WHERE run = ? AND what = ? AND n = ?')

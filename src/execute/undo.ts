@@ -33,7 +33,7 @@ export function ownChanges(order: Order, { ledger }: Room): OrderStep[] {
   const steps = order.undo.flatMap((undo): OrderStep[] => {
     if (undo.action === 'service.restart' || undo.action === 'service.start') return [undo];
     const own = ran.steps.find(s => s.progress === 'done' && isInverse(undo, s.step));
-    if (!own) return [];
+    if (!own || ledger.isMadeAnew(ran.run, own, later => isInverse(undo, later))) return [];
     // However the plan wrote its hashes: the way back is from what we made to what was there before.
     return own.step.action === 'config.authorize-group'
       ? [{ ...(undo as ConfigStep), before: own.step.after, after: own.step.before }]
@@ -41,6 +41,10 @@ export function ownChanges(order: Order, { ledger }: Room): OrderStep[] {
   });
   // A restart takes nothing back by itself; it only follows what does.
   if (!steps.some(s => TAKES_BACK.includes(s.action)))
-    throw new NotRun('refused', 'not-our-change', 'what this would take back was not changed by this plan');
+    throw new NotRun(
+      'refused',
+      'not-our-change',
+      'what this would take back was not changed by this plan, or anew by a later one',
+    );
   return steps;
 }

@@ -275,6 +275,15 @@ export const endingGrants = (store: Store, now: number, within: number): GrantRo
 export const grantById = (store: Store, id: string): GrantRow | undefined =>
   store.all('SELECT * FROM access_grant WHERE id = ?', id).map(grantOf)[0];
 
+/** Did this run give access, and is all of it over? */
+export function isOver(store: Store, run: string): boolean {
+  const row = store.get<{ given: number; open: number | null }>(
+    'SELECT count(*) AS given, sum(ended IS NULL) AS open FROM access_grant WHERE run = ?',
+    run,
+  )!;
+  return Number(row.given) > 0 && Number(row.open) === 0;
+}
+
 /** The end of one grant; the others of its incident go on. */
 export const endGrant = (store: Store, now: number, id: string): void => {
   store.run('UPDATE access_grant SET ended = ? WHERE id = ? AND ended IS NULL', now, id);

@@ -42,6 +42,21 @@ describe('an undo', () => {
     expect(c.said(id)).toContain('took it back');
   });
 
+  it('is not asked for what others have taken away already, since what is there by then is another plan’s', () => {
+    const id = c.open('resolved');
+    c.offer(id, [ADD], [TAKE]);
+    c.ran(id);
+    c.store.run('UPDATE access_grant SET ended = ?', c.now());
+    expect(() => approvals().undo(ANN, id)).toThrow(/ended already/);
+    // The file is as we made it all the same.
+    const file = c.open('resolved', 'service', { cause: 'openclaw/config-too-strict' });
+    c.offer(file, [AUTHORIZE, RESTART, ADD], [TAKE, PUT_BACK, RESTART]);
+    c.ran(file);
+    c.store.run('UPDATE access_grant SET ended = ?', c.now());
+    approvals().undo(ANN, file);
+    expect(lastRun(c.store, file, 'undo')).toBeTruthy();
+  });
+
   it('ends what its own plan gave, and nothing else', () => {
     const id = c.open('verifying');
     c.offer(id, [ADD], [TAKE]);

@@ -24,6 +24,19 @@ describe('taking back', () => {
     expect(members(ground, 'claw-users')).toEqual(['bob', 'alice']);
   });
 
+  test('not what a later plan gave anew, when others had taken away what this one gave', async () => {
+    await ready();
+    const first = order(ground, [addAlice()], { undo: [removeAlice()] });
+    expect((await send(first)).result).toBe('done');
+    ground.write(GROUP, 'etc/group');
+    const second = order(ground, [addAlice()], { undo: [removeAlice()] });
+    expect((await send(second)).result).toBe('done');
+    expect((await send(undoOf(first))).detail).toContain('not-our-change');
+    expect(members(ground, 'claw-users')).toEqual(['bob', 'alice']);
+    expect((await send(undoOf(second))).result).toBe('done');
+    expect(members(ground, 'claw-users')).toEqual(['bob']);
+  });
+
   test('not what was there before us', async () => {
     await ready();
     ground.write(GROUP.replace('42000:bob', '42000:bob,alice'), 'etc/group');

@@ -16,6 +16,7 @@ import {
   denyDigest,
   grantById,
   hasVote,
+  isOver,
   isTakenBack,
   planOf,
   type Run,
@@ -191,6 +192,9 @@ export class Approvals {
       if (!mayDecide(person, this.#config)) throw new Refused(`${person.name} has no role that may undo`);
       if (undoUnderWay(this.#store, this.#now(), id)) throw new Refused('the undo is under way');
       if (isTakenBack(this.#store, id, run.serial)) throw new Refused('it was taken back already');
+      // What others took away since is not ours any more, even if it was given again: by another plan then.
+      if (isOver(this.#store, run.id) && !plan.undo.some(step => step.action === 'config.restore'))
+        throw new Refused('the access it gave has ended already');
       record(this.#store, this.#now(), {
         actor: person.name,
         what: `asked for the undo${reason && `: ${plainReason(reason)}`}`,
