@@ -159,6 +159,15 @@ export class Accounts {
     return shadowIn(readFileSync(this.#paths.shadow, 'utf8'), user, now, this.#paths.shadow);
   }
 
+  /** Null where nothing local says: an account of a directory, or a file that can't be read. */
+  expiry(user: string, now: number): ShadowFacts['account'] {
+    try {
+      return this.shadow(user, now).account;
+    } catch {
+      return null;
+    }
+  }
+
   /** null: no answer at all. */
   async #ask(argv: string[]): Promise<CommandResult | null> {
     try {

@@ -13,7 +13,7 @@ import type { Order } from '../messages.ts';
 import { ADMINISTERING, isGroupName, ROOT_LIKE, userNames } from '../names.ts';
 import type { Tier } from '../plan.ts';
 import { isPersonUid } from '../uid.ts';
-import type { Group, GroupsOf, Person } from './accounts.ts';
+import type { Group, GroupsOf, Person, ShadowFacts } from './accounts.ts';
 
 export type OrderStep = Order['steps'][number];
 export type GroupStep = Extract<OrderStep, { action: 'group.add' | 'group.remove' }>;
@@ -49,7 +49,8 @@ type OrderRule =
   | 'uid-too-large'
   | 'user-denied'
   | 'user-elevated'
-  | 'groups-unknown';
+  | 'groups-unknown'
+  | 'account-expired';
 
 /** `stale`: the world is not what the plan assumed. `refused`: it would not be done in any world. */
 export interface Refusal {
@@ -285,6 +286,10 @@ export function checkPerson(
         `the groups of ${step.user} can't be asked now (id -Gnz), so nothing shows that none is elevated`,
       );
 }
+
+/** The plan was made for somebody who can work then; whoever was let go in between gets nothing to come back to. */
+export const checkAccount = (step: GroupStep | DirectoryStep, account: ShadowFacts['account']): Refusal | null =>
+  account === 'expired' ? stale('account-expired', `the account of ${step.user} has expired`) : null;
 
 /** Whoever is in one of these has more than ordinary access. */
 export const elevatedGroups = ({ scheduler }: Pick<Config, 'scheduler'>): string[] => [

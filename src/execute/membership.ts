@@ -8,6 +8,7 @@ import type { Config } from '../config/config.ts';
 import type { Accounts, Group, GroupsOf, Person } from './accounts.ts';
 import {
   argvOf,
+  checkAccount,
   checkGroup,
   checkPerson,
   type DirectoryStep,
@@ -52,13 +53,14 @@ const isHeldUp = ({ code, stderr }: CommandResult): boolean =>
 /** The person and the group of a step as they are now, and why it must not be. */
 export async function whoAndWhere(
   step: GroupStep | DirectoryStep,
-  { accounts, config }: Pick<Ground, 'accounts' | 'config'>,
+  { accounts, config, now }: Pick<Ground, 'accounts' | 'config' | 'now'>,
   purpose: 'giving' | 'taking-back',
 ): Promise<{ person: Person | null; group: Group | null; groups: GroupsOf; refusal: Refusal | null }> {
   const [person, group] = await Promise.all([accounts.person(step.user), accounts.group(step.group)]);
   const those = [...elevatedGroups(config), step.group];
   const groups = person ? await accounts.groupsOf(person, those) : { names: new Set<string>(), known: false };
-  const refusal = checkPerson(step, person, groups, config, purpose) ?? checkGroup(step, group);
+  const usable = purpose === 'giving' ? checkAccount(step, accounts.expiry(step.user, now())) : null;
+  const refusal = checkPerson(step, person, groups, config, purpose) ?? usable ?? checkGroup(step, group);
   return { person, group, groups, refusal };
 }
 

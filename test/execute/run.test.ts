@@ -3,7 +3,18 @@ import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { auditFiles, verifyAudit } from '../../src/execute/audit.ts';
 import type { Order } from '../../src/messages.ts';
-import { addAlice, authorizeUsers, GROUP, type Ground, members, order, PASSWD, restart, restoreOf } from './ground.ts';
+import {
+  addAlice,
+  authorizeUsers,
+  GROUP,
+  type Ground,
+  members,
+  order,
+  PASSWD,
+  removeAlice,
+  restart,
+  restoreOf,
+} from './ground.ts';
 import { ground, ready, send, shareOne, useShared } from './one-ground.ts';
 
 describe('an approved plan', () => {
@@ -62,6 +73,20 @@ describe('an approved plan', () => {
       detail: expect.stringContaining('uid-moved'),
     });
     expect(ground.audit().at(-1)!.what).toBe('run.stale');
+  });
+
+  test('whose account has expired since the plan was made is not put into a group; what was given can be taken back', async () => {
+    await ready();
+    const shadow = ground.read('etc/shadow');
+    const given = order(ground, [addAlice()], { undo: [removeAlice()] });
+    expect((await send(given)).result).toBe('done');
+    ground.write(shadow.replace(/^(alice:.*):([^:]*):([^:]*)$/m, '$1:1:$3'), 'etc/shadow');
+    expect(await send({ ...given, what: 'undo', run: `${given.run}-undo` })).toMatchObject({ result: 'done' });
+    expect(await send(order(ground, [addAlice()]))).toMatchObject({
+      result: 'stale',
+      detail: expect.stringContaining('account-expired'),
+    });
+    expect(members(ground, 'claw-users')).toEqual(['bob']);
   });
 
   test('C06 a missing group is refused with that diagnosis', async () => {
