@@ -165,9 +165,10 @@ export async function up(config: Config, log: Logger, signal: AbortSignal): Prom
     await part.run(fatal);
   };
   const socket = config.redis.socket;
+  // What is another one's is not cleared away on the way out.
+  if (await answers(socket))
+    throw new Usage(`a Redis answers on ${socket} already: is another readmit up running with this configuration?`);
   try {
-    if (await answers(socket))
-      throw new Usage(`a Redis answers on ${socket} already: is another readmit up running with this configuration?`);
     rmSync(socket, { force: true });
     await start(
       new Part('redis', () => startRedis(socket, inState(config, 'redis'), setpriv, environment().PATH ?? ''), log),

@@ -151,9 +151,9 @@ describe('what lies in the queue', () => {
 });
 
 describe('who else is on this machine', () => {
-  it('E19: a second serve, agent and exec on the same state refuse, and the first ones go on', async () => {
+  it('E19: a second up, serve, agent and exec on the same state refuse, and the first ones go on', async () => {
     const before = { serve: pidOf(c, 'serve'), agent: pidOf(c, 'agent'), exec: pidOf(c, 'exec') };
-    for (const role of ['serve', 'agent', 'exec']) {
+    for (const role of ['up', 'serve', 'agent', 'exec']) {
       const second = spawn(process.execPath, [MAIN, role, '--config', join(c.dir, 'readmit.yaml')], {
         stdio: ['ignore', 'pipe', 'pipe'],
       });
@@ -167,10 +167,12 @@ describe('who else is on this machine', () => {
           done(n);
         });
       });
-      expect(code, `a second ${role} ended by itself, saying: ${said}`).toBe(1);
+      expect(code, `a second ${role} ended by itself, saying: ${said}`).toBe(role === 'up' ? 2 : 1);
       expect(said).toMatch(/another/);
     }
     expect({ serve: pidOf(c, 'serve'), agent: pidOf(c, 'agent'), exec: pidOf(c, 'exec') }).toEqual(before);
+    // A part that is started again finds its Redis where it was.
+    process.kill(before.agent!, 'SIGKILL');
     const { id } = await proposedFor(c, 'carol');
     await c.json('approve', id, '--as', 'root-ann');
     await c.incidentOf('carol works again', i => i.id === id && i.state === 'resolved', 60_000);
