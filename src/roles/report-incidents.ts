@@ -5,6 +5,7 @@ import { type IncidentKind, isEnded, type State } from '../incident.ts';
 import { iso } from '../iso-time.ts';
 import type { Outcome, Plan, Tier, Vote } from '../plan.ts';
 import type { ReportIncident } from '../report/input.ts';
+import { stateIn } from '../store/journal.ts';
 import type { Row, Store } from '../store/open.ts';
 
 /** What the report needs of one incident, read for many at once. */
@@ -54,8 +55,8 @@ function toldOfIncidents(store: Store, ids: number[]): Told {
     else to.set(String(id), [value]);
   };
   for (const e of store.all<Row>(
-    `SELECT incident, time, actor, what, json_extract(before_json, '$.state') AS was, json_extract(after_json, '$.state') AS is_
-     FROM journal WHERE incident IN (SELECT value FROM json_each(?)) AND json_extract(after_json, '$.state') IS NOT NULL ORDER BY seq`,
+    `SELECT incident, time, actor, what, ${stateIn('before_json')} AS was, ${stateIn('after_json')} AS is_
+     FROM journal WHERE incident IN (SELECT value FROM json_each(?)) AND ${stateIn('after_json')} IS NOT NULL ORDER BY seq`,
     wanted,
   ))
     add(told.moves, e.incident, {
@@ -108,7 +109,7 @@ function explainedOf(store: Store, wanted: string): Map<string, Explained[]> {
   const over = Map.groupBy(
     store.all<{ incident: number; time: string }>(
       `SELECT incident, time FROM journal WHERE incident IN (SELECT value FROM json_each(?))
-       AND json_extract(after_json, '$.state') IN ('resolved', 'expired', 'undone') ORDER BY seq`,
+       AND ${stateIn('after_json')} IN ('resolved', 'expired', 'undone') ORDER BY seq`,
       JSON.stringify([...new Set(spans.flatMap(({ id, span }) => [Number(id), Number(span.by)]))]),
     ),
     e => String(e.incident),

@@ -1,5 +1,6 @@
 /** Since when incidents wait for a person, from the journal; and what was said in it since somebody last read it. */
 import type { State } from '../incident.ts';
+import { stateIn } from './journal.ts';
 import type { Store } from './open.ts';
 
 /** States in which nothing goes on before somebody acts. */
@@ -14,8 +15,8 @@ export const GIVEN_BACK = 'gave it back to Readmit';
  */
 export function waitingSince(store: Store, id: string): number | null {
   const rows = store.all<{ time: string; state: State | null }>(
-    `SELECT time, json_extract(after_json, '$.state') AS state FROM journal
-     WHERE incident = ? AND (json_extract(after_json, '$.state') IS NOT NULL OR substr(what, 1, ?) = ?) ORDER BY seq DESC`,
+    `SELECT time, ${stateIn('after_json')} AS state FROM journal
+     WHERE incident = ? AND (${stateIn('after_json')} IS NOT NULL OR substr(what, 1, ?) = ?) ORDER BY seq DESC`,
     Number(id),
     GIVEN_BACK.length,
     GIVEN_BACK,
@@ -77,7 +78,7 @@ export function newlyIn(store: Store, state: State): string[] {
   return store
     .all<{ incident: number }>(
       `SELECT DISTINCT incident FROM journal
-       WHERE seq > ? AND incident IS NOT NULL AND json_extract(after_json, '$.state') = ? ORDER BY seq`,
+       WHERE seq > ? AND incident IS NOT NULL AND ${stateIn('after_json')} = ? ORDER BY seq`,
       Number(known.value),
       state,
     )

@@ -4,6 +4,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { record } from '../../src/store/journal.ts';
+import { openStore } from '../../src/store/open.ts';
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts');
 const dir = mkdtempSync(join(tmpdir(), 'readmit-doctor-'));
@@ -53,4 +55,17 @@ it('a host that gives nobody a shell would be watched in vain, and says so', asy
   ]);
   writeFileSync(config, `${site}watch: {serviceShells: []}\n`);
   expect(said((await doctor(config)).findings)).toEqual([{ check: 'people', level: 'ok', what: '3 are listed' }]);
+});
+
+it('names the entry of the journal that was changed', async () => {
+  mkdirSync(join(dir, 'state/serve'), { recursive: true });
+  const store = openStore(join(dir, 'state/serve/readmit.db'));
+  for (const what of ['one', 'two', 'three']) record(store, 0, { actor: 'root-ann', what });
+  store.run("UPDATE journal SET after_json = '{' WHERE seq = 2");
+  store.close();
+  const config = join(dir, 'journal.yaml');
+  writeFileSync(config, `state: ${dir}/state\n`);
+  expect((await doctor(config)).findings.filter(f => f.check === 'journal')).toMatchObject([
+    { level: 'problem', what: expect.stringMatching(/^entry 2: .*after_json/) },
+  ]);
 });

@@ -108,6 +108,22 @@ it('audit show shows the newest entries of a long journal', async () => {
   expect((await readmit('audit', 'show', '--from', '-1')).code).toBe(2);
 });
 
+it('a damaged journal: audit verify names the entry, and audit show still shows the others', async () => {
+  site.store.run("UPDATE journal SET after_json = '{' WHERE seq = 2");
+  copied();
+  const verified = await readmit('audit', 'verify');
+  expect([verified.code, verified.err]).toEqual([1, '']);
+  expect(verified.out).toMatch(/^journal: BROKEN at entry 2: .*after_json/m);
+  const told = await readmit('audit', 'verify', '--json');
+  expect([told.code, JSON.parse(told.out)]).toMatchObject([1, { journal: { ok: false, firstBad: 2 } }]);
+  const shown = JSON.parse((await readmit('audit', 'show', '--json')).out) as { seq: number; what: string }[];
+  expect(shown.length).toBeGreaterThan(2);
+  expect(shown.find(e => e.seq === 2)).toMatchObject({
+    what: expect.stringMatching(/\[damaged: after_json\]$/),
+    after: null,
+  });
+});
+
 describe('a plan written down for somebody else', () => {
   it('says what it is while it is offered, and warns whoever would run what somebody denied', async () => {
     const offered = await readmit('plan', site.user);
