@@ -172,6 +172,8 @@ export interface Incident {
 export class Refused extends Error {
   override name = 'Refused';
 }
+/** What was asked for can't be, whatever happens to the rest: 422 over the API, as any refusal elsewhere. */
+export class Unfit extends Refused {}
 /** There is no such thing, or not for you. 404. */
 export class NotFound extends Error {
   override name = 'NotFound';

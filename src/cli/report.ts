@@ -1,7 +1,7 @@
 /** `readmit report`: the access report of any week, as text, page, CSV or JSON, or by mail. */
 import { inState, loadConfig } from '../config/config.ts';
 import { Usage } from '../incident.ts';
-import { isoWeek, weekRange } from '../report/iso-week.ts';
+import { isoWeek, notBegun } from '../report/iso-week.ts';
 import { renderCsv, renderHtml, renderJson, renderText } from '../report/render.ts';
 import { askServe, controlSocket } from '../roles/control.ts';
 import { weekReportOf } from '../roles/reporting.ts';
@@ -17,7 +17,8 @@ export async function report(o: {
   send?: boolean;
 }): Promise<void> {
   const config = loadConfig(o.config);
-  if (o.week !== undefined) weekRange(o.week, config.report.timezone);
+  const why = o.week === undefined ? null : notBegun(o.week, config.report.timezone, Date.now());
+  if (why !== null) throw new Usage(`--week: ${why}`);
   if ([o.html, o.csv, o.json].filter(Boolean).length > 1) throw new Usage('one of --html, --csv and --json');
   const week = o.week ?? isoWeek(Date.now(), config.report.timezone);
   if (o.send) {

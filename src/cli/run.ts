@@ -170,7 +170,7 @@ function inboxCommands(add: Add, does: Does, { json, as, reason }: Record<'json'
 
 function recordCommands(add: Add, does: Does, json: Option): void {
   add('report', 'the access report of a week')
-    .option('--week <week>', 'ISO week, e.g. 2026-W47 (default: this week so far)')
+    .option('--week <week>', 'ISO week that has begun, e.g. 2026-W47 (default: this week so far)')
     .option('--html', 'as a page')
     .option('--csv', 'the grants, denials and changes as CSV')
     .option('--send', 'mail it to report.to')

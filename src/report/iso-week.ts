@@ -88,5 +88,11 @@ export function weekRange(label: string, timezone: string): { from: string; to: 
   return { from: iso(monday), to: iso(monday + 7 * DAY) };
 }
 
+/** Why there is no report of a week yet, in a sentence; null when it has begun. @throws Usage for a week that is none */
+export function notBegun(label: string, timezone: string, now: number): string | null {
+  const { from } = weekRange(label, timezone);
+  return Date.parse(from) <= now ? null : `${label} has not begun: it begins on ${dayOf(Date.parse(from), timezone)}`;
+}
+
 export const nextWeek = (label: string): string => weekOfDay(mondayIn(label) + 7 * DAY);
 export const previousWeek = (label: string): string => weekOfDay(mondayIn(label) - 7 * DAY);

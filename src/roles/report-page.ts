@@ -10,7 +10,7 @@ import type { Logger } from '../log.ts';
 import { isoWeek, previousWeek, weekRange } from '../report/iso-week.ts';
 import type { Store } from '../store/open.ts';
 import type { Wanted } from './report-worker.ts';
-import { type ReportPage, reportFileOf, reportPageOf } from './reporting.ts';
+import { mustHaveBegun, type ReportPage, reportFileOf, reportPageOf } from './reporting.ts';
 
 /** Rows of two weeks up to which a page is made at once: about a twentieth of a second. */
 const SMALL = { hours: 5000, incidents: 300 };
@@ -42,9 +42,10 @@ export class ReportPages {
     this.#log = log;
   }
 
-  /** The page of a week; null: the one we are in. */
+  /** The page of a week; null: the one we are in. @throws NotFound for one that has not begun */
   async page(week: string | null): Promise<ReportPage> {
     const label = week ?? isoWeek(this.#now(), this.#config.report.timezone);
+    mustHaveBegun(this.#config, this.#now(), label);
     const kept = this.#kept.get(label);
     if (kept?.writes === this.#store.writes) return kept.page;
     if (this.#isSmall(label))
@@ -62,8 +63,9 @@ export class ReportPages {
       this.#make(label).catch(error => this.#log.warn({ err: error, week: label }, 'report page could not be made'));
   }
 
-  /** The report of a week as a file. */
+  /** The report of a week as a file. @throws NotFound for one that has not begun */
   async file(week: string, format: 'csv' | 'json'): Promise<string> {
+    mustHaveBegun(this.#config, this.#now(), week);
     if (this.#isSmall(week)) return reportFileOf(this.#store, this.#config, this.#now(), week, format);
     return (await this.#beside(format, week)) as string;
   }

@@ -3,9 +3,10 @@
  * row in `report` makes it once; node-cron only wakes.
  */
 import { type Config, originOf } from '../config/config.ts';
+import { NotFound, Unfit } from '../incident.ts';
 import type { Logger } from '../log.ts';
 import type { Rendered } from '../notify/letters/weekly.ts';
-import { isoWeek, nextWeek, previousWeek, weekRange } from '../report/iso-week.ts';
+import { isoWeek, nextWeek, notBegun, previousWeek, weekRange } from '../report/iso-week.ts';
 import { contentIds, drawPictures } from '../report/pictures.ts';
 import { renderCsv, renderHtml, renderJson, renderMail, renderText } from '../report/render.ts';
 import { startSchedule } from '../report/schedule.ts';
@@ -65,6 +66,12 @@ export interface ReportPage {
   next: string | null;
 }
 
+/** @throws NotFound for a week that has not begun: of what is to come there is neither a page nor a file */
+export function mustHaveBegun(config: Config, now: number, week: string): void {
+  const why = notBegun(week, config.report.timezone, now);
+  if (why !== null) throw new NotFound(why);
+}
+
 export function reportPageOf(store: Store, config: Config, now: number, week: string | null): ReportPage {
   const current = isoWeek(now, config.report.timezone);
   const label = week ?? current;
@@ -78,7 +85,10 @@ export function reportPageOf(store: Store, config: Config, now: number, week: st
   };
 }
 
-/** A week for programs; by default the one we are in. The same bytes as `readmit report --json`, `--csv` and plain. */
+/**
+ * A week for programs; by default the one we are in. The same bytes as `readmit report --json`, `--csv` and plain.
+ * @throws Unfit for a week that has not begun
+ */
 export function reportFor(
   store: Store,
   config: Config,
@@ -87,6 +97,8 @@ export function reportFor(
   format: 'json' | 'csv' | 'text',
 ): { week: string; body: string } {
   const label = week ?? isoWeek(now, config.report.timezone);
+  const why = notBegun(label, config.report.timezone, now);
+  if (why !== null) throw new Unfit(why);
   const report = weekReportOf(store, config, now, label);
   return {
     week: label,
@@ -100,13 +112,25 @@ export function reportFileOf(store: Store, config: Config, now: number, week: st
   return format === 'csv' ? renderCsv(report) : renderJson(report);
 }
 
+/** Where a day begins first. */
+const EARLIEST = 'Pacific/Kiritimati';
+
 /**
  * Has a week's report mailed now, beside the one that goes out by itself.
  * @param to null: to everybody who gets it
- * @throws Usage for a week that is none
+ * @param timezone the site's; without it a week has begun when it has anywhere
+ * @throws Usage for a week that is none, Unfit for one that has not begun
  */
-export function askForReport(store: Store, now: number, by: string, week: string, to: string | null): void {
-  weekRange(week, 'UTC');
+export function askForReport(
+  store: Store,
+  now: number,
+  by: string,
+  week: string,
+  to: string | null,
+  timezone: string = EARLIEST,
+): void {
+  const why = notBegun(week, timezone, now);
+  if (why !== null) throw new Unfit(why);
   store.tx(() => {
     const payload = { letter: 'report', week, ...(to === null ? {} : { to: [to] }) };
     enqueue(store, now, { key: `report-${week}-${to ?? 'all'}-${now}`, channel: 'mail', payload });

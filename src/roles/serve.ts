@@ -216,7 +216,14 @@ export async function serve(config: Config, log: Logger, signal: AbortSignal): P
         report: week => reportPages.page(week),
         reportFile: (week, format) => reportPages.file(week, format),
         sendReport: (person, week, to) =>
-          askForReport(store, now(), person.name, week, to === 'all' ? null : mailOf(config, approvers(), person.name)),
+          askForReport(
+            store,
+            now(),
+            person.name,
+            week,
+            to === 'all' ? null : mailOf(config, approvers(), person.name),
+            config.report.timezone,
+          ),
         rules: loadedRules(packs, causes, names),
         api: apiParts({ store, config, now, approvers }),
         ways,

@@ -124,6 +124,15 @@ it('a damaged journal: audit verify names the entry, and audit show still shows 
   });
 });
 
+it.each([[], ['--json'], ['--send']])(
+  'a week that has not begun has no report, be it asked with %j',
+  async (...more) => {
+    const { code, out, err } = await readmit('report', '--week', '2099-W01', ...more);
+    expect([code, out, err]).toEqual([2, '', 'readmit: --week: 2099-W01 has not begun: it begins on 2098-12-29\n']);
+    expect(asked).toEqual([]);
+  },
+);
+
 describe('a plan written down for somebody else', () => {
   it('says what it is while it is offered, and warns whoever would run what somebody denied', async () => {
     const offered = await readmit('plan', site.user);

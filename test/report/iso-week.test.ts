@@ -6,6 +6,7 @@ import {
   daysBetween,
   isoWeek,
   nextWeek,
+  notBegun,
   previousWeek,
   startOfDay,
   weekRange,
@@ -74,6 +75,12 @@ describe('where a week begins and ends', () => {
       expect(() => weekRange(label, 'UTC')).toThrow(/2026-W47/);
     },
   );
+  it('one that begins after now has not begun, by the clock of the site', () => {
+    const midnight = Date.parse('2026-11-29T23:00:00Z'); // in Berlin
+    expect(notBegun('2026-W49', 'Europe/Berlin', midnight - 1)).toBe('2026-W49 has not begun: it begins on 2026-11-30');
+    expect(notBegun('2026-W49', 'Europe/Berlin', midnight)).toBeNull();
+    expect(notBegun('2026-W49', 'UTC', midnight)).toMatch(/has not begun/);
+  });
   it('a zone that is none is named', () => {
     expect(() => weekRange('2026-W47', 'Mars/Olympus')).toThrow(/report\.timezone: "Mars\/Olympus"/);
   });

@@ -29,9 +29,23 @@ describe('requests that no browser of ours sends', () => {
       expectProblem(await site.ask(`${API}/report/send`, { token, body }), 422, /only some years have a W53/);
     }
     expect(site.store.all("SELECT * FROM outbox WHERE channel = 'mail'")).toEqual([]);
-    expect((await olga.post('/report/send', { week: '2026-W53', to: 'all' })).status).toBe(303);
-    for (const week of ['1000-W01', '9999-W52'])
+    expect((await olga.post('/report/send', { week: '2020-W53', to: 'all' })).status).toBe(303);
+    for (const week of ['1000-W01', '2026-W48'])
       expect((await site.ask(`${API}/report?week=${week}`, { token: site.token('viewer') })).status, week).toBe(200);
+  });
+
+  it('a week that has not begun has no report: the API says so, the page too, and nothing is queued', async () => {
+    const olga = await site.signIn('olga');
+    const token = site.token('operator', 'olga');
+    for (const week of ['2026-W49', '2099-W01', '9999-W52']) {
+      const why = new RegExp(`${week} has not begun: it begins on \\d{4}-`);
+      expectProblem(await site.ask(`${API}/report?week=${week}`, { token }), 422, why);
+      const body = { week, to: 'all' };
+      expectProblem(await site.ask(`${API}/report/send`, { token, body }), 422, why);
+      const sent = await olga.post('/report/send', body);
+      expect([sent.status, sent.text]).toEqual([409, expect.stringMatching(why)]);
+    }
+    expect(site.store.all("SELECT * FROM outbox WHERE channel = 'mail'")).toEqual([]);
   });
 
   it('HEAD of the live stream opens none: the seventh in a row is as good as the first', async () => {

@@ -4,7 +4,7 @@
  */
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { NotFound, Refused, Retry } from '../../incident.ts';
+import { NotFound, Refused, Retry, Unfit } from '../../incident.ts';
 import type { Ask, Web } from '../ask.ts';
 
 const TITLES: Partial<Record<ContentfulStatusCode, string>> = {
@@ -66,6 +66,7 @@ export function answerProblem(web: Web, c: Ask, error: Error): Response {
 function asProblem(error: Error): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof NotFound) return new Problem(404, error.message);
+  if (error instanceof Unfit) return new Problem(422, error.message);
   if (error instanceof Refused) return new Problem(409, error.message);
   if (error instanceof Retry)
     return new Problem(503, 'something Readmit needs does not answer; try again in a minute', {
