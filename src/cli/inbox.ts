@@ -156,10 +156,16 @@ function operator(config: Config, o: Options): { as: string } {
 
 const UNITS: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 
+/** Whoever means longer means for ever, and a date can't be so far off. */
+const CENTURY = 36_525 * UNITS.d!;
+
+/** @throws Usage for what is no duration, or one of more than a century */
 export function durationMs(text: string): number {
-  const match = /^(\d{1,6})([smhdw])$/.exec(text);
+  const match = /^(\d{1,15})([smhdw])$/.exec(text);
   if (!match) throw new Usage(`${text}: a duration is a number with s, m, h, d or w, e.g. 8h`);
-  return Number(match[1]) * UNITS[match[2]!]!;
+  const ms = Number(match[1]) * UNITS[match[2]!]!;
+  if (ms > CENTURY) throw new Usage(`${text}: that is too long; at most a hundred years`);
+  return ms;
 }
 
 export async function silence(
@@ -219,7 +225,9 @@ export async function exportedPlan(id: string, o: Options & { format?: 'shell' |
 const isOver = (state: State): boolean => !['open', 'proposed', 'advised', 'approved', 'escalated'].includes(state);
 
 /** Asks for the same plan with an end: a new one, to be voted on anew. */
-export async function planUntil(id: string, o: Options & { until: string }): Promise<void> {
+export async function planUntil(id: string, o: Options & { until: string; format?: string }): Promise<void> {
+  if (o.format !== undefined)
+    throw new Usage('--format writes down the plan there is, --until asks for a new one: one of the two');
   const config = loadConfig(o.config);
   const until = o.until === 'never' ? null : new Date(endOf(o.until)).toISOString();
   const shown = await askServe<IncidentDetail>(controlSocket(config), 'ends', { id, until, ...operator(config, o) });
@@ -233,6 +241,11 @@ function endOf(text: string): number {
   if (/^\d+[smhdw]$/.test(text)) return Date.now() + durationMs(text);
   const at = /^\d{4}-\d{2}-\d{2}(T|$)/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(at)) throw new Usage(`--until ${text}: 7d, 2026-12-01, 2026-12-01T18:00Z or never`);
+  const day = text.slice(0, 10);
+  if (new Date(`${day}T00:00Z`).toISOString().slice(0, 10) !== day)
+    throw new Usage(`--until ${text}: there is no ${day}`);
+  if (at - Date.now() > CENTURY)
+    throw new Usage(`--until ${text}: that is too long; at most a hundred years, or never`);
   return at;
 }
 

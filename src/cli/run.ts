@@ -144,7 +144,10 @@ function inboxCommands(add: Add, does: Does, { json, as, reason }: Record<'json'
   add('plan', 'the plan of an incident, to run or file elsewhere')
     .argument('<id>')
     .addOption(new Option('--format <format>', 'how to write it').choices(['shell', 'ldif', 'ansible']))
-    .option('--until <when>', 'before any vote: when the access is to end, e.g. 7d, 2026-12-01, or never')
+    .option(
+      '--until <when>',
+      'before any vote, instead of --format: when the access is to end, e.g. 7d, 2026-12-01, or never',
+    )
     .addOption(as)
     .addOption(json)
     .action(

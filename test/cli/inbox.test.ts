@@ -27,6 +27,7 @@ beforeEach(async () => {
   const answers: Record<string, object> = {
     vote: { id: site.user, state: 'approved', needs: 0 },
     'end-silence': { ended: true },
+    ends: { plan: { summary: 'alice into claw-users', digest: '0'.repeat(64) } },
     'sign-in': { url: 'http://127.0.0.1:8420/sign-in/once' },
   };
   const verbs = Object.fromEntries(
@@ -132,6 +133,42 @@ it.each([[], ['--json'], ['--send']])(
     expect(asked).toEqual([]);
   },
 );
+
+describe('an end for an access', () => {
+  const until = (when: string, ...more: string[]) =>
+    readmit('plan', site.user, '--until', when, '--as', 'root-ann', ...more);
+
+  it.each([
+    ['2027-02-30', /there is no 2027-02-30/],
+    ['2026-11-31', /there is no 2026-11-31/],
+    ['2027-02-29T18:00Z', /there is no 2027-02-29/],
+    ['9999999d', /too long/],
+    ['999999w', /too long/],
+    ['9999-12-31', /too long/],
+    ['2026-13-01', /2026-12-01/],
+    ['7 days', /7d/],
+  ])('%s is none: nothing is asked', async (when, why) => {
+    const { code, err } = await until(when);
+    expect([code, err]).toEqual([2, expect.stringMatching(why)]);
+    expect(err.trimEnd()).not.toContain('\n');
+    expect(asked).toEqual([]);
+  });
+
+  it.each([
+    ['2028-02-29', '2028-02-29T00:00:00.000Z'],
+    ['2028-12-31T23:30Z', '2028-12-31T23:30:00.000Z'],
+    ['never', null],
+  ])('%s is one', async (when, at) => {
+    expect((await until(when)).code).toBe(0);
+    expect(asked).toEqual([['ends', { id: site.user, until: at, as: 'root-ann' }]]);
+  });
+
+  it('is not written down as a script in the same breath', async () => {
+    const { code, err } = await until('7d', '--format', 'shell');
+    expect([code, err]).toEqual([2, expect.stringMatching(/--format .* --until/)]);
+    expect(asked).toEqual([]);
+  });
+});
 
 describe('a plan written down for somebody else', () => {
   it('says what it is while it is offered, and warns whoever would run what somebody denied', async () => {
