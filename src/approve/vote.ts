@@ -6,6 +6,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject, randomUUID, sign, verify } from 'node:crypto';
 import type { Config } from '../config/config.ts';
 import { voteBytes, voteChallenge } from '../digest.ts';
+import { Refused } from '../incident.ts';
 import type { Decision, Plan, Vote } from '../plan.ts';
 import type { Approver, Approvers } from './approvers.ts';
 import { relyingParty, verifyAssertion } from './assertion.ts';
@@ -69,6 +70,20 @@ export function makeVote(input: {
     reason,
     proof,
   };
+}
+
+/** The key in the text of a key file. @throws Refused naming the file, where it is none that signs votes */
+export function signingKey(pem: string, file: string): KeyObject {
+  const needed = 'an ed25519 private key is needed, as PEM (PKCS#8) and without a passphrase';
+  let key: KeyObject;
+  try {
+    key = createPrivateKey(pem);
+  } catch {
+    throw new Refused(`${file} holds no key that can be read: ${needed}`);
+  }
+  if (key.asymmetricKeyType !== 'ed25519')
+    throw new Refused(`${file} holds a key of ${key.asymmetricKeyType}: ${needed}`);
+  return key;
 }
 
 /** Signs with a PEM (PKCS#8) ed25519 private key. @throws TypeError for any other kind of key */

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { type Approvers, loadApprovers } from '../approve/approvers.ts';
-import { makeVote, signVote } from '../approve/vote.ts';
+import { makeVote, signingKey, signVote } from '../approve/vote.ts';
 import { type Config, inState, loadConfig } from '../config/config.ts';
 import type { Grant, IncidentDetail, IncidentRow } from '../desk.ts';
 import { NotFound, Refused, type State, Usage } from '../incident.ts';
@@ -105,7 +105,7 @@ export async function vote(decision: Decision, id: string, o: Options & { digest
     throw new Usage(`--digest ${o.digest}: at least the first eight characters of what \`readmit show ${id}\` prints`);
   try {
     const name = whoAmI(o);
-    const key = readKey(config, name);
+    const key = signingKey(readKey(config, name), join(config.keys, `${name}.key`));
     const approver = loadApprovers(config.approvers).approvers.find(a => a.name === name);
     if (!approver) throw new Refused(`${name} is not in ${config.approvers}`);
     const i = reading(config, (_, store) => incident(store, id));

@@ -22,7 +22,10 @@ export async function run(argv: string[]): Promise<number> {
     };
   // Whoever reads no further (`| head`) ends what only prints; what runs on needs nobody to listen.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (error.code !== 'EPIPE') {
+      process.stderr.write(`readmit: standard output can't be written: ${error.message}\n`);
+      process.exit(1);
+    }
     if (!RUNS_ON.includes(argv[2] ?? '')) process.exit(code);
   });
   const program = new Command('readmit')
@@ -291,7 +294,10 @@ function routesCommands(program: Command, does: Does, json: Option, config: Opti
 export function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const { name, message, stack } = error as Error;
-  const known = ['Usage', 'Refused', 'NotFound', 'Retry'].includes(name);
+  // What SQLite says is of the file and the disk, and no fault of the program's.
+  const known =
+    ['Usage', 'Refused', 'NotFound', 'Retry'].includes(name) ||
+    (error as { code?: unknown }).code === 'ERR_SQLITE_ERROR';
   process.stderr.write(
     `readmit: ${(known ? message : (stack ?? String(error))).split('\n').map(visible).join('\n')}\n`,
   );

@@ -89,8 +89,13 @@ export function askServe<T>(socket: string, verb: string, body: unknown, timeout
       res.on('end', () => {
         const answer = JSON.parse(text || 'null') as { name?: string; error?: string } | null;
         if (res.statusCode === 200) return resolve(answer as T);
-        const Class = CLASSES[answer?.name as keyof typeof CLASSES] ?? Error;
-        reject(new Class(answer?.error ?? `serve answered ${res.statusCode}`));
+        const Class = CLASSES[answer?.name as keyof typeof CLASSES];
+        // What went wrong there (a full disk) is told in its words; where in serve, nobody here needs to know.
+        reject(
+          Class
+            ? new Class(answer?.error)
+            : new Retry(`readmit serve could not do it: ${answer?.error ?? `it answered ${res.statusCode}`}`),
+        );
       });
     });
     req.on('timeout', () => req.destroy(new Retry('readmit serve does not answer')));

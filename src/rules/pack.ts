@@ -5,7 +5,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { LineCounter, parseDocument } from 'yaml';
+import { type Document, LineCounter, parseDocument, visit } from 'yaml';
 import { z } from 'zod';
 import { EVENTS, type EventName, MEANINGS, type Meaning, Usage } from '../incident.ts';
 import { USUAL_NAMES, type UserNames, userNames } from '../names.ts';
@@ -128,6 +128,18 @@ interface Read<T> {
   lineOf: (path: PropertyKey[]) => number;
 }
 
+/** Where the first alias of a document stands. */
+function firstAlias(doc: Document.Parsed): number {
+  let at = 0;
+  visit(doc, {
+    Alias: (_, { range }) => {
+      at = range?.[0] ?? 0;
+      return visit.BREAK;
+    },
+  });
+  return at;
+}
+
 function readYaml<T>(file: string, schema: z.ZodType<T>, faults: string[]): Read<T> | null {
   const lines = new LineCounter();
   const doc = parseDocument(readFileSync(file, 'utf8'), { lineCounter: lines, uniqueKeys: true });
@@ -142,7 +154,15 @@ function readYaml<T>(file: string, schema: z.ZodType<T>, faults: string[]): Read
     }
     return 1;
   };
-  const parsed = schema.safeParse(doc.toJS({ maxAliasCount: 20 }));
+  let plain: unknown;
+  try {
+    plain = doc.toJS({ maxAliasCount: 20 });
+  } catch (error) {
+    // Aliases of aliases; the library says it with an error of the language.
+    faults.push(`${file}:${lines.linePos(firstAlias(doc)).line}: ${(error as Error).message}`);
+    return null;
+  }
+  const parsed = schema.safeParse(plain);
   if (parsed.success) return { value: parsed.data, file, lineOf };
   for (const issue of parsed.error.issues) {
     const keys = issue.code === 'unrecognized_keys' ? issue.keys.map(key => [...issue.path, key]) : [issue.path];

@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { DatabaseSync, type DatabaseSyncOptions, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { NotFound, Refused } from '../incident.ts';
 
 export type Row = Record<string, string | number | null>;
@@ -111,15 +111,16 @@ const NETWORK_FILE_SYSTEMS = new Map([
 
 /**
  * @param file the database; made with its directory (0700) when it isn't there
- * @throws Refused on a network file system or a schema newer than this program
+ * @throws Refused on a network file system, for a file that is no database, or a schema newer than this program
  */
 export function openStore(file: string): Store {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const network = NETWORK_FILE_SYSTEMS.get(Number(statfsSync(dirname(file)).type) >>> 0);
   if (network) throw new Refused(`${dirname(file)} is on ${network}: the state directory must be on a local disk`);
-  const db = new DatabaseSync(file, { timeout: 5000 });
-  db.exec(
-    'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON;',
+  const db = opened(file, { timeout: 5000 }, db =>
+    db.exec(
+      'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON;',
+    ),
   );
   // Counting comes back to the same pages: they are written into the database once in 16 MB of log, not once in 4.
   db.exec('PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = 4000;');
@@ -128,12 +129,31 @@ export function openStore(file: string): Store {
   return store;
 }
 
-/** Opens it for reading beside a running `serve`, for the command line. @throws NotFound when there is none yet */
+/**
+ * Opens it for reading beside a running `serve`, for the command line.
+ * @throws NotFound when there is none yet, Refused when the file is none
+ */
 export function openStoreToRead(file: string): Store {
   if (!existsSync(file)) throw new NotFound(`${file}: no database yet; has readmit serve been started?`);
-  const db = new DatabaseSync(file, { readOnly: true, timeout: 10_000 });
-  db.exec('PRAGMA busy_timeout = 5000');
+  const db = opened(file, { readOnly: true, timeout: 10_000 }, db => {
+    db.exec('PRAGMA busy_timeout = 5000');
+    if (!db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'journal'").get())
+      throw new Error('it holds no tables of Readmit');
+  });
   return new Store(db);
+}
+
+/** Opened, and looked into: a file that is no database says so only then. @throws Refused naming the file */
+function opened(file: string, options: DatabaseSyncOptions, look: (db: DatabaseSync) => void): DatabaseSync {
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(file, options);
+    look(db);
+    return db;
+  } catch (error) {
+    db?.close();
+    throw new Refused(`${file} can't be read as Readmit's database: ${(error as Error).message}`);
+  }
 }
 
 function migrate(store: Store): void {

@@ -115,6 +115,13 @@ describe('rules check', () => {
       /must match, but does not/,
     ],
     ['a reject that matches', t => t.replace('example.com', '192.0.2.8'), 1, /must not match, but does/],
+    [
+      'aliases of aliases of aliases',
+      t =>
+        `a: &a [x, x, x]\nb: &b [${'*a, '.repeat(9)}x]\nc: &c [${'*b, '.repeat(9)}x]\nd: [${'*c, '.repeat(9)}x]\n${t}`,
+      2,
+      /logs\.yaml:2: Excessive alias count/,
+    ],
     ['no rejects', t => t.slice(0, t.indexOf('    rejects')), 2, /logs\.yaml:3: patterns\.0\.rejects/],
     [
       'no matches',
