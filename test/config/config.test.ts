@@ -56,6 +56,17 @@ describe('what is refused', () => {
     expect(isCron(cron)).toBe(validate(cron));
   });
 
+  it.each(['http://127.0.0.1:6379', '127.0.0.1:6379', 'redis://', 'redis', 'rediss:/x'])(
+    '%s is no Redis: refused with its key',
+    url => {
+      const yaml = `redis:\n  url: "${url}"\n`;
+      expect(() => parseConfig(yaml, 'readmit.yaml')).toThrow(/^readmit\.yaml:2: redis\.url: .*redis:\/\//);
+    },
+  );
+  it.each(['redis://127.0.0.1:6379', 'rediss://cache.site.example:6380/2', 'redis://[::1]:6379'])('%s is one', url => {
+    expect(parseConfig(`redis: { url: "${url}" }\n`, 'readmit.yaml').redis.url).toBe(url);
+  });
+
   it('aliases of aliases of aliases: wrong usage, not a crash', () => {
     const lists = [...'bcdefgh'].map((l, n) => `${l}: &${l} [${Array(9).fill(`*${'abcdefg'[n]}`).join(', ')}]`);
     const bomb = ['a: &a [x, x, x]', ...lists].join('\n');
