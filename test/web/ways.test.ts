@@ -194,7 +194,13 @@ describe('files', () => {
 
   it('the report goes to me or to everybody, by whom the site lets act, and never to an address from a form', async () => {
     const sent: string[] = [];
-    const page = { week: '2026-W47', title: 'Report', html: '<body>x</body>', previous: null, next: null };
+    const page = {
+      week: '2026-W47',
+      title: 'Report',
+      html: '<body><h1>Report</h1></body>',
+      previous: null,
+      next: null,
+    };
     const c = consoleWith({
       extra: {
         report: () => page,
@@ -209,6 +215,7 @@ describe('files', () => {
     const vera = await c.signIn('vera');
     expect((await vera.post('/report/send', { week: '2026-W47', to: 'all' })).status).toBe(403);
     expect(await vera.page('/report')).not.toContain('Send to me');
+    expect((await vera.page('/report')).match(/<h1/g)).toHaveLength(1);
     expect(await vera.page('/report.csv?week=2026-W47')).toBe('2026-W47 csv');
     expect((await vera.get('/report.csv?week=x')).status).toBe(404);
     expect(sent).toEqual(['root-ann 2026-W47 me']);

@@ -24,7 +24,6 @@ export function reportPage(frame: Frame, report: WeekReport, sent: string | null
     report.title,
     html`<nav class="weeks" aria-label="Weeks">${previous ? html`<a href="/report?week=${previous}" rel="prev">‹ ${previous}</a>` : html`<span></span>`}<span class="faint">${week}</span>${next ? html`<a href="/report?week=${next}" rel="next">${next} ›</a>` : html`<span></span>`}</nav>
 ${sent !== null && Object.hasOwn(SENT, sent) && html`<div class="notice good" role="status"><strong>Sent.</strong> ${SENT[sent as keyof typeof SENT]}</div>`}
-<h1 class="aloud">${report.title}, ${week}</h1>
 ${ways(frame, week)}
 <article class="paper${report.html.search(DARK) >= 0 && ' both'}"><div><template shadowrootmode="open">${sheet(report.html, frame)}</template></div></article>`,
   );
