@@ -217,6 +217,9 @@ export interface Hits {
   causes: { cause: string; incidents: number; open: number; last: string }[];
 }
 
+/** What `next` of a list of people or addresses looks like: when, epoch ms, and the name to go on below. */
+export const PAGE_MARK = /^(\d{1,15})\.(.+)$/s;
+
 export interface AuditRow {
   seq: number;
   time: string;

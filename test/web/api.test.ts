@@ -144,6 +144,9 @@ describe('who gets in', () => {
       'audit?limit=x',
       'report?week=47',
       'timeline?from=now',
+      'people?after=garbage',
+      'people?account=other&after=17',
+      'addresses?after=garbage',
     ])
       expectProblem(await site.ask(`${API}/${query}`, { token }), 422, /does not fit/);
     const path = `${API}/incidents/${site.user}/approve`;

@@ -1,6 +1,13 @@
 /** People and addresses: all that was seen of each, all that was changed, and what access Readmit gave. */
 import { addressKey, canonicalAddress } from '../../addresses.ts';
-import type { AddressDetail, AddressRow, Page, PersonDetail, PersonRow } from '../../desk.ts';
+import {
+  type AddressDetail,
+  type AddressRow,
+  PAGE_MARK,
+  type Page,
+  type PersonDetail,
+  type PersonRow,
+} from '../../desk.ts';
 import { NotFound } from '../../incident.ts';
 import { iso } from '../../iso-time.ts';
 import { grantRows, grantsInForce } from '../../store/approvals.ts';
@@ -149,6 +156,6 @@ export function address(p: PeopleParts, asked: string): AddressDetail {
 /** `1700000000000.alice`: where a list goes on. */
 const markText = (last: number, name: string): string => `${last}.${name}`;
 function markOf(text: string | null | undefined): Mark | null {
-  const found = /^(\d{1,15})\.(.+)$/s.exec(text ?? '');
+  const found = PAGE_MARK.exec(text ?? '');
   return found ? { last: Number(found[1]), name: found[2]! } : null;
 }

@@ -3,6 +3,7 @@
  * document is made of the same.
  */
 import { z } from '@hono/zod-openapi';
+import { PAGE_MARK } from '../../desk.ts';
 import { STATES } from '../../incident.ts';
 import { VoteSchema } from '../../messages.ts';
 import { isWeek, NO_WEEK } from '../../week.ts';
@@ -54,7 +55,12 @@ export const AuditQuery = z.object({
 const limit = whole('how many, at most 500')
   .refine(n => n >= 1 && n <= 500, 'from 1 to 500')
   .optional();
-const afterPage = z.string().max(500).optional().describe('`next` of the page before');
+const afterPage = z
+  .string()
+  .max(500)
+  .regex(PAGE_MARK, 'no `next` of a page looks like that')
+  .optional()
+  .describe('`next` of the page before');
 export const PeopleQuery = z.object({
   account: z.enum(['user', 'other']).default('user').describe('other: names nobody has, and system accounts'),
   q: z.string().max(64).optional().describe('names that begin so'),

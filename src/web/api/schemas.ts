@@ -215,7 +215,12 @@ export const Chain = z
   .openapi('Chain');
 
 export const TimelinePoint = z.object({ hour: time, cause: z.string(), count: z.number() }).openapi('TimelinePoint');
-export const MatrixCell = z.object({ user: z.string(), ip: z.string(), count: z.number() });
+export const MatrixCell = z.object({
+  user: z.string(),
+  ip: z.string(),
+  count: z.number(),
+  account: z.string().optional().describe('user: somebody with an account; unknown, system: of nobody'),
+});
 
 const page = <S extends z.ZodType>(rows: S) =>
   z.object({ rows: z.array(rows), next: z.string().nullable().describe('`after` of the next page; null at the end') });
