@@ -58,7 +58,8 @@ export function reading<T>(config: Config, body: (desk: StoreDesk, store: Store)
 export async function listIncidents(o: Options & { open?: boolean }): Promise<void> {
   const rows = reading(loadConfig(o.config), desk => desk.incidents({ all: !o.open }));
   if (o.json) printJson(rows);
-  else print(rows.length ? incidentTable(rows) : 'No incidents: nobody has been refused.');
+  else if (rows.length) print(incidentTable(rows));
+  else print(o.open ? 'No open incidents: nobody waits.' : 'No incidents: nobody has been refused.');
 }
 
 export async function showIncident(id: string, o: Options): Promise<void> {
@@ -266,11 +267,13 @@ export async function maintenance(what: string, o: Options): Promise<void> {
 }
 
 export async function access(what: string | undefined, id: string | undefined, o: Options): Promise<void> {
+  if (what === 'revoke' && id === undefined)
+    throw new Usage('access revoke ID: the id of a grant as `readmit access` prints it, or of an incident');
   const config = loadConfig(o.config);
   const grants: Grant[] = reading(config, desk => desk.grants());
   if (what === 'revoke') {
     const grant = grants.find(g => g.id === id) ?? grants.find(g => g.incident === id && g.ended === null);
-    if (!grant) throw new NotFound(`there is no grant ${id ?? ''}; see \`readmit access\``);
+    if (!grant) throw new NotFound(`there is no grant ${id}; see \`readmit access\``);
     return await undo(grant.incident, o, grant.id);
   }
   if (what !== undefined) throw new Usage(`access ${what}: only \`access\` and \`access revoke ID\``);

@@ -7,6 +7,7 @@ import { packDirs } from '../diagnose/effects.ts';
 import { Usage } from '../incident.ts';
 import { USUAL_NAMES, type UserNames, userNames } from '../names.ts';
 import { rulesCheck, rulesExplain } from '../roles/rules.ts';
+import { packDirs as packsBelow } from '../rules/files.ts';
 import { packSchemas } from '../rules/pack.ts';
 import { printJson } from './print.ts';
 
@@ -38,6 +39,9 @@ function causeFaults(dir: string): { file: string; line: number; pattern: string
 }
 
 export async function check(named: string[], o: Options): Promise<number> {
+  const empty = named.filter(dir => packsBelow([dir]).length === 0 && !existsSync(join(dir, 'causes')));
+  if (empty.length)
+    throw new Usage(empty.map(dir => `${dir}: no logs.yaml, in it or right below, and no causes/`).join('\n'));
   const site = siteOf(o, named);
   const dirs = named.length ? named : site.dirs;
   const code = await rulesCheck(dirs, { json: Boolean(o.json), names: site.names, checkCauses: causeFaults });

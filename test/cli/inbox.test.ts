@@ -170,6 +170,30 @@ describe('an end for an access', () => {
   });
 });
 
+it('incidents --open with nothing open does not say that nobody was refused', async () => {
+  site.store.run("UPDATE incident SET state = 'resolved'");
+  copied();
+  expect((await readmit('incidents', '--open')).out).toBe('No open incidents: nobody waits.\n');
+  expect((await readmit('incidents')).out).not.toMatch(/^No /);
+  site.store.run('DELETE FROM incident');
+  copied();
+  expect((await readmit('incidents')).out).toBe('No incidents: nobody has been refused.\n');
+});
+
+it('access revoke without an id is wrong usage, and takes nothing back', async () => {
+  const { code, err } = await readmit('access', 'revoke', '--as', 'root-ann');
+  expect([code, err]).toEqual([2, expect.stringMatching(/access revoke ID/)]);
+  expect((await readmit('access', 'revoke', 'g-none', '--as', 'root-ann')).code).toBe(1);
+  expect(asked).toEqual([]);
+});
+
+it('rules check of a directory without rules is wrong usage, and names it', async () => {
+  for (const more of [[], ['--json']]) {
+    const { code, err } = await readmit('rules', 'check', join(site.dir, 'keys'), ...more);
+    expect([code, err]).toEqual([2, expect.stringContaining(`${site.dir}/keys: no logs.yaml`)]);
+  }
+});
+
 describe('a plan written down for somebody else', () => {
   it('says what it is while it is offered, and warns whoever would run what somebody denied', async () => {
     const offered = await readmit('plan', site.user);
