@@ -7,12 +7,21 @@ import type { SourceRef } from '../messages.ts';
 import type { OutboxOptions } from './batch.ts';
 import type { Descriptors } from './descriptors.ts';
 import { agrees, fingerprint, HEAD, markOf, repeats, sourceId, TAIL } from './identity.ts';
-import { type Matching, match, reborn } from './match.ts';
+import { type Comparison, type Matching, match, reborn } from './match.ts';
 import { type Allowance, TooMuch } from './packed.ts';
 import { isRefusal, type Place, type Refusal } from './place.ts';
 import type { Checkpoint, Known, PathRecord } from './position.ts';
 import { type Reader, Source } from './source.ts';
-import { bytesOf, closeSurveyed, compareFile, type Surveyed, surveyed, surveyRotations } from './survey.ts';
+import {
+  agreement,
+  bytesOf,
+  closeSurveyed,
+  compareFile,
+  MOST_COMPARED,
+  type Surveyed,
+  surveyed,
+  surveyRotations,
+} from './survey.ts';
 
 /** What all logs share. */
 export interface Shared extends OutboxOptions {
@@ -170,7 +179,7 @@ export class Lives {
   }
 
   async #settle(files: Surveyed[]): Promise<void> {
-    const { disk, path } = this.#place;
+    const { path } = this.#place;
     const { strangers } = this.#shared;
     const [first, asking, unknown] = [this.first, this.#asking, this.#unknown];
     this.first = 'no';
@@ -179,8 +188,8 @@ export class Lives {
     const before = files.filter(f => f.sibling).map(f => f.mtime);
     await this.#letGoOfEmptied();
     await this.#nameDrafts(files);
-    const pool = [...this.past, ...this.sources];
-    const found = await match(files, pool, this.seen, (file, source) => compareFile(disk, file, source));
+    const pool = [...this.past, ...this.sources].filter(s => s.leftover === 'no');
+    const found = await match(files, pool, this.seen, (file, source) => this.#compare(file, source));
     // A name of which no file is left serves to number the next life of its inode, and for nothing else.
     this.sources = this.sources.filter(s => !adopted.includes(s) || found.matches.some(m => m.source === s));
     await this.#apply(found, first);
@@ -195,6 +204,17 @@ export class Lives {
     if (!source.keys.includes(file.key) || reborn(file, source)) return false;
     const how = await compareFile(this.#place.disk, file, source);
     return how === 'same' || how === 'again';
+  }
+
+  /** Lines that repeat prove little by their last few; byte for byte a file of many is the one that is held open. */
+  async #compare(file: Surveyed, source: Source): Promise<Comparison> {
+    const { disk } = this.#place;
+    const how = await compareFile(disk, file, source);
+    const held = source.fd !== null && source.packed === null && source.fdKey !== file.key;
+    if (how !== 'again' || file.sibling || !held || source.read < ENOUGH) return how;
+    const from = Math.max(0, source.read - MOST_COMPARED);
+    const agreed = await agreement(disk, [source.fd!, file.fd], from, source.read);
+    return agreed?.at === source.read ? 'same' : how;
   }
 
   /** A file that is held open may have been emptied before it was taken away: then its copy is what is left. */
@@ -225,6 +245,8 @@ export class Lives {
     for (const source of this.sources) if (source.standing === 'rotated') source.name = null;
     for (const { file, source, how } of found.matches) {
       await this.#learn(source, file);
+      const elsewhere = source.fd !== null && source.fdKey !== file.key;
+      if (elsewhere && how !== 'shorter' && !file.packed) await this.#moveOver(source, file);
       this.#assign(source, file, how === 'shorter' ? 'shorter' : 'whole', first);
     }
     for (const file of found.unread) if (file.size > 0 || file.packed) this.#begin(file, 'old');
@@ -247,6 +269,42 @@ export class Lives {
     const length = Math.min(TAIL, source.read);
     const bytes = await bytesOf(this.#place.disk, file, { at: source.read, length, hash: '', time: 0 });
     if (bytes.length === length) source.marks = [markOf(bytes, 0, length, source.read, this.#shared.now())];
+  }
+
+  /**
+   * The log goes on in another file that holds what was read of it (an editor's, `sed -i`'s), and so does its source. A
+   * daemon may have the old one open still: what the new one does not hold is read there, as long as something comes.
+   */
+  async #moveOver(source: Source, file: Surveyed): Promise<void> {
+    const { descriptors } = this.#shared;
+    const left = source.packed ? null : await this.#leftover(source, file);
+    if (left) [left.fd, source.fd] = [source.fd, null];
+    descriptors.release(source);
+    if (!left) return;
+    descriptors.use(left, left.pin);
+    if (await this.identify(left, 'growing')) {
+      this.#retired = [...this.#retired, left.id!].slice(-MOST_RETIRED);
+      this.sources.push(left);
+    } else descriptors.release(left);
+  }
+
+  /** Null: nobody can tell in reasonable time what one file has and the other has not. */
+  async #leftover(source: Source, file: Surveyed): Promise<Source | null> {
+    const { disk } = this.#place;
+    const stat = await disk.fstat(source.fd!);
+    const size = Number(stat.size);
+    const common = await agreement(disk, [source.fd!, file.fd], source.read, Math.min(size, file.size));
+    if (!common) return null;
+    const left = new Source(source.fdKey!, null, this.#reader);
+    left.leftover = 'yes';
+    left.standing = 'rotated';
+    left.fdKey = source.fdKey;
+    left.read = common.line;
+    left.inside = common.line === source.read ? source.inside : 'start';
+    left.size = size;
+    left.mtime = Number(stat.mtimeMs);
+    left.changedAt = this.#shared.steady();
+    return left;
   }
 
   /** The file is this source's. It is kept open as long as there is something to read or to deliver. */
@@ -365,7 +423,7 @@ export class Lives {
     if (done.length === 0) return;
     for (const source of done) this.#shared.descriptors.release(source);
     this.sources = this.sources.filter(s => s.end === 'open');
-    this.past = [...this.past, ...done.filter(s => s.id !== null)];
+    this.past = [...this.past, ...done.filter(s => s.id !== null && s.leftover === 'no')];
     const over = this.past.splice(0, Math.max(0, this.past.length - MOST_PAST));
     this.#retired = [...this.#retired, ...over.map(s => s.id!)].slice(-MOST_RETIRED);
     this.changed();

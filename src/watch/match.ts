@@ -88,7 +88,8 @@ export async function match<F extends Found, C extends Candidate>(
       reborn(file, source) || (source.fp !== file.fp && source.fp !== null) ? 'other' : await compare(file, source);
     if (how === 'same' || how === 'again') pair(file, source, how);
     else {
-      if (source.end === 'open') out.displaced.push(source);
+      // An inode that it had once, and that was given out again, says nothing about the one it has.
+      if (source.end === 'open' && source.keys.at(-1) === file.key) out.displaced.push(source);
       if (how === 'shorter' && file === live) out.shortened = source;
     }
   }
@@ -108,9 +109,8 @@ export async function match<F extends Found, C extends Candidate>(
     }
 
   if (live && !taken.has(live)) {
-    const moved = known.findLast(
-      s => !placed.has(s) && s.fp !== null && s.fp === live.fp && !s.keys.includes(live.key),
-    );
+    const refuted = (s: C): boolean => s.keys.includes(live.key) && !reborn(live, s);
+    const moved = known.findLast(s => !placed.has(s) && s.fp !== null && s.fp === live.fp && !refuted(s));
     const how = moved ? await compare(live, moved) : 'other';
     // The same inode on a device with another number: a reboot. Else the content must speak for itself.
     const sameInode = moved?.keys.some(key => inodeOf(key) === inodeOf(live.key)) ?? false;

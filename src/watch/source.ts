@@ -53,6 +53,8 @@ export class Source {
   /** The record of this life is on disk: it may be spoken of to serve. */
   recorded: 'yes' | 'no' = 'no';
   outbox: Outbox | null = null;
+  /** The log goes on in another file that holds all of this one: only what a writer still adds here is read. */
+  leftover: 'yes' | 'no' = 'no';
   /** Who reads it: while it does, the file is not closed. */
   readonly reader: Reader;
 
@@ -85,7 +87,7 @@ export class Source {
   }
 
   known(now: number): Known | null {
-    if (!this.id || !this.outbox) return null;
+    if (!this.id || !this.outbox || this.leftover === 'yes') return null;
     const { id, marks, end, mtime, birth } = this;
     return { id, committed: this.outbox.committed, marks, end, keys: this.keys.slice(-8), mtime, birth, at: now };
   }
@@ -102,6 +104,12 @@ export class Source {
     const key = this.keys.at(-1)!;
     if (this.#inode.key !== key) this.#inode = { key, ...numbersOf(key) };
     return this.#inode.ino === look.ino && this.#inode.dev === look.dev;
+  }
+
+  /** It was read after this look at the live path. Only a look at the inode that is read says anything about it. */
+  saw(look: Stats): void {
+    const same = this.fdKey === this.keys.at(-1) && this.isAt(look);
+    this.looked = same ? { size: look.size, mtime: look.mtimeMs } : { size: -1, mtime: -1 };
   }
 
   /** Bytes that were there when we came and are being read: they join what was read of them so far. */

@@ -116,3 +116,33 @@ export async function bytesOf(disk: Disk, file: Surveyed, mark: Mark): Promise<B
     : await disk.read(file.fd, bytes, mark.length, from);
   return bytes.subarray(0, got);
 }
+
+const COMPARED = 64 << 10;
+/** Two files are held against each other no further: it is done in one go. */
+export const MOST_COMPARED = 16 << 20;
+
+/**
+ * How far two open files agree from byte `from` on, at most to `to`, and where the last line begins of which both hold
+ * the begin. Null: it would take too long to say.
+ */
+export async function agreement(
+  disk: Disk,
+  [one, other]: readonly [number, number],
+  from: number,
+  to: number,
+): Promise<{ at: number; line: number } | null> {
+  if (to - from > MOST_COMPARED) return null;
+  const [mine, its] = [Buffer.allocUnsafe(COMPARED), Buffer.allocUnsafe(COMPARED)];
+  let line = from;
+  for (let at = from; at < to; at += COMPARED) {
+    const length = Math.min(COMPARED, to - at);
+    const got = Math.min(await disk.read(one, mine, length, at), await disk.read(other, its, length, at));
+    const same = mine.subarray(0, got).equals(its.subarray(0, got)) ? got : differsAt(mine, its);
+    const newline = same > 0 ? mine.lastIndexOf(10, same - 1) : -1;
+    if (newline >= 0) line = at + newline + 1;
+    if (same < length) return { at: at + same, line };
+  }
+  return { at: Math.max(from, to), line };
+}
+
+const differsAt = (one: Buffer, other: Buffer): number => one.findIndex((byte, at) => byte !== other[at]);

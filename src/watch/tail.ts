@@ -65,7 +65,10 @@ export class Tail {
   /** Bytes that serve has not acknowledged. */
   get lag(): number {
     let sum = 0;
-    for (const source of this.sources) sum += Math.max(0, source.size - (source.outbox?.committed ?? 0));
+    for (const source of this.sources) {
+      const from = source.leftover === 'yes' && source.settledUp ? source.read : (source.outbox?.committed ?? 0);
+      sum += Math.max(0, source.size - from);
+    }
     return sum;
   }
   /** Lines are known to wait: what `health` calls catching up. */
@@ -119,7 +122,7 @@ export class Tail {
       if (source === reading && hint && this.#unchanged(source, hint)) continue;
       const step = await this.#step(source, hint);
       // Taken before the read: whatever came in between shows at the next look.
-      if (source === reading && hint && source.fd !== null) source.looked = { size: hint.size, mtime: hint.mtimeMs };
+      if (source === reading && hint && source.fd !== null) source.saw(hint);
       if (step !== 'idle') turn = step;
       // The next life of the file has to wait for the end of this one.
       if (step === 'more' || step === 'paused') break;
@@ -260,7 +263,8 @@ export class Tail {
       return 'idle';
     }
     const before = source.read;
-    await this.#withBuffer(buffer => source.last(this.place.disk, buffer, shared.now()));
+    // The log that goes on elsewhere holds the half line of its leftover too.
+    if (source.leftover === 'no') await this.#withBuffer(buffer => source.last(this.place.disk, buffer, shared.now()));
     if (source.packed?.problem) this.refusal = { state: 'unreadable', why: `${source.name}: ${source.packed.problem}` };
     if (source.read !== before) {
       this.#lives.changed();
@@ -294,9 +298,12 @@ export class Tail {
       this.#lives.reopen(source);
       this.#astray = 'yes';
     }
-    const within = source.fd !== null || source.name !== null || this.#astray === 'yes';
+    const there = source.fd !== null || source.name !== null || this.#astray === 'yes';
+    // What stands before the place where a leftover began was counted under another name.
+    const within = source.leftover === 'no' && there;
     const lost = within ? -1 : (source.outbox?.bridge(committed) ?? -1);
-    if (lost < 0) source.again(committed);
+    if (lost < 0 && source.leftover === 'yes' && source.settledUp) source.outbox?.restart(committed);
+    else if (lost < 0) source.again(committed);
     else this.#shared.lost(this.place.path, lost, 'serve went back behind what can still be read');
     this.#lives.changed();
   }

@@ -45,6 +45,7 @@ const ACTIONS = {
   copytruncate: 3,
   truncate: 2,
   recreate: 2,
+  rewrite: 3,
   remove: 1,
   pack: 3,
   poll: 14,
@@ -85,6 +86,8 @@ interface World {
   rotation: 'renamed' | 'copied';
   /** At the last crash no more than the banner was on record. */
   onlyBanner: 'yes' | 'no';
+  /** A log goes on under another inode than the one that serve knows it by. */
+  rewritten: 'yes' | 'no';
 }
 
 /** Runs one sequence. @returns what was done, and what is wrong with the outcome (empty: nothing) */
@@ -113,6 +116,7 @@ async function runSequence(
     running: 'yes',
     rotation: 'renamed',
     onlyBanner: 'no',
+    rewritten: 'no',
   };
   const trace: string[] = [];
   try {
@@ -264,6 +268,25 @@ const act: Record<Action, (world: World) => Promise<void> | void> = {
     await act.remove(world);
     await act.write(world);
   },
+  rewrite: async world => {
+    // Another inode with the same bytes, as `sed -i` and editors make it. Of two or three lines nobody could tell that.
+    if (world.running === 'no' || !existsSync(world.log)) return;
+    await act.poll(world);
+    const read = [...world.lab.tailer.tails.values()][0]?.live?.read ?? 0;
+    const text = readFileSync(world.log, 'latin1');
+    if (text.slice(0, read).split('\n').length < 5) return;
+    await world.lab.tailer.shared.checkpoint.save();
+    copyFileSync(world.log, `${world.log}.sed`);
+    world.rewritten = 'yes';
+    const way = text.endsWith('\n') ? world.random() : 1;
+    if (way < 0.3) appendFileSync(`${world.log}.sed`, `${line(world)}\n`);
+    else if (way < 0.6) {
+      // A daemon that has the old one open still: should we crash, nobody can read that.
+      appendFileSync(world.log, `${line(world)}\n`);
+      doubt(world, `L${world.next - 1}`);
+    }
+    renameSync(`${world.log}.sed`, world.log);
+  },
   remove: async world => {
     if (!existsSync(world.log) || indistinct(world)) return;
     finishHalf(world);
@@ -341,7 +364,7 @@ const act: Record<Action, (world: World) => Promise<void> | void> = {
   damage: async world => {
     // The position file is damaged while nothing else happens: serve's positions are the truth.
     // Serve knows inodes, first lines and lengths: with one first line for all, a used inode could not be told.
-    if (world.running === 'no' || world.banner === 'same') return;
+    if (world.running === 'no' || world.banner === 'same' || world.rewritten === 'yes') return;
     await drained(world);
     world.lab.crash();
     writeFileSync(world.lab.checkpointFile, world.random() < 0.5 ? '' : '{"v":1,"dig');

@@ -4,15 +4,19 @@
  */
 import {
   appendFileSync,
+  closeSync,
   copyFileSync,
   mkdirSync,
+  openSync,
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   truncateSync,
   unlinkSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -246,6 +250,107 @@ describe('rotation', () => {
     unlinkSync(lab.log);
     await lab.drain();
     expect(counted(lab)).toBe(5000);
+  });
+});
+
+describe('a log that an editor writes anew', () => {
+  /** `sed -i`, `cat log > new; mv new log`: another inode with the same bytes, and perhaps more. */
+  const replace = (log: string, more = ''): void => {
+    copyFileSync(log, `${log}.sed`);
+    if (more) appendFileSync(`${log}.sed`, more);
+    renameSync(`${log}.sed`, log);
+  };
+  const openHome = async (): Promise<{ lab: Lab; log: string }> => {
+    const lab = new Lab();
+    mkdirSync(join(lab.dir, '.claw'));
+    await lab.open(homePlace(lab.dir, '.claw/clw.log', 'alice', localDisk));
+    return { lab, log: join(lab.dir, '.claw/clw.log') };
+  };
+  const openServer = async (): Promise<{ lab: Lab; log: string }> => {
+    const lab = await new Lab().open();
+    return { lab, log: lab.log };
+  };
+
+  test.each([
+    ['the server log', openServer],
+    ['a client log', openHome],
+  ])('%s with the same lines: the next one counts at once, nothing counts twice', async (_, open) => {
+    const { lab, log } = await open();
+    writeFileSync(log, lines('a', 50));
+    await lab.drain();
+    const [tail] = lab.tailer.tails.values();
+    for (let n = 1; n <= 5; n++) {
+      replace(log);
+      await lab.drain(100);
+      appendFileSync(log, `next${n};\n`);
+      await lab.round();
+      expect(counted(lab)).toBe(50 + n);
+      expect(tail!.glance(statSync(log))).toBe(tail!.sources.length > 1 ? 'look' : 'same');
+    }
+    await lab.drain(6000);
+    expect([counted(lab), tail!.lag, tail!.sources.length]).toEqual([55, 0, 1]);
+  });
+
+  test('with more lines in the new file: they count at the next look', async () => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, lines('a', 50));
+    await lab.drain();
+    replace(lab.log, 'more;\n');
+    await lab.round();
+    expect([counted(lab), lab.serve.twice]).toEqual([51, []]);
+  });
+
+  test('full of one and the same line: byte for byte the same file is not a new one', async () => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, 'mallory;\n'.repeat(1000));
+    await lab.drain();
+    replace(lab.log, 'mallory;\n');
+    await lab.round();
+    expect(counted(lab)).toBe(1001);
+  });
+
+  test('before all of it was read: what both files hold counts once, in the order in which it was written', async () => {
+    const lab = await new Lab({ chunk: 8192, maxLine: 1000 }).open();
+    writeFileSync(lab.log, lines('a', 5000));
+    await lab.poll();
+    replace(lab.log, 'more;\n');
+    await lab.drain();
+    expect([counted(lab), lab.serve.twice]).toEqual([5001, []]);
+    expect([...lab.serve.counts.keys()].at(-1)).toBe('more');
+  });
+
+  test('while a daemon has the old file open: what it wrote before and after the change is heard', async () => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, `${lines('a', 50)}ali`);
+    await lab.drain();
+    const daemon = openSync(lab.log, 'a');
+    copyFileSync(lab.log, `${lab.log}.sed`);
+    writeSync(daemon, 'ce;\nbetween;\n');
+    appendFileSync(`${lab.log}.sed`, 'ce;\nmore;\n');
+    renameSync(`${lab.log}.sed`, lab.log);
+    await lab.round();
+    writeSync(daemon, 'after;\nhalf');
+    appendFileSync(lab.log, 'next;\n');
+    await lab.drain();
+    closeSync(daemon);
+    expect([...lab.serve.counts.keys()].slice(50).toSorted()).toEqual(['after', 'alice', 'between', 'more', 'next']);
+    expect(lab.serve.twice).toEqual([]);
+    lab.crash();
+    replace(lab.log, 'restarted;\n');
+    await lab.open();
+    await lab.drain();
+    expect([counted(lab), lab.serve.twice]).toEqual([56, []]);
+  });
+
+  test('a half line that both files hold is completed in the new one, and counts once', async () => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, `${lines('a', 50)}alice;`);
+    await lab.drain();
+    replace(lab.log);
+    await lab.drain(6000);
+    appendFileSync(lab.log, '\n');
+    await lab.drain(6000);
+    expect([counted(lab), lab.serve.twice]).toEqual([51, []]);
   });
 });
 
