@@ -1,7 +1,7 @@
 /** `readmit scan FILE…`: its own short argument reading, so that nothing is loaded that counting does not need. */
 import { Usage } from '../incident.ts';
 import type { UserNameSettings } from '../names.ts';
-import { scan } from '../roles/scan/scan.ts';
+import { scan, writeAll } from '../roles/scan/scan.ts';
 
 const HELP = `Usage: readmit scan FILE… [--json] [--passwd FILE] [--config FILE]
 
@@ -24,8 +24,7 @@ export async function scanCommand(args: string[]): Promise<number> {
     else if (arg === '--passwd' && args[i + 1]) passwd = args[++i];
     else if (arg === '--config' && args[i + 1]) config = args[++i];
     else if (arg === '--help' || arg === '-h') {
-      process.stdout.write(HELP);
-      return 0;
+      return await writeAll([HELP]);
     } else if (arg.startsWith('-') && arg !== '-') {
       process.stderr.write(`readmit: scan: unknown option ${arg}\n${HELP}`);
       return 2;

@@ -1,8 +1,17 @@
 /**
  * `readmit scan` over real files: its answer is the generator's own, to the last count, however the bytes come in.
  */
-import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  appendFileSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -281,10 +290,20 @@ describe('what it says', () => {
     });
     expect(await scan([log], { json: true, stdout: gone })).toBe(0);
     await new Promise(done => setImmediate(done));
-    const full = new Writable({
-      write: (_piece, _as, done) => done(Object.assign(new Error('full'), { code: 'ENOSPC' })),
+  });
+  test.each([[['--json']], [[]], [['--help']]])('where the disk is full that is one sentence, and exit 1: %s', more => {
+    const log = file('full.log', denial('alice'));
+    const full = openSync('/dev/full', 'w');
+    const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+    const ended = spawnSync(process.execPath, [main, 'scan', log, ...more], {
+      stdio: ['ignore', full, 'pipe'],
+      encoding: 'utf8',
     });
-    await expect(scan([log], { json: true, stdout: full })).rejects.toThrow('full');
+    closeSync(full);
+    expect([ended.status, ended.stderr]).toEqual([
+      1,
+      "readmit: scan: the answer can't be written to standard output (ENOSPC): it is not whole\n",
+    ]);
   });
   test('with a passwd file: names nobody has are probing, and system accounts open nothing', async () => {
     const passwd = file('passwd', 'root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n');

@@ -51,7 +51,8 @@ export const USUAL_LIMITS = {
 };
 
 /**
- * Scans the files and prints what they hold. The exit code: 0 done, 2 a file that can't be read or a rule that is wrong.
+ * Scans the files and prints what they hold. The exit code: 0 done, 1 the answer could not be written, 2 a file that can't
+ * be read or a rule that is wrong.
  * @param files paths; `-` is standard input; gzip is seen by its first bytes
  */
 export async function scan(files: readonly string[], options: ScanOptions = {}): Promise<number> {
@@ -76,8 +77,7 @@ export async function scan(files: readonly string[], options: ScanOptions = {}):
       until: Math.max(...inputs.map(input => input.until)),
     });
     const result = scanResult(counter, bytes, incidents);
-    await writeAll(stdout, options.json ? scanJson(result) : [scanText(result)]);
-    return 0;
+    return await writeAll(options.json ? scanJson(result) : [scanText(result)], stdout, stderr);
   } catch (error) {
     if (!(error instanceof Usage)) throw error;
     stderr.write(`${error.message}\n`);
@@ -197,8 +197,15 @@ function progressOn(stderr: NonNullable<ScanOptions['stderr']>, inputs: readonly
   return Object.assign(progress, { done: () => void (said > started && stderr.write('\r\x1b[K')) });
 }
 
-/** Writes all of the text: the process may exit right after. A reader that has gone away (`| head`) is no error. */
-async function writeAll(to: NodeJS.WritableStream, pieces: Iterable<string>): Promise<void> {
+/**
+ * Writes all of the text: the process may exit right after. A reader that has gone away (`| head`) is no error; of a full
+ * disk it is said that the answer is not whole. @returns the exit code
+ */
+export async function writeAll(
+  pieces: Iterable<string>,
+  to: NodeJS.WritableStream = process.stdout,
+  stderr: NodeJS.WritableStream = process.stderr,
+): Promise<0 | 1> {
   // Kept to the end: what was written before it went can fail later than its own callback.
   let broken: NodeJS.ErrnoException | null = null;
   const noted = (error?: Error | null): void => {
@@ -213,7 +220,12 @@ async function writeAll(to: NodeJS.WritableStream, pieces: Iterable<string>): Pr
       }),
     );
     if (!broken) continue;
-    if ((broken as NodeJS.ErrnoException).code === 'EPIPE') return;
-    throw broken;
+    const { code, message } = broken as NodeJS.ErrnoException;
+    if (code === 'EPIPE') return 0;
+    stderr.write(
+      `readmit: scan: the answer can't be written to standard output (${code ?? message}): it is not whole\n`,
+    );
+    return 1;
   }
+  return 0;
 }
