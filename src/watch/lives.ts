@@ -50,6 +50,9 @@ const ENOUGH = 4096;
 /** So much of the packed rotations in a home is unpacked in one look, to know them again; past it, there is a rest. */
 const MOST_UNPACKED = 128 << 20;
 const REST_MS = 30_000;
+/** So often a packed rotation that is not whole yet is looked at again, for so long after it was last written to. */
+const UNFINISHED_MS = 5000;
+const GIVEN_UP_MS = 600_000;
 
 export class Lives {
   /** Being read, oldest first; the live one, if there is one, is the last. */
@@ -63,6 +66,10 @@ export class Lives {
   settledAt = Number.NEGATIVE_INFINITY;
   /** Until then (steady) another look would be no use. */
   restUntil = Number.NEGATIVE_INFINITY;
+  /** Steady time at which all files are looked at again, whatever the live one shows. */
+  againAt = Number.POSITIVE_INFINITY;
+  /** Packed rotations that were read to their end once, as they were then. */
+  #whole = new Set<string>();
   #place: Place;
   #shared: Shared;
   #reader: Reader;
@@ -156,13 +163,42 @@ export class Lives {
         const rotations = await this.#wantsRotations(files[0]);
         if (rotations && (await surveyRotations(this.#place, files, allowance)) === 'moved' && looks < MOST_LOOKS)
           continue;
-        await this.#settle(files);
+        await this.#settle(await this.#withoutUnfinished(files, allowance && { bytes: MOST_UNPACKED }));
       } finally {
         for (const file of files) if (file.taken === 'no') closeSurveyed(this.#place.disk, file);
       }
       this.changed();
       return isRefusal(opened) ? opened : null;
     }
+  }
+
+  /**
+   * A packed file that ends too early is being written still: how much it will hold nobody can tell, and its last four
+   * bytes are no length. With the first line of a log that we know, or none, it is left alone until it is whole.
+   */
+  async #withoutUnfinished(files: readonly Surveyed[], allowance: Allowance | null): Promise<Surveyed[]> {
+    const known = new Set([null, ...this.past.map(s => s.fp), ...this.sources.map(s => s.fp)]);
+    const whole: Surveyed[] = [];
+    const seen = new Set<string>();
+    this.againAt = Number.POSITIVE_INFINITY;
+    for (const file of files) {
+      const state = `${file.key} ${file.stored} ${file.mtime}`;
+      const asked = file.packed !== null && known.has(file.fp) && !this.#whole.has(state);
+      if (!asked || (await this.#isWhole(file, allowance))) {
+        whole.push(file);
+        if (file.packed && known.has(file.fp)) seen.add(state);
+      } else if (this.#shared.now() - file.mtime < GIVEN_UP_MS) this.againAt = this.#shared.steady() + UNFINISHED_MS;
+    }
+    this.#whole = seen;
+    return whole;
+  }
+
+  async #isWhole({ packed }: Surveyed, allowance: Allowance | null): Promise<boolean> {
+    const own = packed!.allowance;
+    packed!.allowance = allowance;
+    const whole = await packed!.whole();
+    packed!.allowance = own;
+    return whole === 'yes';
   }
 
   /** What serve knows and no record of ours does counts for the files there are when we come: later ones wear used inodes. */
@@ -175,7 +211,8 @@ export class Lives {
 
   async #wantsRotations(file: Surveyed | undefined): Promise<boolean> {
     const known = this.past.length + this.sources.length > 0 || this.seen > 0 || this.#asking;
-    return this.#unknown || (known && !(await this.#onlyLive(file)));
+    const unfinished = this.againAt < Number.POSITIVE_INFINITY;
+    return this.#unknown || unfinished || (known && !(await this.#onlyLive(file)));
   }
 
   async #settle(files: Surveyed[]): Promise<void> {

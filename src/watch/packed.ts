@@ -51,6 +51,14 @@ export class Packed {
     return filled;
   }
 
+  /** Can it be read to its proper end? One that is being written, or was cut short, can't. @throws TooMuch */
+  async whole(): Promise<'yes' | 'no'> {
+    const bytes = Buffer.allocUnsafe(64 << 10);
+    let at = 0;
+    for (let got = 1; got > 0; at += got) got = await this.read(bytes, bytes.length, at);
+    return at > 0 && this.problem === null ? 'yes' : 'no';
+  }
+
   close(): void {
     void this.#chunks?.return?.(undefined);
     this.#chunks = null;

@@ -13,6 +13,8 @@ export interface Surveyed extends Found {
   name: string;
   fd: number;
   packed: Packed | null;
+  /** Bytes on the disk; `size` is what they unpack to. */
+  stored: number;
   /** A source reads from it now: closing it is that source's business. */
   taken: 'yes' | 'no';
 }
@@ -31,7 +33,7 @@ export async function surveyed(
   const length = packed ? await packed.read(head, HEAD, 0) : await disk.read(opened.fd, head, HEAD, 0);
   const fp = fingerprint(head.subarray(0, length), sibling ? 'ended' : 'growing');
   const size = packed ? await unpackedSize(disk, opened) : opened.size;
-  return { ...opened, size, fp, name, sibling, packed, taken: 'no' };
+  return { ...opened, stored: opened.size, size, fp, name, sibling, packed, taken: 'no' };
 }
 
 /** gzip keeps the unpacked length, modulo 4 GiB, in its last four bytes. */

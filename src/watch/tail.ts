@@ -79,7 +79,7 @@ export class Tail {
   /** Is the live path, by a look at its attributes, as it was left? The cheap answer for a sweep. */
   glance(hint: Stats | null): 'same' | 'look' {
     const { live, sources } = this;
-    if (sources.length > (live ? 1 : 0)) return 'look';
+    if (sources.length > (live ? 1 : 0) || this.#shared.steady() >= this.#lives.againAt) return 'look';
     if (live) return hint !== null && this.#unchanged(live, hint) ? 'same' : 'look';
     return hint === null && !this.#missingDue && this.refusal?.state === 'missing' ? 'same' : 'look';
   }
@@ -135,7 +135,7 @@ export class Tail {
   #mustSettle(hint: Stats | null): boolean {
     const { live } = this;
     if (this.#resting) return false;
-    if (this.#astray === 'yes') return true;
+    if (this.#astray === 'yes' || this.#shared.steady() >= this.#lives.againAt) return true;
     if (!live) return hint === null ? this.#missingDue : !this.#refusedBefore(hint);
     if (!hint || !live.isAt(hint) || hint.size < live.read) return true;
     // What had no line yet and is other now may have been filled, copied and emptied: then the copy lies beside it.

@@ -362,6 +362,39 @@ const localDiskText = (file: string): Buffer => {
   return bytes.subarray(0, length);
 };
 
+describe('a packed rotation that is written where no plain one is any more', () => {
+  test.each(['all of it was read', 'its end was not'])('is left alone until it is whole: %s', async read => {
+    const lab = await new Lab().open();
+    const names = Array.from({ length: 3000 }, (_, n) => `user${(n * 7919) % 3001};\n`);
+    writeFileSync(lab.log, names.slice(0, 2000).join(''));
+    await lab.drain();
+    if (read === 'its end was not') lab.crash();
+    appendFileSync(lab.log, names.slice(2000).join(''));
+    await (read === 'its end was not' ? Promise.resolve() : lab.drain());
+    rmSync(lab.log);
+    const packed = gzipSync(names.join(''));
+    if (read === 'its end was not') {
+      writeFileSync(`${lab.log}.1.gz`, packed.subarray(0, packed.length / 2));
+      await lab.open();
+    }
+    writeFileSync(lab.log, '');
+    await lab.drain(6000);
+    for (const share of [packed.length / 2, 0, 5, packed.length - 3]) {
+      writeFileSync(`${lab.log}.1.gz`, packed.subarray(0, share));
+      appendFileSync(lab.log, `at${Math.floor(share)};\n`);
+      await lab.drain(6000);
+    }
+    expect([counted(lab), lab.serve.twice.length]).toEqual([read === 'its end was not' ? 2004 : 3004, 0]);
+    writeFileSync(`${lab.log}.1.gz`, packed);
+    await lab.drain(6000);
+    expect([counted(lab), lab.serve.twice.length]).toEqual([3004, 0]);
+    lab.tick(600_000);
+    await lab.round();
+    const [tail] = lab.tailer.tails.values();
+    expect([tail!.refusal, tail!.glance(statSync(lab.log))]).toEqual([null, 'same']);
+  });
+});
+
 describe('packed rotations in a home', () => {
   const BODY = 140 << 20;
   /** Read to its end, then packed, and a new log begun. */
