@@ -66,6 +66,11 @@ export class Lives {
   settledAt = Number.NEGATIVE_INFINITY;
   /** Until then (steady) another look would be no use. */
   restUntil = Number.NEGATIVE_INFINITY;
+  /**
+   * Wall time of the look that found no log where none was known: a rotation that was written to later is none of before
+   * our start, and came when nobody looked. 0: there was no such look.
+   */
+  #missingAt = 0;
   /** Steady time at which all files are looked at again, whatever the live one shows. */
   againAt = Number.POSITIVE_INFINITY;
   /** Packed rotations that were read to their end once, as they were then. */
@@ -159,7 +164,8 @@ export class Lives {
       if (isRefusal(opened) && opened.state === 'unreadable') return opened;
       const files: Surveyed[] = [];
       try {
-        if (!isRefusal(opened)) files.push(await surveyed(this.#place.disk, opened, this.#place.base, null));
+        if (isRefusal(opened)) this.#missed(opened);
+        else files.push(await surveyed(this.#place.disk, opened, this.#place.base, null));
         const rotations = await this.#wantsRotations(files[0]);
         if (rotations && (await surveyRotations(this.#place, files, allowance)) === 'moved' && looks < MOST_LOOKS)
           continue;
@@ -201,6 +207,11 @@ export class Lives {
     return whole === 'yes';
   }
 
+  #missed({ state }: Refusal): void {
+    const known = this.past.length + this.sources.length > 0 || this.seen > 0;
+    if (state === 'missing' && !known && this.#missingAt === 0) this.#missingAt = this.#shared.now();
+  }
+
   /** What serve knows and no record of ours does counts for the files there are when we come: later ones wear used inodes. */
   get #asking(): boolean {
     return this.first === 'yes' && this.#shared.strangers.any();
@@ -212,7 +223,8 @@ export class Lives {
   async #wantsRotations(file: Surveyed | undefined): Promise<boolean> {
     const known = this.past.length + this.sources.length > 0 || this.seen > 0 || this.#asking;
     const unfinished = this.againAt < Number.POSITIVE_INFINITY;
-    return this.#unknown || unfinished || (known && !(await this.#onlyLive(file)));
+    const appeared = file !== undefined && this.#missingAt > 0;
+    return this.#unknown || unfinished || appeared || (known && !(await this.#onlyLive(file)));
   }
 
   async #settle(files: Surveyed[]): Promise<void> {
@@ -226,10 +238,12 @@ export class Lives {
     await this.#letGoOfEmptied();
     await this.#nameDrafts(files);
     const pool = [...this.past, ...this.sources].filter(s => s.leftover === 'no');
-    const found = await match(files, pool, this.seen, (file, source) => this.#compare(file, source));
+    const seen = this.seen || (files.length > 0 ? this.#missingAt : 0);
+    const found = await match(files, pool, seen, (file, source) => this.#compare(file, source));
     // A name of which no file is left serves to number the next life of its inode, and for nothing else.
     this.sources = this.sources.filter(s => !adopted.includes(s) || found.matches.some(m => m.source === s));
     await this.#apply(found, first);
+    if (files.length > 0) this.#missingAt = 0;
     // From now on this path is known: a rotation that is younger than those there are was never read.
     if (unknown || asking) this.seen = Math.max(1, ...before);
   }

@@ -8,6 +8,7 @@ import {
   appendFileSync,
   mkdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   truncateSync,
@@ -15,9 +16,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
 import { localDisk } from '../../src/watch/disk.ts';
-import { serverPlace } from '../../src/watch/place.ts';
+import { homePlace, serverPlace } from '../../src/watch/place.ts';
 import { Lab, removeDirs } from './lab.ts';
 
 afterAll(removeDirs);
@@ -276,6 +279,26 @@ const HOSTILE: [string, (path: string) => unknown][] = [
 ];
 
 describe('what lies there is no log', () => {
+  test('A13 a client log that comes and is copied away before anybody looks is read, rotations of before the start are not', async () => {
+    const lab = new Lab();
+    const log = join(lab.dir, '.claw/clw.log');
+    mkdirSync(join(lab.dir, '.claw'));
+    writeFileSync(`${log}.1`, lines('before', 3));
+    utimesSync(`${log}.1`, Date.now() / 1000 - 60, Date.now() / 1000 - 60);
+    await lab.open(homePlace(lab.dir, '.claw/clw.log', 'alice', localDisk));
+    await lab.drain(0);
+    renameSync(`${log}.1`, `${log}.2`);
+    await pause(10);
+    writeFileSync(`${log}.1`, lines('a', 5));
+    writeFileSync(log, lines('b', 4));
+    await lab.drain();
+    expect(counted(lab)).toBe(9);
+    lab.crash();
+    await lab.open();
+    await lab.drain(6000);
+    expect(counted(lab)).toBe(9);
+  });
+
   test('A13 missing at the start, read from 0 when it comes', async () => {
     const lab = await new Lab().open();
     await lab.poll();
