@@ -2,6 +2,7 @@
  * The real ground: files, commands, HTTP and the clock. Read-only by construction: files are opened for reading, HTTP
  * is GET without redirects and without the proxies of our own environment. Effects: files, network, commands.
  */
+import { constants } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import { get as getHttp, type IncomingMessage } from 'node:http';
 import { get as getHttps } from 'node:https';
@@ -19,6 +20,8 @@ import { loadSystem } from './system.ts';
 /** A passwd file of a big site has some megabytes; what is larger is not one. */
 const MAX_FILE = 16 * 1024 * 1024;
 const MAX_BODY = 64 * 1024;
+/** The open of a FIFO waits for a writer otherwise, in one of the four threads that every open of this process needs. */
+const READ_NOW = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 
 /** Where a pack's rules lie: the ones that come with Readmit. */
 export const builtInPack = (pack: string): string => fileURLToPath(new URL(`../../rules/${pack}`, import.meta.url));
@@ -92,7 +95,7 @@ const nullWhenMissing = (error: NodeJS.ErrnoException): null => {
 };
 
 async function readFileBounded(path: string): Promise<WholeFile | null> {
-  const handle = await open(path, 'r').catch(nullWhenMissing);
+  const handle = await open(path, READ_NOW).catch(nullWhenMissing);
   if (!handle) return null;
   try {
     const stat = await handle.stat();

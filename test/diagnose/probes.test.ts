@@ -1,5 +1,7 @@
 /** Probes over real files and commands: what they answer, where they say it came from, and how they say "unknown". */
+import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { builtInPack, realGround } from '../../src/diagnose/effects.ts';
@@ -145,6 +147,30 @@ describe('the configuration', () => {
     );
     expect(JSON.stringify([...(await lab.ask('alice')).values()])).not.toContain('hunter2');
   });
+});
+
+it('a FIFO where a file should be is no answer, and holds up nobody: nobody waits for its writer', async () => {
+  for (const name of ['entitled.yaml', 'config.yaml']) {
+    rmSync(join(lab.dir, 'etc', name), { force: true });
+    execFileSync('mkfifo', [join(lab.dir, 'etc', name)]);
+  }
+  lab.set(`entitlement: { file: ${lab.dir}/etc/entitled.yaml }`);
+  // More often than this process has threads for its files.
+  for (const facts of await Promise.all(Array.from({ length: 5 }, () => lab.ask('alice', { probeMs: 4000 })))) {
+    for (const [fact, file] of [
+      ['entitlement.listed', 'entitled.yaml'],
+      ['config.valid', 'config.yaml'],
+      ['access.mode', 'config.yaml'],
+      ['config.loaded', 'config.yaml'],
+    ])
+      expect(facts.get(fact!)).toMatchObject({
+        known: false,
+        source: expect.stringContaining(`${file}: not a regular file`),
+      });
+    expect(values(facts, 'account.exists')).toEqual({ 'account.exists': true });
+  }
+  expect((await snapshot(realGround(lab.config()))).config).toMatchObject({ valid: false });
+  expect(await readFile(join(lab.dir, 'etc/passwd'), 'utf8')).toContain('alice');
 });
 
 describe('sessions', () => {
