@@ -17,9 +17,11 @@ export const DERIVED = [
   'access.member',
   'access.member-of',
   'access.missing-group',
+  'access.removal-unclear',
   'access.removed',
   'config.loaded-standard',
   'container.root',
+  'entitlement.problem',
   'groups.lag',
   'queue.full',
   'scheduler.clock',
@@ -96,18 +98,17 @@ const RULES: Record<Derived, (facts: FactSet, settings: Settings) => Conclusion>
     value: missingGroup(facts, settings),
     from: ['groups.nss', 'access.authorized-groups'],
   }),
-  'access.removed': (facts, { scheduler }) => {
+  // Of somebody who lost a group the site's list would say whether that was meant; what it can't be asked, nobody guesses.
+  'access.removal-unclear': (facts, settings) => ({
+    value: noList(facts) === null ? false : lostGroup(facts, settings),
+    from: ['history.group-removed', 'entitlement.listed'],
+  }),
+  'access.removed': (facts, settings) => {
     const from = ['history.group-removed', 'entitlement.listed'];
-    const groups = facts.list('groups.nss');
-    const before = facts.list('history.group-removed');
-    if (!groups || !before || sure([], facts) === undefined) return { value: undefined, from };
-    const giving = [scheduler.standardGroup, ...ordinaryOf(facts.list('access.authorized-groups') ?? [], scheduler)];
-    // Who had a group at the last look and has it no more was taken out since then.
-    const gone = [...before, ...(facts.list('history.member-of') ?? [])].some(
-      group => giving.includes(group) && !groups.includes(group),
-    );
+    const gone = lostGroup(facts, settings);
+    if (gone && noList(facts) !== null) return { value: undefined, from };
     // The site's own list has the last word: somebody who is still on it was not taken out on purpose.
-    const listed = facts.list('entitlement.groups')?.some(group => giving.includes(group));
+    const listed = facts.list('entitlement.groups')?.some(group => giving(facts, settings).includes(group));
     return { value: gone && (listed ?? facts.value('entitlement.listed')) !== true, from };
   },
   'config.loaded-standard': (facts, { scheduler }) => ({
@@ -126,6 +127,7 @@ const RULES: Record<Derived, (facts: FactSet, settings: Settings) => Conclusion>
       from: ['denial.addresses', 'client.container'],
     };
   },
+  'entitlement.problem': facts => ({ value: noList(facts), from: ['entitlement.listed'] }),
   'groups.lag': (facts, { scheduler }) => {
     const [nss, file, member] = [facts.list('groups.nss'), facts.list('groups.file'), facts.value('directory.member')];
     const { standardGroup: group } = scheduler;
@@ -189,6 +191,28 @@ const sure = (groups: string[] | undefined, facts: FactSet): string[] | undefine
 
 const ordinaryOf = (authorized: readonly string[], scheduler: Config['scheduler']): string[] =>
   authorized.filter(group => !scheduler.elevatedGroups.includes(group));
+
+/** The groups that let somebody in, or will when the configuration is mended. */
+const giving = (facts: FactSet, { scheduler }: Settings): string[] => [
+  scheduler.standardGroup,
+  ...ordinaryOf(facts.list('access.authorized-groups') ?? [], scheduler),
+];
+
+/** Who had a group at the last look, or was seen to lose it, and has it no more was taken out. */
+function lostGroup(facts: FactSet, settings: Settings): boolean | undefined {
+  const groups = facts.list('groups.nss');
+  const before = facts.list('history.group-removed');
+  if (!groups || !before || sure([], facts) === undefined) return undefined;
+  return [...before, ...(facts.list('history.member-of') ?? [])].some(
+    group => giving(facts, settings).includes(group) && !groups.includes(group),
+  );
+}
+
+/** Why the list that the site named could not be asked; null: it answered, or the site names none. */
+function noList(facts: FactSet): string | null {
+  const answered = facts.list('entitlement.groups') !== undefined || facts.value('entitlement.listed') !== undefined;
+  return answered || facts.value('entitlement.source') === null ? null : facts.source('entitlement.listed');
+}
 
 /**
  * The group that would give access and that the user does not have: of the ordinary ones that are authorised, one that

@@ -42,6 +42,7 @@ const WELL: Observed = {
   'access.standard-authorized': true,
   'access.group-ids': ['claw-users:2500', 'claw-admins:2600'],
   'access.local-groups': ['claw-users', 'claw-admins'],
+  'entitlement.source': '/etc/claw/entitlements.yaml',
   'entitlement.groups': ['claw-users'],
   'entitlement.listed': true,
   'token.present': true,

@@ -9,6 +9,15 @@ const HOUR = 3_600_000;
 const FOUND: [cause: string, observed: Observed][] = [
   ['missing-group', NO_GROUP],
   ['access-removed', { ...NO_GROUP, 'history.group-removed': ['claw-users'], ...NOT_LISTED }],
+  [
+    'entitlement-unreadable',
+    {
+      ...NO_GROUP,
+      'history.group-removed': ['claw-users'],
+      'entitlement.groups': undefined,
+      'entitlement.listed': undefined,
+    },
+  ],
   ['expired-token', { 'token.expires': iso(NOW - HOUR) }],
   ['stale-token-groups', { 'access.mode': 'jwt', 'token.groups': ['domain-users'] }],
   ['stale-session', { 'session.pids': ['411', '412'], 'session.gids': ['2001', '2001 99'] }],
@@ -216,14 +225,28 @@ describe("evidence older than the user's last success is none", () => {
 });
 
 describe('access that was taken away', () => {
+  const NO_LIST: Observed = { 'entitlement.listed': undefined, 'entitlement.groups': undefined };
   const removed: Observed = { ...NO_GROUP, 'history.group-removed': ['claw-users'] };
   it('is not proposed again', () => {
     expect(why({ ...removed, ...NOT_LISTED }).remedy.kind).toBe('none');
   });
   it('nor where the site names no entitlement', () => {
-    expect(why({ ...removed, 'entitlement.listed': undefined, 'entitlement.groups': undefined }).cause).toBe(
-      'openclaw/access-removed',
-    );
+    const unnamed = { ...NO_LIST, 'entitlement.source': null };
+    expect(why({ ...removed, ...unnamed }).cause).toBe('openclaw/access-removed');
+  });
+  it.each([
+    ['a list that can’t be read', NO_LIST],
+    ['a list that was not asked in time', { ...NO_LIST, 'entitlement.source': undefined }],
+  ] as [string, Observed][])('%s says neither yes nor no: not final, and not given back', (_what, noList) => {
+    const diagnosis = why({ ...removed, ...noList });
+    expect([diagnosis.cause, diagnosis.also]).toEqual(['openclaw/entitlement-unreadable', []]);
+    // Advice is looked at again; only what is never healed is final.
+    expect(diagnosis.remedy).toMatchObject({ kind: 'advice', advice: { to: 'administrator' } });
+    expect(diagnosis.title).toContain('could not be asked');
+    expect(diagnosis.unknown.map(u => u.fact)).toContain('access.removed');
+  });
+  it('who lost nothing lacks the group all the same, and nothing shows that it is meant to be theirs', () => {
+    expect(why({ ...NO_GROUP, ...NO_LIST }).cause).toBe('openclaw/missing-group');
   });
   it('but the site’s own list has the last word', () => {
     expect(why({ ...removed, 'entitlement.listed': true }).cause).toBe('openclaw/missing-group');

@@ -337,8 +337,44 @@ type=AVC msg=audit(1700000001.500:2): avc:  denied  { read } for  pid=2 comm="cl
     lab.set(`entitlement: { file: ${lab.put('etc/entitled.yaml', 'claw-users: [alice]\nother: [bob]\n')} }`);
     expect((await lab.ask('alice')).get('entitlement.listed')!.value).toBe(true);
     expect((await lab.ask('bob')).get('entitlement.listed')!.value).toBe(false);
-    lab.put('etc/entitled.yaml', 'claw-users: everybody\n');
-    expect((await lab.ask('alice')).get('entitlement.listed')!.known).toBe(false);
+  });
+
+  it.each([
+    ['a line that was not finished', '{', /entitled\.yaml: .+ at line 1, column 2$/],
+    ['another form', 'claw-users: everybody\n', /entitled\.yaml: not of the form/],
+    ['two documents', 'claw-users: [alice]\n---\nclaw-users: []\n', /entitled\.yaml: .*multiple documents/],
+    ['one group twice', 'claw-users: [alice]\nclaw-users: []\n', /entitled\.yaml: Map keys must be unique/],
+    ['nothing in it, as while it is written', '# who\n', /entitled\.yaml: there is nothing in it/],
+    ['no file', null, /entitled\.yaml: no such file/],
+  ] as [string, string | null, RegExp][])(
+    'an entitlement file that can’t be read has not said that somebody’s access was meant to end: %s',
+    async (_what, text, problem) => {
+      const path = join(lab.dir, 'etc/entitled.yaml');
+      lab.set(`entitlement: { file: ${path} }`);
+      if (text !== null) lab.put('etc/entitled.yaml', text);
+      const given = [
+        { fact: 'history.group-removed', value: ['claw-users'], known: true, source: 'our history', at: '' },
+      ];
+      const facts = await lab.ask('alice', { given });
+      expect(facts.get('access.removed')).toMatchObject({ known: false, source: expect.stringMatching(problem) });
+      expect(values(facts, 'access.removal-unclear', 'entitlement.source')).toEqual({
+        'access.removal-unclear': true,
+        'entitlement.source': path,
+      });
+      expect(facts.get('entitlement.problem')!.value).toMatch(problem);
+      lab.put('etc/entitled.yaml', 'claw-users: [bob]\n');
+      const mended = await lab.ask('alice', { given });
+      expect(values(mended, 'access.removed', 'access.removal-unclear', 'entitlement.problem')).toEqual({
+        'access.removed': true,
+        'access.removal-unclear': false,
+        'entitlement.problem': null,
+      });
+    },
+  );
+
+  it('a list of nobody is one', async () => {
+    lab.set(`entitlement: { file: ${lab.put('etc/entitled.yaml', '{}\n')} }`);
+    expect((await lab.ask('alice')).get('entitlement.listed')!.value).toBe(false);
   });
 
   it('what SELinux complained of counts while it has the label it had then', async () => {

@@ -8,27 +8,48 @@ import { factMaker, messageOf, type Probe } from '../ground.ts';
 
 const Listed = z.record(z.string(), z.array(z.string()));
 
+/**
+ * Who should be in which group, by the text of the file. Nothing at all, as while it is being written, is no list of nobody:
+ * that would take access from everybody. `{}` is one.
+ * @throws Error in one line that says what is wrong with it
+ */
+export function readEntitlements(text: string): Record<string, string[]> {
+  let data: unknown;
+  try {
+    data = parse(text, { maxAliasCount: 0 });
+  } catch (error) {
+    throw new Error(messageOf(error).split('\n')[0]!.replace(/:$/, ''));
+  }
+  if (data === null) throw new Error('there is nothing in it');
+  const read = Listed.safeParse(data);
+  if (!read.success) throw new Error('not of the form GROUP: [user, …]');
+  return read.data;
+}
+
 export const entitlement: Probe = {
   name: 'entitlement',
-  facts: ['entitlement.groups', 'entitlement.listed'],
+  facts: ['entitlement.source', 'entitlement.groups', 'entitlement.listed'],
   needsUser: true,
   async run({ user }, ground) {
     const { known, unknown } = factMaker(ground);
     const path = ground.config.entitlement.file;
-    const cannot = (because: string) => this.facts.map(fact => unknown(fact, because));
+    const source = known('entitlement.source', path, ground.config.file);
+    const cannot = (because: string) => [source, ...this.facts.slice(1).map(fact => unknown(fact, because))];
     if (!path) return cannot('the site names no entitlement file');
     try {
       const file = await ground.read(path);
       if (!file) return cannot(`${path}: no such file`);
-      const read = Listed.safeParse(parse(file.text, { maxAliasCount: 0 }) ?? {});
-      if (!read.success) return cannot(`${path}: not of the form GROUP: [user, …]`);
-      const listed = Object.entries(read.data).flatMap(([group, users]) => (users.includes(user!) ? [group] : []));
+      const listed = Object.entries(readEntitlements(file.text)).flatMap(([group, users]) =>
+        users.includes(user!) ? [group] : [],
+      );
       return [
+        source,
         known('entitlement.groups', listed, path),
         known('entitlement.listed', listed.includes(ground.config.scheduler.standardGroup), path),
       ];
     } catch (error) {
-      return cannot(`${path}: ${messageOf(error).split('\n')[0]}`);
+      const because = messageOf(error);
+      return cannot(because.startsWith(path) ? because : `${path}: ${because}`);
     }
   },
 };
