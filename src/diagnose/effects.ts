@@ -94,7 +94,8 @@ const nullWhenMissing = (error: NodeJS.ErrnoException): null => {
   throw error;
 };
 
-async function readFileBounded(path: string): Promise<WholeFile | null> {
+/** A whole file that somebody named in the configuration: a regular one of at most 16 MiB. @returns null: no such file */
+export async function readFileBounded(path: string): Promise<WholeFile | null> {
   const handle = await open(path, READ_NOW).catch(nullWhenMissing);
   if (!handle) return null;
   try {

@@ -1,5 +1,5 @@
 /** `readmit doctor` on an installation that is not finished: each thing to mend is told once, under its own name. */
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,4 +68,25 @@ it('names the entry of the journal that was changed', async () => {
   expect((await doctor(config)).findings.filter(f => f.check === 'journal')).toMatchObject([
     { level: 'problem', what: expect.stringMatching(/^entry 2: .*after_json/) },
   ]);
+});
+
+it('an entitlement file is read as the agent reads it, and what is wrong with it is named', async () => {
+  const config = join(dir, 'entitled.yaml');
+  const file = join(dir, 'entitlements.yaml');
+  writeFileSync(config, `state: ${dir}/state\nentitlement: {file: ${file}}\n`);
+  const said = async () => (await doctor(config)).findings.filter(f => f.check === 'entitlement');
+  for (const [text, what] of [
+    [null, `${file}: no such file`],
+    ['{\n', `${file}: Flow map must end with a } at line 2, column 1`],
+    ['claw-users: alice\n', `${file}: not of the form GROUP: [user, …]`],
+  ] as [string | null, string][]) {
+    if (text !== null) writeFileSync(file, text);
+    expect(await said()).toEqual([{ check: 'entitlement', level: 'problem', what, todo: expect.any(String) }]);
+  }
+  writeFileSync(file, 'claw-users: [alice, bob]\nclaw-admins: [bob]\n');
+  expect(await said()).toEqual([{ check: 'entitlement', level: 'ok', what: `${file} lists 2 people` }]);
+  // Nobody waits for whoever may write to it.
+  rmSync(file);
+  execFileSync('mkfifo', [file]);
+  expect(await said()).toMatchObject([{ level: 'problem', what: `${file}: not a regular file` }]);
 });

@@ -8,6 +8,8 @@ import { publicKeyOf } from '../../approve/vote.ts';
 import { findCommand } from '../../command.ts';
 import { type Config, inState } from '../../config/config.ts';
 import { userUrlOf } from '../../config/scheduler.ts';
+import { readFileBounded } from '../../diagnose/effects.ts';
+import { readEntitlements } from '../../diagnose/probes/entitlement.ts';
 import { verifyJournal } from '../../store/journal.ts';
 import { openStoreToRead, type Store } from '../../store/open.ts';
 import { executorChain } from '../executor-chain.ts';
@@ -64,14 +66,13 @@ export function sessionKey(config: Config): Finding[] {
       ];
 }
 
-export function readable(config: Config): Finding[] {
+export async function readable(config: Config): Promise<Finding[]> {
   const out: Finding[] = [];
   for (const [what, file] of [
     ['scheduler log', config.watch.log],
     ['scheduler config', config.scheduler.config],
     ['passwd', config.paths.passwd],
     ['group', config.paths.group],
-    ...(config.entitlement.file ? [['entitlement', config.entitlement.file]] : []),
   ] as [string, string][]) {
     try {
       accessSync(file, constants.R_OK);
@@ -87,15 +88,36 @@ export function readable(config: Config): Finding[] {
       );
     }
   }
-  if (!config.entitlement.file)
-    out.push(
+  return [...out, ...(await entitlement(config))];
+}
+
+/** Read as the probe reads it: while it can't be, nobody who lost a group is let in again. */
+async function entitlement({ entitlement: { file } }: Config): Promise<Finding[]> {
+  if (!file)
+    return [
       note(
         'entitlement',
         'no source says who should have access',
         'set entitlement.file; until then approvers must give a reason',
       ),
-    );
-  return out;
+    ];
+  try {
+    const read = await readFileBounded(file);
+    if (!read) return [problem('entitlement', `${file}: no such file`, 'name the right file in the configuration')];
+    const people = new Set(Object.values(readEntitlements(read.text)).flat());
+    return [ok('entitlement', `${file} lists ${people.size} people`)];
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return [
+      code === 'EACCES'
+        ? problem('entitlement', `${file} can't be read by this user`, "give the agent's user the right to read it")
+        : problem(
+            'entitlement',
+            message.startsWith(file) ? message : `${file}: ${message}`,
+            'put it right, as GROUP: [user, …]; until then nothing shows who should have access',
+          ),
+    ];
+  }
 }
 
 export function commands(config: Config): Finding[] {
