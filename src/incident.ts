@@ -95,7 +95,8 @@ export interface Tally {
 
 // ---------------------------------------------------------------- incident
 
-export type IncidentKind = 'user' | 'address' | 'service';
+export const INCIDENT_KINDS = ['user', 'address', 'service'] as const;
+export type IncidentKind = (typeof INCIDENT_KINDS)[number];
 
 export const STATES = [
   'open',

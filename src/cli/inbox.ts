@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { type Approvers, loadApprovers } from '../approve/approvers.ts';
-import { makeVote, signingKey, signVote } from '../approve/vote.ts';
+import { makeVote, publicKeyOf, signingKey, signVote } from '../approve/vote.ts';
 import { type Config, inState, loadConfig } from '../config/config.ts';
 import type { Grant, IncidentDetail, IncidentRow } from '../desk.ts';
 import { NotFound, Refused, type State, Usage } from '../incident.ts';
@@ -151,7 +151,9 @@ export async function retry(id: string, o: Options): Promise<void> {
 /** Who acts from this terminal. Whoever can open the control socket is root or `serve`; the key shows which person. */
 function operator(config: Config, o: Options): { as: string } {
   const name = whoAmI(o);
-  if (loadApprovers(config.approvers).approvers.some(a => a.name === name)) readKey(config, name);
+  const approver = loadApprovers(config.approvers).approvers.find(a => a.name === name);
+  if (approver && !approver.keys.includes(publicKeyOf(readKey(config, name))))
+    throw new Refused(`the key in ${config.keys} is none of ${name}'s in ${config.approvers}`);
   return { as: name };
 }
 
@@ -179,7 +181,7 @@ export async function silence(
     const answer = await askServe(socket, 'end-silence', { silence: o.end, ...operator(config, o) });
     return o.json ? printJson(answer) : print(`Silence ${o.end} ended.`);
   }
-  if (!id && !o.match) {
+  if (id === undefined && !o.match) {
     const rows = await askServe<{ id: string; matcher: object; until: string; author: string; reason: string }[]>(
       socket,
       'silences',
@@ -195,11 +197,13 @@ export async function silence(
   const matcher = Object.fromEntries(
     (o.match ?? []).map(pair => {
       const [key, ...value] = pair.split('=');
-      if (!['kind', 'key', 'cause', 'host'].includes(key!) || value.length === 0)
+      if (!['kind', 'key', 'cause', 'host'].includes(key!) || value.join('') === '')
         throw new Usage(`--match ${pair}: use kind=, key=, cause= or host=`);
       return [key, value.join('=')];
     }),
   );
+  if (id && o.match) throw new Usage('a silence is for an incident, or for what --match says');
+  if (Object.keys(matcher).length < (o.match?.length ?? 0)) throw new Usage('--match: each of them once');
   if (!o.reason) throw new Usage('a silence needs --reason');
   const until = new Date(Date.now() + durationMs(o.for)).toISOString();
   const answer = await askServe(socket, 'silence', {

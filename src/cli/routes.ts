@@ -1,6 +1,6 @@
 /** `readmit routes test`: who would be told of an alert, how and when, by the same functions that `serve` asks. */
 import { type Config, inState, loadConfig } from '../config/config.ts';
-import { type IncidentKind, Usage } from '../incident.ts';
+import { INCIDENT_KINDS, type IncidentKind, Usage } from '../incident.ts';
 import { mutedUntil, type Routable, routesFor } from '../notify/routes.ts';
 import { incident } from '../store/incidents.ts';
 import { openStoreToRead } from '../store/open.ts';
@@ -15,8 +15,6 @@ interface TestOptions extends Options {
   at?: string;
 }
 
-const KINDS: readonly IncidentKind[] = ['user', 'address', 'service'];
-
 export async function testRoutes(id: string | undefined, o: TestOptions): Promise<void> {
   const config = loadConfig(o.config);
   const at = o.at === undefined ? Date.now() : Date.parse(o.at);
@@ -30,7 +28,7 @@ export async function testRoutes(id: string | undefined, o: TestOptions): Promis
 /** What the options say; what they leave out is an ordinary proposal of this host. */
 function described(config: Config, o: TestOptions): Routable {
   const kind = o.kind ?? 'user';
-  if (!(KINDS as readonly string[]).includes(kind)) throw new Usage(`--kind: ${KINDS.join(', ')}`);
+  if (!(INCIDENT_KINDS as readonly string[]).includes(kind)) throw new Usage(`--kind: ${INCIDENT_KINDS.join(', ')}`);
   if (o.tier !== undefined && !/^[012]$/.test(o.tier)) throw new Usage('--tier: 0, 1 or 2');
   return {
     kind: kind as IncidentKind,

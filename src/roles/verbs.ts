@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Approvers } from '../approve/approvers.ts';
 import { type Config, originOf } from '../config/config.ts';
-import { NotFound, Refused, Retry, Usage } from '../incident.ts';
+import { INCIDENT_KINDS, NotFound, Refused, Retry, Usage } from '../incident.ts';
 import type { Logger } from '../log.ts';
 import { type AgentMessage, type ServeMessage, VoteSchema } from '../messages.ts';
 import type { Vote } from '../plan.ts';
@@ -24,6 +24,7 @@ import type { Conductor } from './conduct/conductor.ts';
 import { plainReason } from './conduct/reason.ts';
 import type { Verb } from './control.ts';
 import type { StoreDesk } from './desk/desk.ts';
+import { checkedSilence } from './desk/marks.ts';
 import { askForReport } from './reporting.ts';
 import type { PostParts } from './tell/post.ts';
 import { tokenVerbs } from './tokens.ts';
@@ -87,8 +88,11 @@ export function controlVerbs(p: VerbParts): Record<string, Verb> {
       if (body.id !== undefined) return desk.silence(who, text(body.id, 'id'), until, reason);
       const matcher = body.matcher as Record<string, string>;
       if (!matcher || !Object.keys(matcher).length) throw new Usage('a silence needs an id or --match');
+      if (matcher.kind !== undefined && !INCIDENT_KINDS.some(kind => kind === matcher.kind))
+        throw new Usage(`kind=${matcher.kind}: one of ${INCIDENT_KINDS.join(', ')}`);
+      const end = checkedSilence(now(), until, reason);
       return store.tx(() => {
-        const id = saveSilence(store, now(), { matcher, until: Date.parse(until), author: who.name, reason });
+        const id = saveSilence(store, now(), { matcher, until: end, author: who.name, reason });
         record(store, now(), {
           actor: who.name,
           what: `silenced ${JSON.stringify(matcher)} until ${until}: ${reason}`,

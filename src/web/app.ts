@@ -5,7 +5,7 @@
 import { Hono, type MiddlewareHandler } from 'hono';
 import { compress } from 'hono/compress';
 import { getCookie } from 'hono/cookie';
-import { NotFound, Refused, Retry } from '../incident.ts';
+import { NotFound, Refused, Retry, Usage } from '../incident.ts';
 import { mountApi } from './api/api.ts';
 import { type Ask, bareOf, type Env, frameOf, pageOf, type Web, type WebParts } from './ask.ts';
 import { loadAssets } from './assets.ts';
@@ -183,6 +183,12 @@ function answerFault(web: Web, c: Ask, error: Error): Response | Promise<Respons
       503,
       { 'retry-after': '30' },
     );
+  if (error instanceof Usage) {
+    // A file of the site's own that is broken by now: approvers, rules. Whoever is here can say which, or mend it.
+    web.log.error({ error: error.message, path: c.req.routePath }, 'a file of the configuration is broken');
+    const [what = ''] = error.message.split('\n');
+    return c.html(problemPage(bare, 'A file can’t be used.', `${what} \`readmit doctor\` tells more.`, back), 503);
+  }
   web.log.error({ error: error.message, stack: error.stack, path: c.req.routePath }, 'web request failed');
   return c.html(
     problemPage(

@@ -212,3 +212,29 @@ describe('a plan written down for somebody else', () => {
     expect(JSON.parse((await readmit('plan', site.user, '--json')).out)).toMatchObject({ incident: site.user });
   });
 });
+
+describe('who acts from a terminal', () => {
+  it('shows it with their own key; with another one nothing is asked of serve', async () => {
+    expect((await readmit('silence', '--end', 's1', '--as', 'root-ann')).code).toBe(0);
+    expect(asked.map(([verb]) => verb)).toEqual(['end-silence']);
+    const other = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+    writeFileSync(join(site.dir, 'keys/root-ann.key'), other, { mode: 0o600 });
+    const { code, err } = await readmit('silence', '--end', 's1', '--as', 'root-ann');
+    expect([code, err]).toEqual([1, expect.stringMatching(/none of root-ann's/)]);
+    expect(asked).toHaveLength(1);
+  });
+
+  it.each([
+    ['an incident and a match', [site => site.user, '--match', 'key=alice'], /is for an incident, or/],
+    ['the same thing twice', ['--match', 'key=carol', '--match', 'key=bob'], /once/],
+    ['nothing to match', ['--match', 'key='], /use kind=/],
+  ] as [string, (string | ((site: Site) => string))[], RegExp][])(
+    'a silence of %s is refused',
+    async (_, words, why) => {
+      const argv = words.map(word => (typeof word === 'string' ? word : word(site)));
+      const { code, err } = await readmit('silence', ...argv, '--for', '1h', '--reason', 'x', '--as', 'root-ann');
+      expect([code, err]).toEqual([2, expect.stringMatching(why)]);
+      expect(asked).toEqual([]);
+    },
+  );
+});

@@ -1,6 +1,7 @@
 /** How the parts of Readmit are: what the footer, the banner, the page and `readmit doctor` tell. */
 import type { Health } from '../../desk.ts';
 import { iso } from '../../iso-time.ts';
+import { alarmsTold } from '../../store/alarms.ts';
 import { agentRows, maintenance } from '../../store/desk-rows.ts';
 import { linesByPath } from '../../store/observations.ts';
 import type { Store } from '../../store/open.ts';
@@ -31,6 +32,7 @@ export function healthOf({ store, now, acts, version }: HealthParts): Health {
   const receivers = acts.receivers?.() ?? [];
   const rows = new Map(linesByPath(store).map(r => [`${r.host} ${r.path}`, r]));
   const down = maintenance(store);
+  const executor = agents.map(a => a.health.executor).join('; ') || 'unknown';
   const banner = [
     ...(down ? [`Maintenance since ${iso(down.started)} (${down.author}: ${down.reason}): incidents are held.`] : []),
     ...(queue.up ? [] : [`Redis does not answer: ${queue.detail}. Votes are kept; nothing runs until it is back.`]),
@@ -42,6 +44,9 @@ export function healthOf({ store, now, acts, version }: HealthParts): Health {
         .filter(s => s.kind === 'server' && s.state !== 'ok' && s.state !== 'catching-up')
         .map(s => `${s.path} on ${a.host}: ${s.why || s.state}.`),
     ),
+    ...(alarmsTold(store).has('executor') && agents.some(a => a.health.executor !== 'ok')
+      ? [`The executor can't act: ${executor}. Nothing approved is run.`]
+      : []),
   ];
   return {
     banner,
@@ -54,7 +59,7 @@ export function healthOf({ store, now, acts, version }: HealthParts): Health {
     queue: { up: queue.up, detail: queue.up ? '' : queue.detail },
     mail: { ...mail, detail: mail.up ? '' : mail.detail },
     receivers,
-    executor: agents.map(a => a.health.executor).join('; ') || 'unknown',
+    executor,
     agents: agents.map(a => ({
       host: a.host,
       seen: iso(a.seen),

@@ -3,7 +3,7 @@
  * journal by name; neither widens anything.
  */
 import type { Person } from '../../desk.ts';
-import { Refused, type State } from '../../incident.ts';
+import { isEnded, Refused, type State } from '../../incident.ts';
 import { iso } from '../../iso-time.ts';
 import { saveSilence } from '../../store/desk-rows.ts';
 import { incident, move, update } from '../../store/incidents.ts';
@@ -16,12 +16,19 @@ import { plainReason } from '../conduct/reason.ts';
 const HANDED_OVER: readonly State[] = ['open', 'proposed', 'advised', 'not-effective', 'failed', 'stale', 'escalated'];
 const AGAIN_MS = 5000;
 
-/** Mutes what this incident is about until a time, by name and with a reason. @throws Refused */
-export function silence(store: Store, now: number, person: Person, id: string, until: string, reason: string): void {
-  const i = incident(store, id);
+/** The end of a silence, epoch ms. @throws Refused when it is none */
+export function checkedSilence(now: number, until: string, reason: string): number {
   const end = Date.parse(until);
   if (!(end > now)) throw new Refused('a silence ends in the future');
   if (!plainReason(reason).trim()) throw new Refused('a silence needs a reason');
+  return end;
+}
+
+/** Mutes what this incident is about until a time, by name and with a reason. @throws Refused */
+export function silence(store: Store, now: number, person: Person, id: string, until: string, reason: string): void {
+  const i = incident(store, id);
+  if (isEnded(i.state)) throw new Refused('this incident has ended; there is nothing to silence');
+  const end = checkedSilence(now, until, reason);
   store.tx(() => {
     saveSilence(store, now, {
       matcher: { kind: i.kind, key: i.key, host: i.host },
