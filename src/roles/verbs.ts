@@ -164,7 +164,7 @@ export function controlVerbs(p: VerbParts): Record<string, Verb> {
     },
     'send-report': body => {
       const week = text(body.week, 'week');
-      askForReport(store, now(), 'operator', week, null);
+      askForReport(store, now(), 'operator', week, null, p.config.report.timezone);
       return { week, origin: originOf(p.config) };
     },
     status: () => desk.health(),

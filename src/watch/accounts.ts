@@ -50,7 +50,7 @@ export const whoIsPerson = ({ watch, policy }: Pick<Config, 'watch' | 'policy'>)
 export const hasServiceShell = ({ shell }: PasswdEntry, { serviceShells }: WhoIsPerson): boolean =>
   serviceShells.includes(shell.slice(shell.lastIndexOf('/') + 1));
 
-export const isPerson = (entry: PasswdEntry, who: WhoIsPerson): boolean =>
+const isPerson = (entry: PasswdEntry, who: WhoIsPerson): boolean =>
   entry.uid >= who.minUid && !who.denyUsers.includes(entry.name) && !hasServiceShell(entry, who);
 
 export class Accounts {
