@@ -23,12 +23,17 @@ export interface Evidence {
   at: string;
 }
 
+/** `the token of alice has expired (openclaw/expired-token)`: what holds beside the cause, for people. */
+export const alsoSaid = ({ cause, title }: Diagnosis['also'][number]): string =>
+  title === undefined ? cause : `${title} (${cause})`;
+
 export interface Diagnosis {
   user: string;
   /** Pack and cause, e.g. `openclaw/missing-group`; null when none holds. The first that must be mended. */
   cause: string | null;
   title: string;
-  also: { cause: string; evidence: Evidence[] }[];
+  /** What else holds, in the order in which it must be mended; those stored before they had titles have none. */
+  also: { cause: string; title?: string; evidence: Evidence[] }[];
   /** 0..1: the share of the facts the cause asks for that were known. */
   confidence: number;
   evidence: Evidence[];

@@ -5,6 +5,7 @@
 import type { FactValue } from './diagnosis.ts';
 
 const WORDS: Record<string, string> = {
+  'access.authorized-groups': 'the authorised groups',
   'access.belongs': 'belongs in a group that counts',
   'access.elevated': 'has elevated rights',
   'access.lacks-group': 'is in no authorised group',
@@ -25,6 +26,7 @@ const WORDS: Record<string, string> = {
   'config.loaded': 'the scheduler has loaded the file as it is',
   'config.loaded-groups': 'groups the running scheduler accepts',
   'config.loaded-standard': 'the running scheduler accepts the standard group',
+  'config.problem': 'what is wrong with the config file',
   'config.splice': 'how the config would be changed',
   'config.valid': 'the config file is valid',
   'container.root': 'the request came as root from a container',
@@ -107,6 +109,7 @@ const NONE: Record<string, string> = {
   'access.member-of': 'in none of the authorised groups',
   'access.missing-group': 'no group is missing',
   'config.loaded-groups': 'the running scheduler accepts no group',
+  'config.problem': 'nothing is wrong with the config file',
   'config.splice': 'the config needs no change',
   'entitlement.groups': 'should be in no group',
   'entitlement.problem': 'nothing is wrong with the entitlement source',

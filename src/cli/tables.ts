@@ -1,5 +1,6 @@
 /** How incidents and grants look in a terminal: a sentence first, then the proof. Text from logs is made visible. */
 import { adviceHeading, type Grant, type IncidentDetail, type IncidentRow } from '../desk.ts';
+import { alsoSaid } from '../diagnosis.ts';
 import { factSaid, factWords } from '../fact-words.ts';
 import { lacksEntitlement } from '../plan.ts';
 import { visible } from '../visible.ts';
@@ -45,7 +46,7 @@ export function incidentPage(d: IncidentDetail): string {
       const { words, value } = factSaid(e.fact, e.value);
       out.push(`  + ${named(e.fact, words)}${value === null ? '' : `: ${visible(value)}`}   (${visible(e.source)})`);
     }
-    for (const a of d.diagnosis.also) out.push(`  also: ${a.cause}`);
+    for (const a of d.diagnosis.also) out.push(`  also: ${visible(alsoSaid(a))}`);
   }
   if (d.plan) {
     out.push('', `Plan ${d.plan.serial}: ${d.plan.summary}`, `  digest: ${d.plan.digest}`);

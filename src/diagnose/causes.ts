@@ -42,6 +42,8 @@ const CauseSpec = z.strictObject({
   order: z.number().int(),
   /** While it holds, plans for single people wait: nothing they'd give could be seen to work. */
   first: z.boolean().default(false),
+  /** It keeps nobody out yet: whoever works again is done, though it still holds. It is named after whatever does. */
+  latent: z.boolean().default(false),
   /** One set of conditions, or several of which one is enough. */
   when: z.union([When, z.array(When).min(1)]),
   /**
@@ -91,7 +93,9 @@ export function loadCauses(packDirs: readonly string[]): Cause[] {
       if (cause) causes.set(cause.name, cause);
     }
   if (faults.length > 0) throw new Usage(faults.join('\n'));
-  return [...causes.values()].sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1));
+  return [...causes.values()].sort(
+    (a, b) => Number(a.latent) - Number(b.latent) || a.order - b.order || (a.name < b.name ? -1 : 1),
+  );
 }
 
 /** JSON Schema of a cause file, for editors: facts by name, so that one nobody answers is seen while it is typed. */
@@ -116,7 +120,7 @@ export const knownCauses = (packDirs: readonly string[]): Cause[] =>
   kept(['causes', FORMAT, [...FACTS].join()], packDirs.flatMap(causeFiles), () => loadCauses(packDirs));
 
 // Changes when the checks or the shape of a cause do, so that no old copy is taken for a new one.
-const FORMAT = '1';
+const FORMAT = '2';
 
 const causeFiles = (dir: string): string[] => {
   const folder = join(dir, 'causes');

@@ -44,9 +44,13 @@ export function diagnose(input: DiagnoseInput): Diagnosis {
     user: input.user,
     cause: first?.cause.name ?? null,
     title: first ? say(first.cause.title) : `why ${input.user} is denied could not be found out`,
-    also: others.map(f => ({ cause: f.cause.name, evidence: evidenceOf(f.conditions, facts) })),
+    also: others.map(({ cause, conditions }) => ({
+      cause: cause.name,
+      title: say(cause.title),
+      evidence: evidenceOf(conditions, facts),
+    })),
     confidence: first ? Math.round((first.known / Math.max(1, first.asked)) * 100) / 100 : 0,
-    evidence: first ? evidenceOf(first.conditions, facts) : [],
+    evidence: first ? evidenceOf(first.conditions, facts) : told(facts),
     ruledOut,
     unknown: unknowns(input.facts, open),
     remedy: first
@@ -101,6 +105,31 @@ function evidenceOf(conditions: Conditions, facts: FactSet): Evidence[] {
       : [];
   });
 }
+
+/** What decides about access, for whoever has to look where no cause holds. */
+const DECIDING = [
+  'account.exists',
+  'groups.nss',
+  'access.mode',
+  'access.authorized-groups',
+  'access.member-of',
+  'config.valid',
+  'config.problem',
+  'config.loaded-groups',
+  'scheduler.active',
+  'scheduler.health4',
+  'denial.event',
+  'client.event',
+];
+
+/** The facts of those that are known; null is no news. */
+const told = (facts: FactSet): Evidence[] =>
+  DECIDING.flatMap(name => {
+    const fact = facts.facts.get(name);
+    return fact?.known && fact.value !== null
+      ? [{ fact: name, value: fact.value, source: fact.source, at: fact.at }]
+      : [];
+  });
 
 function because(cause: Cause, by: string, facts: FactSet, say: Say): string {
   const fact = facts.facts.get(by);

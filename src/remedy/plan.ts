@@ -3,7 +3,7 @@
  * approval is for. Pure. A plan that the policy forbids, or that would not let the person in, is refused with the rule.
  */
 import type { Config } from '../config/config.ts';
-import type { ActionRequest, Diagnosis, Fact, FactValue } from '../diagnosis.ts';
+import { type ActionRequest, alsoSaid, type Diagnosis, type Fact, type FactValue } from '../diagnosis.ts';
 import { planDigest } from '../digest.ts';
 import type { Snapshot } from '../messages.ts';
 import type { Plan, Step, Tier } from '../plan.ts';
@@ -205,5 +205,4 @@ function undoOf(parts: Made[], steps: Step[]): Step[] {
 const afterwards = (entry: Entry, user: string | null): string[] =>
   entry.verdict === 'after-login' && user ? [`Afterwards ${user} has to log in again: ${entry.because}.`] : [];
 
-const alsoHolding = (diagnosis: Diagnosis): string[] =>
-  diagnosis.also.length > 0 ? [`Also holds: ${diagnosis.also.map(a => a.cause).join(', ')}.`] : [];
+const alsoHolding = (diagnosis: Diagnosis): string[] => diagnosis.also.map(other => `Also holds: ${alsoSaid(other)}.`);

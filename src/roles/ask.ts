@@ -11,7 +11,7 @@ import { diagnose } from '../diagnose/diagnose.ts';
 import { packDirs } from '../diagnose/effects.ts';
 import { type Ground, sharedGround } from '../diagnose/ground.ts';
 import { snapshot } from '../diagnose/snapshot.ts';
-import type { Advice, Diagnosis, Fact } from '../diagnosis.ts';
+import { type Advice, alsoSaid, type Diagnosis, type Fact } from '../diagnosis.ts';
 import type { Snapshot } from '../messages.ts';
 import { letsIn } from '../remedy/access-model.ts';
 import { makePlan } from '../remedy/plan.ts';
@@ -119,10 +119,7 @@ export function inWords(why: Why): string {
       'Evidence',
       why.evidence.map(e => `${e.fact} = ${value(e.value)}   ${e.source}`),
     ),
-    ...part(
-      'Also holds',
-      why.also.map(a => a.cause),
-    ),
+    ...part('Also holds', why.also.map(alsoSaid)),
     ...part(
       'Plan',
       plan

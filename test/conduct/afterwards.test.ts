@@ -50,6 +50,16 @@ describe('proof', () => {
     expect(c.rows('not-effective-%')).toHaveLength(1);
   });
 
+  it('is not held up by what keeps nobody out yet: a broken file that the running scheduler has no need of', () => {
+    const broken = { 'config.valid': false, 'config.problem': 'line 4: a tab' };
+    const id = c.open('verifying', 'user', { cause: 'openclaw/missing-group' });
+    c.offer(id, [ADD], [TAKE]);
+    c.ran(id);
+    c.pass(90_000);
+    expect(c.proved(id, broken).state).toBe('resolved');
+    expect(c.rows('restored-%')).toHaveLength(1);
+  });
+
   it.each(['verifying', 'propagating'] as const)(
     'a service that dies while its change is %s gets its file back',
     state => {

@@ -33,6 +33,7 @@ const FOUND: Record<string, Observed> = {
   'a cause that many share': STRICT,
   'a cause that only the person can mend': { 'token.present': false },
   'a cause that needs a human': { 'selinux.denials': 3, 'directory.canary': 'missing' },
+  'a file that keeps nobody out yet': { 'config.valid': false, 'config.problem': 'line 4: a tab' },
   'no cause, and no way in': { 'groups.nss': undefined, 'groups.file': undefined, 'access.mode': undefined },
 };
 

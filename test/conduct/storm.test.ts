@@ -25,6 +25,15 @@ describe('a fault that everybody is refused for', () => {
     expect(c.at(alice).plan).toBeNull();
   });
 
+  it('is none that keeps nobody out yet: two people who meet a broken file have an incident each', () => {
+    const broken = { 'config.valid': false, 'config.problem': 'line 4: a tab' };
+    c.open('escalated', 'user', { cause: 'openclaw/config-next-start' }, 'bob');
+    const alice = c.open('open');
+    c.pass(60_000);
+    expect(c.decided(alice, broken)).toMatchObject({ state: 'escalated', cause: 'openclaw/config-next-start' });
+    expect(liveIncident(c.store, 'service', 'claw-scheduler', HOST)).toBeUndefined();
+  });
+
   it('once mended resolves those who had nothing else; who has a trouble of their own is looked at again', () => {
     const snapshot = {
       ...{ v: 1, host: HOST, at: iso(NOW), groups: { 'claw-users': ['alice', 'bob', 'carol'] } },

@@ -5,6 +5,9 @@ import { iso, NO_GROUP, NOT_LISTED, NOW, type Observed, STRICT, why } from './a-
 
 const HOUR = 3_600_000;
 
+/** Somebody broke the file; the scheduler runs on, and says whom it lets in. */
+const BROKEN: Observed = { 'config.valid': false, 'config.problem': 'line 4: a tab', 'config.loaded': false };
+
 /** cause → what is observed where all else is well */
 const FOUND: [cause: string, observed: Observed][] = [
   ['missing-group', NO_GROUP],
@@ -28,6 +31,9 @@ const FOUND: [cause: string, observed: Observed][] = [
     'config-invalid',
     { 'config.valid': false, 'scheduler.active': 'failed', 'scheduler.health4': 'refused', 'access.mode': undefined },
   ],
+  ['config-next-start', BROKEN],
+  ['config-next-start', { ...BROKEN, ...STRICT }],
+  ['config-next-start', { ...BROKEN, 'scheduler.active': undefined, 'groups.nss': undefined }],
   ['wrong-mode', { 'access.mode': 'ldap', 'directory.standard-group': false, 'directory.member': undefined }],
   ['scheduler-down', { 'scheduler.active': 'inactive', 'scheduler.health4': 'refused' }],
   ['scheduler-silent', { 'scheduler.health4': 'silent' }],
@@ -157,6 +163,8 @@ describe('two causes at once', () => {
     ],
     ['auth-failed', 'missing-group', { ...NO_GROUP, 'account.expired': true }],
     ['missing-group', 'job-yaml', { ...NO_GROUP, 'client.event': 'job-invalid' }],
+    ['missing-group', 'config-next-start', { ...NO_GROUP, ...BROKEN }],
+    ['expired-token', 'config-next-start', { 'token.expires': iso(NOW - HOUR), ...BROKEN }],
     ['missing-group', 'proxy', { ...NO_GROUP, 'proxy.set': true }],
     [
       'scheduler-silent',
@@ -169,6 +177,43 @@ describe('two causes at once', () => {
     expect(diagnosis.cause).toBe(`openclaw/${first}`);
     expect(diagnosis.also.map(a => a.cause)).toEqual([`openclaw/${second}`]);
     expect(diagnosis.also[0]!.evidence.length).toBeGreaterThan(0);
+  });
+});
+
+describe('where no cause holds, somebody has to look: at the facts that decide about access', () => {
+  const shown = (observed: Observed) => {
+    const { cause, confidence, evidence } = why(observed);
+    return { cause, confidence, evidence: Object.fromEntries(evidence.map(e => [e.fact, e.value])) };
+  };
+  it('those that are known, with where they came from', () => {
+    expect(shown({})).toEqual({
+      cause: null,
+      confidence: 0,
+      evidence: {
+        'account.exists': true,
+        'groups.nss': ['alice', 'claw-users'],
+        'access.mode': 'groups',
+        'access.authorized-groups': ['claw-users'],
+        'access.member-of': ['claw-users'],
+        'config.valid': true,
+        'config.loaded-groups': ['claw-users'],
+        'scheduler.active': 'active',
+        'scheduler.health4': 'healthy',
+        'denial.event': 'denied',
+        'client.event': 'denied',
+      },
+    });
+    expect(why().evidence[0]).toEqual({
+      fact: 'account.exists',
+      value: true,
+      source: 'source of account.exists',
+      at: iso(NOW),
+    });
+  });
+  it('and never one that nobody could answer', () => {
+    const { evidence } = shown({ 'groups.nss': undefined, 'scheduler.active': undefined });
+    expect(Object.keys(evidence)).not.toContain('groups.nss');
+    expect(Object.keys(evidence)).not.toContain('access.member-of');
   });
 });
 

@@ -1,9 +1,11 @@
 /** What is asked of the scheduler: does it answer, what has it loaded, whose clock is right. */
-import { utimesSync } from 'node:fs';
+import { mkdirSync, rmSync, utimesSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Lab, startLab, values } from './lab.ts';
+import { diagnose } from '../../src/diagnose/diagnose.ts';
+import { causes } from './a-host.ts';
+import { type Lab, startLab, tokenFile, values } from './lab.ts';
 
 let lab: Lab;
 beforeEach(() => {
@@ -100,6 +102,76 @@ describe('the scheduler', () => {
     const old = new Date(Date.now() - 3_600_000);
     utimesSync(join(lab.dir, 'etc/config.yaml'), old, old);
     expect((await asked()).get('config.loaded')!.value).toBe(true);
+  });
+
+  describe('that runs on while its file is broken', () => {
+    const whyOf = async (user: string) => {
+      const facts = await lab.ask(user, { url: `http://127.0.0.1:${port}` });
+      const config = lab.config(`http://127.0.0.1:${port}`);
+      return { facts, ...diagnose({ user, facts: [...facts.values()], causes, config }) };
+    };
+    beforeEach(() => {
+      answer = path => ({
+        body:
+          path === '/health'
+            ? '{"status":"healthy"}'
+            : '{"mode":"groups","authorized_groups":["claw-users","physics"],"jobs":{"running":3,"slots":8}}',
+      });
+      lab.command('systemctl', 'case "$*" in *is-active*claw*) echo active;; *) exit 1;; esac');
+      lab.put('home/alice/.claw/config.yaml', tokenFile({ sub: 'alice', exp: 4_000_000_000 }), 0o600);
+    });
+
+    it.each([
+      ['a key twice', 'auth: { mode: groups }\nauth: { mode: jwt }\n', 'line 2'],
+      ['a tab', 'auth:\n\tmode: groups\n', 'line 2'],
+      ['a word', 'broken\n', 'auth.mode: missing'],
+      ['two documents', 'auth: { mode: groups, authorized_groups: [a] }\n---\nb: 1\n', 'documents'],
+      ['a list that is empty', 'auth:\n  mode: groups\n  authorized_groups:\n', 'auth.authorized_groups: missing'],
+    ])('%s: who lacks a group is found all the same, by what it says of itself', async (_what, text, problem) => {
+      lab.put('etc/config.yaml', text);
+      const { facts, cause, also, remedy, evidence } = await whyOf('alice');
+      expect([cause, also.map(a => a.cause)]).toEqual(['openclaw/missing-group', ['openclaw/config-next-start']]);
+      expect(also[0]!.evidence.map(e => e.fact)).toContain('config.valid');
+      expect(remedy).toMatchObject({ actions: [{ action: 'group.add', params: { group: 'claw-users' } }] });
+      // Where it came from, and why not from the file.
+      const { source } = evidence.find(e => e.fact === 'access.lacks-group')!;
+      expect(source).toContain(`GET http://127.0.0.1:${port}/api/v1/info (${lab.dir}/etc/config.yaml is not valid: `);
+      expect(source).toContain(problem);
+      expect(values(facts, 'config.valid', 'access.mode', 'access.group-ids', 'access.local-groups')).toEqual({
+        'config.valid': false,
+        'access.mode': 'groups',
+        'access.group-ids': ['claw-users:2500'],
+        'access.local-groups': ['claw-users'],
+      });
+      expect(facts.get('config.splice')!.known).toBe(false);
+    });
+
+    it('for whom it lets in, the file itself is the matter: put right by hand, with no patch and no restart', async () => {
+      lab.put('etc/config.yaml', 'broken\n');
+      const { cause, also, remedy, title } = await whyOf('bob');
+      expect([cause, also, remedy.kind]).toEqual(['openclaw/config-next-start', [], 'advice']);
+      expect(title).toContain('auth.mode: missing or not a word');
+    });
+
+    it('a file that is away, or that we may not read, is told of by it too', async () => {
+      rmSync(join(lab.dir, 'etc/config.yaml'));
+      expect((await whyOf('alice')).cause).toBe('openclaw/missing-group');
+      mkdirSync(join(lab.dir, 'etc/config.yaml'));
+      const { cause, also, facts } = await whyOf('alice');
+      expect([cause, also, facts.get('config.valid')!.known]).toEqual(['openclaw/missing-group', [], false]);
+    });
+
+    it.each([
+      ['nothing', '{}'],
+      ['a mode there is none of', '{"mode":"magic","authorized_groups":["claw-users"]}'],
+      ['groups that are no list', '{"mode":"groups","authorized_groups":"claw-users"}'],
+    ])('one that tells %s says nothing of who may come in', async (_what, body) => {
+      answer = path => ({ body: path === '/health' ? '{"status":"healthy"}' : body });
+      lab.put('etc/config.yaml', 'broken\n');
+      const { facts, cause } = await whyOf('alice');
+      expect(facts.get('access.mode')).toMatchObject({ known: false, source: expect.stringContaining('is not valid') });
+      expect(cause).toBe('openclaw/config-next-start');
+    });
   });
 
   it.each([

@@ -1,14 +1,16 @@
 /**
- * What the scheduler's configuration file says about access, and the one-line change that would authorise the pack's
- * standard group. The file's text stays here: it may hold secrets, so only what decides about access goes on.
+ * What the scheduler's configuration file says about access (or, where it can't be read, the scheduler that runs), and the
+ * one-line change that would authorise the pack's standard group. The file's text stays here: it may hold secrets, so only what decides about access goes on.
  */
 import type { Fact } from '../../diagnosis.ts';
 import { sha256 } from '../../digest.ts';
 import { authorizeGroup, SpliceRefused, textOf } from '../../splice.ts';
 import { factMaker, type Ground, messageOf, type Probe, type WholeFile } from '../ground.ts';
+import { infoOf, loadedBy } from '../info.ts';
 import { findGroups } from '../lookup.ts';
 import { readSchedulerConfig } from '../scheduler-config.ts';
 
+const ABOUT = ['config.valid', 'config.problem', 'config.hash', 'config.mtime', 'config.directory-lag'];
 const ACCESS = [
   'access.mode',
   'access.authorized-groups',
@@ -20,7 +22,7 @@ const ACCESS = [
 
 export const config: Probe = {
   name: 'config',
-  facts: ['config.valid', 'config.problem', 'config.hash', 'config.mtime', 'config.directory-lag', ...ACCESS],
+  facts: [...ABOUT, ...ACCESS],
   needsUser: false,
   async run(_subject, ground) {
     const { known, unknown } = factMaker(ground);
@@ -29,13 +31,15 @@ export const config: Probe = {
     try {
       file = await ground.read(path);
     } catch (error) {
-      return this.facts.map(fact => unknown(fact, messageOf(error)));
+      const because = messageOf(error);
+      return [...ABOUT.map(fact => unknown(fact, because)), ...(await asItRuns(ground, because))];
     }
     if (!file)
       return [
         known('config.valid', false, `${path}: no such file`),
         known('config.problem', 'there is no such file', path),
-        ...this.facts.slice(2).map(fact => unknown(fact, `${path}: no such file`)),
+        ...ABOUT.slice(2).map(fact => unknown(fact, `${path}: no such file`)),
+        ...(await asItRuns(ground, `${path}: no such file`)),
       ];
     const read = readSchedulerConfig(file.text, ground.system);
     const about: Fact[] = [
@@ -45,17 +49,38 @@ export const config: Probe = {
       known('config.mtime', new Date(file.mtime).toISOString(), `stat ${path}`),
       known('config.directory-lag', read.valid ? read.directoryLag : null, path),
     ];
-    if (!read.valid) return [...about, ...ACCESS.map(fact => unknown(fact, `${path} is not valid: ${read.problem}`))];
-    return [
-      ...about,
-      known('access.mode', read.mode, path),
-      known('access.authorized-groups', read.authorized, path),
-      known('access.standard-authorized', read.authorized.includes(ground.config.scheduler.standardGroup), path),
-      ...(await groupIds(ground, read.authorized)),
-      spliceFact(ground, file.bytes, path),
-    ];
+    return read.valid
+      ? [...about, ...(await access(ground, read.mode, read.authorized, path)), spliceFact(ground, file.bytes, path)]
+      : [...about, ...(await asItRuns(ground, `${path} is not valid: ${read.problem}`))];
   },
 };
+
+/** What decides about access, by whom or what says so. */
+async function access(ground: Ground, mode: string, authorized: string[], source: string): Promise<Fact[]> {
+  const { known } = factMaker(ground);
+  return [
+    known('access.mode', mode, source),
+    known('access.authorized-groups', authorized, source),
+    known('access.standard-authorized', authorized.includes(ground.config.scheduler.standardGroup), source),
+    ...(await groupIds(ground, authorized)),
+  ];
+}
+
+/**
+ * Where the file says nothing, the scheduler that runs still lets in whom it let in before, and tells whom. The file is
+ * not changed by that: no line is prepared for it.
+ */
+async function asItRuns(ground: Ground, because: string): Promise<Fact[]> {
+  const { unknown } = factMaker(ground);
+  const info = await infoOf(ground);
+  const { mode, authorized } = loadedBy(info, ground.system);
+  if (mode === null || authorized === null || !ground.system.config.modes.includes(mode))
+    return ACCESS.map(fact => unknown(fact, because));
+  return [
+    ...(await access(ground, mode, authorized, `${info.because} (${because})`)),
+    unknown('config.splice', because),
+  ];
+}
 
 /** `name:gid` of every group that matters here, and which of them the local file holds. */
 async function groupIds(ground: Ground, authorized: string[]): Promise<Fact[]> {

@@ -3,7 +3,8 @@
  * the disk: a scheduler that reads it at its start only goes on with the old one.
  */
 import type { Fact } from '../../diagnosis.ts';
-import { type Answer, factMaker, failure, type Ground, messageOf, type Probe, type TextFile } from '../ground.ts';
+import { factMaker, failure, type Ground, messageOf, type Probe, type TextFile } from '../ground.ts';
+import { type Info, infoOf, loadedBy } from '../info.ts';
 import { readSchedulerConfig } from '../scheduler-config.ts';
 import { valueAt } from '../system.ts';
 
@@ -61,34 +62,6 @@ async function activeState(ground: Ground): Promise<Fact> {
   }
 }
 
-interface Info {
-  answer: unknown;
-  started: number | null;
-  because: string;
-}
-
-/** What the scheduler tells about itself without a sign-in; many tell nothing. */
-async function infoOf(ground: Ground): Promise<Info> {
-  const { http } = ground.system;
-  const url = ground.config.scheduler.url.replace(/\/$/, '') + http.info;
-  const nothing = (because: string): Info => ({ answer: null, started: null, because });
-  let got: Answer;
-  try {
-    got = await ground.http(url);
-  } catch (error) {
-    return nothing(messageOf(error));
-  }
-  if (got.status !== 200) return nothing(`GET ${url}: ${got.status}`);
-  try {
-    const answer: unknown = JSON.parse(got.body);
-    const started = http.started ? valueAt(answer, http.started) : undefined;
-    const time = typeof started === 'number' ? started * (started < 1e11 ? 1000 : 1) : Date.parse(String(started));
-    return { answer, started: Number.isFinite(time) ? time : null, because: `GET ${url}` };
-  } catch {
-    return nothing(`GET ${url}: no JSON`);
-  }
-}
-
 async function unitStart(ground: Ground): Promise<{ started: number | null; because: string }> {
   const plain = ['systemctl', 'show', '-p', 'ExecMainStartTimestamp', ground.config.scheduler.unit];
   // systemd before 247 knows no --timestamp, and prints the time as people read it.
@@ -117,10 +90,10 @@ function timeOf(text: string): number | null {
 /** The groups the running scheduler says it lets in. */
 function loadedGroups(ground: Ground, info: Info): Fact {
   const { known, unknown } = factMaker(ground);
-  const { authorized } = ground.system.http;
-  const groups = authorized ? valueAt(info.answer, authorized) : undefined;
-  const names = Array.isArray(groups) ? groups.filter(g => typeof g === 'string') : null;
-  return names ? known('config.loaded-groups', names, info.because) : unknown('config.loaded-groups', info.because);
+  const { authorized } = loadedBy(info, ground.system);
+  return authorized
+    ? known('config.loaded-groups', authorized, info.because)
+    : unknown('config.loaded-groups', info.because);
 }
 
 /**
@@ -137,14 +110,12 @@ async function loaded(ground: Ground, info: Info, started: number | null, starte
     return unknown('config.loaded', messageOf(error));
   }
   if (!file) return unknown('config.loaded', `${path}: no such file`);
-  const { http } = ground.system;
-  const groups = http.authorized ? valueAt(info.answer, http.authorized) : undefined;
+  const { authorized, mode } = loadedBy(info, ground.system);
   const read = readSchedulerConfig(file.text, ground.system);
-  if (Array.isArray(groups) && read.valid) {
-    const mode = http.mode ? valueAt(info.answer, http.mode) : undefined;
+  if (authorized && read.valid) {
     const same =
-      JSON.stringify([...groups].sort()) === JSON.stringify([...read.authorized].sort()) &&
-      (mode === undefined || mode === read.mode);
+      JSON.stringify([...authorized].sort()) === JSON.stringify([...read.authorized].sort()) &&
+      (mode === null || mode === read.mode);
     return known('config.loaded', same, `${info.because}, ${path}`);
   }
   if (started === null) return unknown('config.loaded', 'neither the scheduler nor systemd says when it started');

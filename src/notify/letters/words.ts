@@ -4,7 +4,7 @@
  */
 
 import type { IncidentDetail } from '../../desk.ts';
-import type { Advice, FactValue } from '../../diagnosis.ts';
+import { type Advice, alsoSaid, type FactValue } from '../../diagnosis.ts';
 import { factSaid, factValue, factWords } from '../../fact-words.ts';
 import { shellWords } from '../../shell-word.ts';
 import type { Block } from '../blocks.ts';
@@ -90,7 +90,7 @@ export function evidence(detail: IncidentDetail, paper: Paper): Block[] {
       }),
     });
   const rest = [
-    ...diagnosis.also.slice(0, 5).map(a => `Also: ${a.cause}`),
+    ...diagnosis.also.slice(0, 5).map(a => `Also: ${alsoSaid(a)}`),
     ...diagnosis.ruledOut.slice(0, 6).map(r => `Not ${r.cause}: ${r.because}`),
     ...diagnosis.unknown.slice(0, 6).map(u => `Could not be asked: ${factWords(u.fact)} (${u.because})`),
   ];

@@ -177,8 +177,7 @@ export class Conductor {
   /** Whoever has a cause of their own is not held back by an incident that nobody knows the cause of. */
   #goesItsOwnWay(i: IncidentRecord, { cause }: Diagnosis): boolean {
     const { store, now, config } = this.#p;
-    const own = cause !== null && !this.#diagnosing.isShared(cause);
-    if (!own) {
+    if (!this.#diagnosing.isOwn(cause)) {
       update(store, now(), i.id, { due: now() + recheckMs(config, now(), i) });
       return false;
     }

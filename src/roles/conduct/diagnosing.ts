@@ -36,7 +36,7 @@ export class Diagnosing {
         : made;
     };
     if (i.kind !== 'service') return among(this.#p.causes);
-    const shared = among(this.#p.causes.filter(c => c.kind !== 'user'));
+    const shared = among(this.#p.causes.filter(c => c.kind !== 'user' && !c.latent));
     return shared.cause === null ? among(this.#p.causes) : shared;
   }
 
@@ -55,19 +55,34 @@ export class Diagnosing {
     });
   }
 
-  /** A cause of the service, or of an address: not of one person alone. */
+  #rule(cause: string): Cause | undefined {
+    return this.#p.causes.find(c => c.name === cause);
+  }
+
+  /** A cause of the service, or of an address: not of one person alone. One that keeps nobody out is no reason they share. */
   isShared(cause: string | null): boolean {
-    return cause !== null && this.#p.causes.find(c => c.name === cause)?.kind !== 'user';
+    return cause !== null && this.#rule(cause)?.kind !== 'user' && !this.isLatent(cause);
+  }
+
+  /** Something that will be the matter, and is not yet. */
+  isLatent(cause: string | null): boolean {
+    return cause !== null && this.#rule(cause)?.latent === true;
   }
 
   /** Causes beside the first that no plan mends: only the person, or somebody by hand, can. */
   ownMatters(diagnosis: Diagnosis | null): string[] {
-    const rule = (name: string): Cause | undefined => this.#p.causes.find(c => c.name === name);
-    return (diagnosis?.also ?? []).map(a => a.cause).filter(name => !('plan' in (rule(name)?.remedy ?? {})));
+    return (diagnosis?.also ?? [])
+      .map(a => a.cause)
+      .filter(name => !this.isLatent(name) && !('plan' in (this.#rule(name)?.remedy ?? {})));
+  }
+
+  /** A cause that keeps one person out, whatever becomes of the service. */
+  isOwn(cause: string | null): boolean {
+    return cause !== null && !this.isShared(cause) && !this.isLatent(cause);
   }
 
   /** Has this person a cause of their own, by the last look at them? Mending the service does not mend that. */
-  hasOwnCause(i: Pick<IncidentRecord, 'cause' | 'diagnosis'>): boolean {
-    return (i.cause !== null && !this.isShared(i.cause)) || this.ownMatters(i.diagnosis).length > 0;
+  hasOwnCause({ cause, diagnosis }: Pick<IncidentRecord, 'cause' | 'diagnosis'>): boolean {
+    return this.isOwn(cause) || this.ownMatters(diagnosis).length > 0;
   }
 }

@@ -129,7 +129,7 @@ export class Proving {
   ): { title: string; other: boolean; before: boolean } | null {
     if (!asked) return null;
     const { cause, title } = this.#diagnosing.diagnose(i, i.key, this.#diagnosing.allFacts(i, i.key, asked));
-    if (cause === null) return null;
+    if (cause === null || this.#diagnosing.isLatent(cause)) return null;
     return { title, other: cause !== i.cause, before: this.#diagnosing.ownMatters(i.diagnosis).includes(cause) };
   }
 

@@ -74,7 +74,7 @@ const Diagnosis = z
     user: z.string(),
     title: z.string(),
     cause: z.string().nullable(),
-    also: z.array(z.object({ cause: z.string(), evidence: z.array(Evidence) })),
+    also: z.array(z.object({ cause: z.string(), title: z.string().optional(), evidence: z.array(Evidence) })),
     confidence: z.number(),
     evidence: z.array(Evidence),
     ruledOut: z.array(z.object({ cause: z.string(), because: z.string() })),
