@@ -5,8 +5,9 @@
 import type { Stats } from 'node:fs';
 import type { SourceRef } from '../messages.ts';
 import type { OutboxOptions } from './batch.ts';
+import { partings } from './copied.ts';
 import type { Descriptors } from './descriptors.ts';
-import { agrees, fingerprint, HEAD, markOf, repeats, sourceId, TAIL } from './identity.ts';
+import { agrees, fingerprint, HEAD, type Mark, markOf, repeats, sourceId, TAIL } from './identity.ts';
 import { type Comparison, type Matching, match, reborn } from './match.ts';
 import { type Allowance, TooMuch } from './packed.ts';
 import { isRefusal, type Place, type Refusal } from './place.ts';
@@ -22,6 +23,7 @@ import {
   surveyed,
   surveyRotations,
 } from './survey.ts';
+import { Unfinished } from './unfinished.ts';
 
 /** What all logs share. */
 export interface Shared extends OutboxOptions {
@@ -50,9 +52,6 @@ const ENOUGH = 4096;
 /** So much of the packed rotations in a home is unpacked in one look, to know them again; past it, there is a rest. */
 const MOST_UNPACKED = 128 << 20;
 const REST_MS = 30_000;
-/** So often a packed rotation that is not whole yet is looked at again, for so long after it was last written to. */
-const UNFINISHED_MS = 5000;
-const GIVEN_UP_MS = 600_000;
 
 export class Lives {
   /** Being read, oldest first; the live one, if there is one, is the last. */
@@ -71,10 +70,7 @@ export class Lives {
    * our start, and came when nobody looked. 0: there was no such look.
    */
   #missingAt = 0;
-  /** Steady time at which all files are looked at again, whatever the live one shows. */
-  againAt = Number.POSITIVE_INFINITY;
-  /** Packed rotations that were read to their end once, as they were then. */
-  #whole = new Set<string>();
+  readonly #unfinished: Unfinished;
   #place: Place;
   #shared: Shared;
   #reader: Reader;
@@ -95,9 +91,14 @@ export class Lives {
     this.#reader = reader;
     this.#shared = shared;
     this.#named = named;
+    this.#unfinished = new Unfinished(shared);
     if (record) this.#restore(record);
   }
 
+  /** Steady time at which all files are looked at again, whatever the live one shows. */
+  get againAt(): number {
+    return this.#unfinished.againAt;
+  }
   get live(): Source | null {
     const last = this.sources.at(-1);
     return last?.standing === 'live' ? last : null;
@@ -169,42 +170,14 @@ export class Lives {
         const rotations = await this.#wantsRotations(files[0]);
         if (rotations && (await surveyRotations(this.#place, files, allowance)) === 'moved' && looks < MOST_LOOKS)
           continue;
-        await this.#settle(await this.#withoutUnfinished(files, allowance && { bytes: MOST_UNPACKED }));
+        const known = new Set([...this.past, ...this.sources].map(s => s.fp));
+        await this.#settle(await this.#unfinished.without(files, known, allowance && { bytes: MOST_UNPACKED }));
       } finally {
         for (const file of files) if (file.taken === 'no') closeSurveyed(this.#place.disk, file);
       }
       this.changed();
       return isRefusal(opened) ? opened : null;
     }
-  }
-
-  /**
-   * A packed file that ends too early is being written still: how much it will hold nobody can tell, and its last four
-   * bytes are no length. With the first line of a log that we know, or none, it is left alone until it is whole.
-   */
-  async #withoutUnfinished(files: readonly Surveyed[], allowance: Allowance | null): Promise<Surveyed[]> {
-    const known = new Set([null, ...this.past.map(s => s.fp), ...this.sources.map(s => s.fp)]);
-    const whole: Surveyed[] = [];
-    const seen = new Set<string>();
-    this.againAt = Number.POSITIVE_INFINITY;
-    for (const file of files) {
-      const state = `${file.key} ${file.stored} ${file.mtime}`;
-      const asked = file.packed !== null && known.has(file.fp) && !this.#whole.has(state);
-      if (!asked || (await this.#isWhole(file, allowance))) {
-        whole.push(file);
-        if (file.packed && known.has(file.fp)) seen.add(state);
-      } else if (this.#shared.now() - file.mtime < GIVEN_UP_MS) this.againAt = this.#shared.steady() + UNFINISHED_MS;
-    }
-    this.#whole = seen;
-    return whole;
-  }
-
-  async #isWhole({ packed }: Surveyed, allowance: Allowance | null): Promise<boolean> {
-    const own = packed!.allowance;
-    packed!.allowance = allowance;
-    const whole = await packed!.whole();
-    packed!.allowance = own;
-    return whole === 'yes';
   }
 
   #missed({ state }: Refusal): void {
@@ -222,9 +195,8 @@ export class Lives {
 
   async #wantsRotations(file: Surveyed | undefined): Promise<boolean> {
     const known = this.past.length + this.sources.length > 0 || this.seen > 0 || this.#asking;
-    const unfinished = this.againAt < Number.POSITIVE_INFINITY;
     const appeared = file !== undefined && this.#missingAt > 0;
-    return this.#unknown || unfinished || appeared || (known && !(await this.#onlyLive(file)));
+    return this.#unknown || this.#unfinished.any || appeared || (known && !(await this.#onlyLive(file)));
   }
 
   async #settle(files: Surveyed[]): Promise<void> {
@@ -288,20 +260,24 @@ export class Lives {
   async #apply(found: Matching<Surveyed, Source>, first: 'yes' | 'no'): Promise<void> {
     const { live } = this;
     for (const source of found.displaced) this.vanish(source);
+    const copied = await this.#partings(found);
     // Whatever is not the live file now is rotated away: moved, or deleted and held open.
     if (live && !found.matches.some(m => m.source === live && m.file.sibling === null)) {
       live.standing = 'rotated';
       live.changedAt = this.#shared.steady();
     }
     for (const source of this.sources) if (source.standing === 'rotated') source.name = null;
+    const isRead = (key: string): boolean =>
+      [...found.unread, ...found.matches.map(m => m.file), found.fresh].some(file => file?.key === key);
     for (const { file, source, how } of found.matches) {
       await this.#learn(source, file);
       const elsewhere = source.fd !== null && source.fdKey !== file.key;
-      if (elsewhere && how !== 'shorter' && !file.packed) await this.#moveOver(source, file);
+      if (elsewhere && how !== 'shorter' && !file.packed) await this.#moveOver(source, file, isRead(source.fdKey!));
       this.#assign(source, file, how === 'shorter' ? 'shorter' : 'whole', first);
     }
-    for (const file of found.unread) if (file.size > 0 || file.packed) this.#begin(file, 'old');
-    if (found.fresh) await this.#anew(found.fresh, found.shortened, first);
+    for (const file of found.unread)
+      if (file.size > 0 || file.packed) await this.#behind(this.#begin(file, 'old'), copied.get(file));
+    if (found.fresh) await this.#anew(found.fresh, found.shortened, copied.get(found.fresh), first);
     this.#sort(found.order.map(file => file.key));
     for (const source of this.sources) if (source.fd !== null) this.#shared.descriptors.use(source, source.pin);
   }
@@ -325,10 +301,11 @@ export class Lives {
   /**
    * The log goes on in another file that holds what was read of it (an editor's, `sed -i`'s), and so does its source. A
    * daemon may have the old one open still: what the new one does not hold is read there, as long as something comes.
+   * @param isRead the old one has a name, by which it is read
    */
-  async #moveOver(source: Source, file: Surveyed): Promise<void> {
+  async #moveOver(source: Source, file: Surveyed, isRead: boolean): Promise<void> {
     const { descriptors } = this.#shared;
-    const left = source.packed ? null : await this.#leftover(source, file);
+    const left = source.packed || isRead ? null : await this.#leftover(source, file);
     if (left) [left.fd, source.fd] = [source.fd, null];
     descriptors.release(source);
     if (!left) return;
@@ -397,8 +374,18 @@ export class Lives {
     this.#shared.descriptors.use(source, source.pin);
   }
 
-  /** The live file begins a new life, unless it was only cut short. */
-  async #anew(file: Surveyed, shortened: Source | null, first: 'yes' | 'no'): Promise<void> {
+  /** Asked while all files are open still: where new ones go on behind lines that are read under another name. */
+  #partings({ matches, unread, fresh }: Matching<Surveyed, Source>): Promise<Map<Surveyed, Mark>> {
+    const held = this.sources.filter(s => !matches.some(m => m.source === s));
+    const files = fresh ? [...unread, fresh] : unread;
+    return partings(this.#place.disk, files, matches, held, this.#shared.now());
+  }
+
+  /**
+   * The live file begins a new life, unless it was only cut short.
+   * @param copied what stands before it is read under another name
+   */
+  async #anew(file: Surveyed, shortened: Source | null, copied: Mark | undefined, first: 'yes' | 'no'): Promise<void> {
     const mark = shortened?.marks.findLast(m => m.at <= file.size && m.at >= ENOUGH);
     const bytes = mark ? await bytesOf(this.#place.disk, file, mark) : null;
     const proven = mark && bytes && agrees(mark, bytes) && !repeats(bytes);
@@ -409,11 +396,12 @@ export class Lives {
       return;
     }
     const source = this.#begin(file, first === 'yes' ? 'old' : 'new');
-    if (!proven || !(await this.identify(source, 'growing'))) return;
-    // What stands before the mark has been counted: the new life goes on behind it.
-    source.outbox?.advance(mark.at, { cut: 0, bad: 0 }, { live: 'live' });
-    source.read = mark.at;
-    source.marks = [mark];
+    await this.#behind(source, proven ? mark : copied);
+  }
+
+  async #behind(source: Source, mark: Mark | undefined): Promise<void> {
+    if (mark && (await this.identify(source, source.standing === 'live' ? 'growing' : 'ended')))
+      source.beginBehind(mark);
   }
 
   /** @param age `old`: its lines were written while nobody looked */

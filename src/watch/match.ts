@@ -37,7 +37,7 @@ export interface Candidate {
  */
 export type Comparison = 'same' | 'again' | 'shorter' | 'other';
 
-interface Match<F extends Found, C extends Candidate> {
+export interface Match<F extends Found, C extends Candidate> {
   file: F;
   source: C;
   how: Comparison;

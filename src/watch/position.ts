@@ -25,6 +25,8 @@ const Known = z.strictObject({
   mtime: z.number(),
   birth: z.number(),
   at: z.number(),
+  /** What stands before this byte was counted in another life, and serve has not heard of it yet. */
+  begins: z.number().int().positive().optional(),
 });
 const PathRecord = z.strictObject({
   path: z.string(),

@@ -49,6 +49,8 @@ export class Source {
   /** Bytes before this one were there when we came: their lines have no known time of arrival. */
   caughtUp = 0;
   since = 0;
+  /** What stands before this byte was counted in another life. */
+  begins = 0;
   pausedAt: number | null = null;
   /** The record of this life is on disk: it may be spoken of to serve. */
   recorded: 'yes' | 'no' = 'no';
@@ -76,7 +78,8 @@ export class Source {
     source.standing = 'rotated';
     source.recorded = 'yes';
     source.become(known.id, known.committed, ref, options);
-    source.read = known.committed;
+    source.begins = known.begins ?? 0;
+    source.#readOnFrom(known.committed);
     return source;
   }
 
@@ -88,8 +91,10 @@ export class Source {
 
   known(now: number): Known | null {
     if (!this.id || !this.outbox || this.leftover === 'yes') return null;
-    const { id, marks, end, mtime, birth } = this;
-    return { id, committed: this.outbox.committed, marks, end, keys: this.keys.slice(-8), mtime, birth, at: now };
+    const { id, marks, end, mtime, birth, begins } = this;
+    const { committed } = this.outbox;
+    const known = { id, committed, marks, end, keys: this.keys.slice(-8), mtime, birth, at: now };
+    return begins > committed ? { ...known, begins } : known;
   }
 
   /** How much its open file is worth: `only` has no name any more, `needed` may lose it before serve has everything. */
@@ -204,10 +209,22 @@ export class Source {
     return { live: 'catching-up', from: Math.max(0, Math.min(this.since || this.birth || to, to)), to };
   }
 
+  /** This life's own lines begin behind the mark. */
+  beginBehind(mark: Mark): void {
+    this.begins = mark.at;
+    this.marks = [mark];
+    this.#readOnFrom(this.read);
+  }
+
+  #readOnFrom(at: number): void {
+    if (at < this.begins) this.outbox?.advance(this.begins, { cut: 0, bad: 0 }, { live: 'live' });
+    this.read = Math.max(at, this.begins);
+  }
+
   /** Serve stands at `committed`: read again from there. */
   again(committed: number): void {
     this.outbox?.restart(committed);
-    this.read = committed;
+    this.#readOnFrom(committed);
     this.inside = 'unknown';
     this.more = 'yes';
   }

@@ -354,6 +354,130 @@ describe('a log that an editor writes anew', () => {
   });
 });
 
+describe('a log that is put back as a copy of what was read', () => {
+  /** @param put what an administrator types; `read` reads what is there so far */
+  const HOW: [string, (log: string, read: () => Promise<void>) => Promise<unknown>][] = [
+    [
+      'sed -i.bak, which keeps the old one beside it',
+      async log => {
+        copyFileSync(log, `${log}.sed`);
+        renameSync(log, `${log}.bak`);
+        renameSync(`${log}.sed`, log);
+      },
+    ],
+    [
+      'cat log > new, and lines that are read before mv new log',
+      async (log, read) => {
+        copyFileSync(log, `${log}.new`);
+        appendFileSync(log, lines('meanwhile', 3));
+        await read();
+        renameSync(`${log}.new`, log);
+      },
+    ],
+    [
+      'mv log log.1; cp log.1 log',
+      async (log, read) => {
+        renameSync(log, `${log}.1`);
+        await read();
+        copyFileSync(`${log}.1`, log);
+      },
+    ],
+    [
+      'mv log log.1, which was read to its end long ago; cp log.1 log',
+      async (log, read) => {
+        renameSync(log, `${log}.1`);
+        writeFileSync(log, 'other;\n');
+        for (let n = 0; n < 5; n++) await read();
+        rmSync(log);
+        await read();
+        copyFileSync(`${log}.1`, log);
+      },
+    ],
+  ];
+
+  test.each(HOW)('%s: no line counts twice, the next one at once', async (_, put) => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, lines('a', 50));
+    await lab.drain();
+    await put(lab.log, () => lab.drain(6000));
+    await lab.drain(100);
+    expect(lab.serve.twice).toEqual([]);
+    appendFileSync(lab.log, 'next;\n');
+    await lab.round();
+    expect([lab.serve.counts.get('next'), lab.serve.twice]).toEqual([1, []]);
+    await lab.drain(6000);
+    lab.crash();
+    appendFileSync(lab.log, 'restarted;\n');
+    await lab.open();
+    await lab.drain();
+    expect([lab.serve.counts.get('restarted'), lab.serve.twice]).toEqual([1, []]);
+  });
+
+  test.each(HOW)('%s, and a new log behind it: every line of it counts', async (_, put) => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, lines('a', 50));
+    await lab.drain();
+    await put(lab.log, () => lab.drain(6000));
+    appendFileSync(lab.log, 'more;\nhalf');
+    await lab.drain(100);
+    appendFileSync(lab.log, ';\n');
+    await lab.drain(6000);
+    expect(['a0', 'a49', 'more', 'half'].map(name => lab.serve.counts.get(name))).toEqual([1, 1, 1, 1]);
+    renameSync(lab.log, `${lab.log}.2`);
+    writeFileSync(lab.log, lines('fresh', 5));
+    await lab.drain(6000);
+    expect([lab.serve.counts.get('fresh0'), lab.serve.counts.get('fresh4'), lab.serve.twice]).toEqual([1, 1, []]);
+  });
+
+  test('a log of many megabytes: what both hold is not read again, what came since is', async () => {
+    const lab = await new Lab().open();
+    const text = lines('a', 50) + 'x'.repeat(999).concat('\n').repeat(17_000) + lines('b', 50);
+    writeFileSync(lab.log, text);
+    await lab.drain();
+    renameSync(lab.log, `${lab.log}.bak`);
+    writeFileSync(lab.log, `${text}more;\n`);
+    await lab.drain(6000);
+    expect([counted(lab), lab.serve.counts.get('more'), lab.serve.twice]).toEqual([101, 1, []]);
+  });
+
+  test('a new life is not read from its begin when the agent is killed before serve has heard of it', async () => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, lines('a', 50));
+    await lab.drain();
+    copyFileSync(lab.log, `${lab.log}.sed`);
+    renameSync(lab.log, `${lab.log}.bak`);
+    renameSync(`${lab.log}.sed`, lab.log);
+    await lab.poll();
+    await lab.tailer.shared.checkpoint.save();
+    lab.crash();
+    appendFileSync(lab.log, 'next;\n');
+    await lab.open();
+    await lab.drain(6000);
+    expect([counted(lab), lab.serve.counts.get('next'), lab.serve.twice]).toEqual([51, 1, []]);
+  });
+
+  test('a new log that begins with the same banner is a new one', async () => {
+    const lab = await new Lab().open();
+    const banner = 'started;\n';
+    writeFileSync(lab.log, banner + lines('a', 50));
+    await lab.drain();
+    renameSync(lab.log, `${lab.log}.1`);
+    writeFileSync(lab.log, banner + lines('b', 50));
+    await lab.drain();
+    expect([counted(lab), lab.serve.counts.get('started')]).toEqual([102, 2]);
+  });
+
+  test('a new log with as many lines of the same person is a new one', async () => {
+    const lab = await new Lab().open();
+    writeFileSync(lab.log, 'mallory;\n'.repeat(1000));
+    await lab.drain();
+    renameSync(lab.log, `${lab.log}.1`);
+    writeFileSync(lab.log, 'mallory;\n'.repeat(900));
+    await lab.drain();
+    expect(counted(lab)).toBe(1900);
+  });
+});
+
 const localDiskText = (file: string): Buffer => {
   const fd = localDisk.open(file, 0) as number;
   const bytes = Buffer.alloc(1 << 16);
