@@ -371,6 +371,26 @@ describe('two causes at once, through the running program', () => {
     await c.until('alice works again', async () => (await c.submit('alice')).code === 0);
     await settled(c);
   });
+
+  it('a file that somebody broke beside a scheduler that runs: the person works again, and the file is left as it is', async () => {
+    const broken = 'auth:\n\tmode: groups\n';
+    const whole = readFileSync(join(c.dir, CONFIG), 'utf8');
+    edit(c, CONFIG, () => broken);
+    await c.practice('break', 'missing-group', 'alice');
+    await c.submit('alice');
+    const { id } = await theOne(c, 'proposed');
+    const { plan } = await c.show(id);
+    expect(plan!.steps.map(s => s.action)).toEqual(['group.add']);
+    expect(plan!.notes.join()).toContain(`claw-scheduler won't start again with ${join(c.dir, CONFIG)}`);
+    await c.json('approve', id, '--as', 'root-ann');
+    await c.until('resolved', async () => (await c.show(id)).state === 'resolved', 60_000);
+    expect((await c.submit('alice')).code).toBe(0);
+    expect(readFileSync(join(c.dir, CONFIG), 'utf8')).toBe(broken);
+    const left = await c.json<Why>('why', 'alice');
+    expect(left).toMatchObject({ cause: 'openclaw/config-next-start', advice: { to: 'administrator' } });
+    edit(c, CONFIG, () => whole);
+    expect((await c.json<Why>('why', 'alice')).cause).toBeNull();
+  });
 });
 
 describe('a service that was away for a moment, and then turns people away', () => {
