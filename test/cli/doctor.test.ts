@@ -4,6 +4,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { schedulerConfig } from '../../src/cli/doctor/scheduler.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { record } from '../../src/store/journal.ts';
 import { openStore } from '../../src/store/open.ts';
 
@@ -67,6 +69,37 @@ it('names the entry of the journal that was changed', async () => {
   writeFileSync(config, `state: ${dir}/state\n`);
   expect((await doctor(config)).findings.filter(f => f.check === 'journal')).toMatchObject([
     { level: 'problem', what: expect.stringMatching(/^entry 2: .*after_json/) },
+  ]);
+});
+
+it('the configuration of the scheduler is read as the agent reads it: whether it is valid, and whom it lets in', async () => {
+  const config = join(dir, 'scheduler.yaml');
+  const file = join(dir, 'claw.yaml');
+  writeFileSync(config, `state: ${dir}/state\nscheduler: {config: ${file}, standardGroup: claw-users}\n`);
+  const said = () => schedulerConfig(loadConfig(config));
+  // That it is missing is told once, among the files.
+  expect(await said()).toEqual([]);
+  for (const [text, level, what] of [
+    ['auth:\n\tmode: groups\n', 'problem', `${file} is not valid: line 2: Tabs are not allowed as indentation`],
+    ['auth: {mode: groups}\n', 'problem', `${file} is not valid: auth.authorized_groups: missing or not a list`],
+    [
+      'auth: {mode: groups, authorized_groups: [claw-users, hpc]}\n',
+      'ok',
+      `${file}: mode groups lets in claw-users, hpc`,
+    ],
+  ]) {
+    writeFileSync(file, text!);
+    expect(await said()).toMatchObject([{ level, what }]);
+  }
+  writeFileSync(file, 'auth: {mode: groups, authorized_groups: [hpc]}\n');
+  expect(await said()).toMatchObject([
+    { level: 'ok' },
+    { level: 'note', what: 'scheduler.standardGroup is claw-users, which it does not let in' },
+  ]);
+  rmSync(file);
+  mkdirSync(file);
+  expect((await doctor(config)).findings.filter(f => f.check === 'scheduler')).toMatchObject([
+    { level: 'problem', what: `${file}: not a regular file` },
   ]);
 });
 

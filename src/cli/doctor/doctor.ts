@@ -8,6 +8,7 @@ import { directoryFindings } from './directory.ts';
 import { type Finding, type Found, problem } from './finding.ts';
 import { receiverFindings } from './receivers.ts';
 import { clock, mail, people, redis, serveAndExecutor } from './running.ts';
+import { schedulerConfig } from './scheduler.ts';
 import { approvers, chains, commands, configFile, policy, readable, sessionKey } from './setup.ts';
 import { signInFindings } from './sign-in.ts';
 
@@ -20,6 +21,7 @@ const CHECKS: [name: string, check: Check][] = [
   ['session', sessionKey],
   ['sign-in', signIn],
   ['files', readable],
+  ['scheduler', schedulerConfig],
   ['commands', commands],
   ['people', people],
   ['redis', redis],
