@@ -39,6 +39,7 @@ import { makeFeed } from './feed.ts';
 import { Looking } from './looking.ts';
 import { settle } from './settled.ts';
 import { Teardown } from './teardown.ts';
+import { type Verification, Verifying } from './verifying.ts';
 
 const HEALTH_EVERY_MS = 5000;
 /** The executor is asked more rarely than it waits before it leaves, so that it can. */
@@ -239,6 +240,7 @@ export class Work {
   readonly #p: WorkParts;
 
   readonly #looking: Looking;
+  readonly #verifying: Verifying;
   /** For looks that may take their time. */
   readonly #unhurried: Ground;
 
@@ -253,6 +255,10 @@ export class Work {
         await send({ name: 'facts', data: { v: 1, host: config.host, request, user, facts, snapshot: seen } }),
       failed: error => log.debug({ reason: error.message }, 'facts could not be sent'),
     });
+    this.#verifying = new Verifying(
+      asked => this.#verify(asked),
+      error => log.debug({ reason: error.message }, 'an incident could not be verified'),
+    );
   }
 
   async take(job: Job): Promise<void> {
@@ -262,7 +268,7 @@ export class Work {
       case 'execute':
         return await this.#execute(job.data.order);
       case 'verify':
-        return await this.#verify(job.data);
+        return this.#verifying.ask(job.data);
       default:
         job satisfies never;
     }
@@ -305,7 +311,7 @@ export class Work {
   }
 
   /** State and access of everybody concerned; the canary only for those whom the access model lets in. */
-  async #verify({ request, incident, users, canary, since }: Extract<Job, { name: 'verify' }>['data']): Promise<void> {
+  async #verify({ request, incident, users, canary, since }: Verification): Promise<void> {
     const { config, send, executor } = this.#p;
     const ground = this.#unhurried;
     const facts: Record<string, Fact[]> = {};
