@@ -3,11 +3,11 @@
  * votes, so it is refused when anyone but root (or the process's own uid) could have written it.
  * Read anew for every decision: a right that was taken away counts from then on.
  */
-import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { readGuarded } from '../guarded.ts';
 import { Usage } from '../incident.ts';
 import { ANY_SITE, isGroupName } from '../names.ts';
+import { faultLines, PLAIN, readYaml } from '../yaml-text.ts';
 import { passkeyKey } from './assertion.ts';
 
 const key = z
@@ -83,32 +83,18 @@ function frozen<T>(value: T): T {
 
 /** The same for a text in hand; `file` is only used for messages. @throws Usage */
 export function parseApprovers(text: string, file: string): Approvers {
-  const lines = new LineCounter();
-  const doc = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
-  const faults = doc.errors.map(e => `${file}:${e.linePos?.[0].line ?? 1}: ${e.message.split('\n')[0]}`);
-  if (faults.length) throw new Usage(faults.join('\n'));
-  let value: unknown;
-  try {
-    value = doc.toJS({ maxAliasCount: 0 }) ?? {};
-  } catch {
-    throw new Usage(`${file}:1: aliases have no place in this file`);
-  }
-  const parsed = Approvers.safeParse(value);
-  const lineOf = (path: readonly PropertyKey[]): number => {
-    for (let n = path.length; n > 0; n--) {
-      const node = doc.getIn(path.slice(0, n), true) as { range?: [number, number, number] } | undefined;
-      if (node?.range) return lines.linePos(node.range[0]).line;
-    }
-    return 1;
-  };
+  const read = readYaml(text, PLAIN);
+  if ('faults' in read) throw new Usage(faultLines(file, read.faults).join('\n'));
+  const { lineOf } = read;
+  const parsed = Approvers.safeParse(read.value ?? {});
   if (!parsed.success)
     throw new Usage(
       parsed.error.issues
         .map(i => `${file}:${lineOf(i.path)}: ${i.path.join('.') || '(top)'}: ${i.message}`)
         .join('\n'),
     );
-  faults.push(
-    ...doubles(parsed.data).map(({ path, message }) => `${file}:${lineOf(path)}: ${path.join('.')}: ${message}`),
+  const faults = doubles(parsed.data).map(
+    ({ path, message }) => `${file}:${lineOf(path)}: ${path.join('.')}: ${message}`,
   );
   if (faults.length) throw new Usage(faults.join('\n'));
   return parsed.data;

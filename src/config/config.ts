@@ -5,16 +5,16 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { environment } from '../environment.ts';
 import { readGuarded } from '../guarded.ts';
 import { Usage } from '../incident.ts';
 import { inAnyCase } from '../names.ts';
+import { faultLines, readYaml, SOME_ALIASES } from '../yaml-text.ts';
 import { Detect } from './detect.ts';
 import { Directory, Entitlement } from './directory.ts';
 import { Executor } from './executor.ts';
-import { faultsOf, unreadable } from './faults.ts';
+import { faultsOf } from './faults.ts';
 import { Mail, Webhook } from './mail.ts';
 import { Notify } from './notify.ts';
 import { Paths } from './paths.ts';
@@ -89,7 +89,6 @@ export type Config = z.infer<typeof Config> & {
 };
 
 const WHERE = ['/etc/readmit/readmit.yaml'];
-const MAX_ALIASES = 50;
 
 /**
  * Reads and checks the configuration.
@@ -132,21 +131,11 @@ function found(file: string, look: () => string): string {
 
 /** The same for a text in hand; `file` is only used for messages. */
 export function parseConfig(text: string, file: string): Config {
-  const lines = new LineCounter();
-  const doc = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
-  if (doc.errors.length) throw new Usage(doc.errors.map(e => unreadable(e, doc, file)).join('\n'));
-  const parsed = Config.safeParse(plainOf(doc, file) ?? {});
-  if (!parsed.success) throw new Usage(faultsOf(parsed.error.issues, Config, doc, lines, file).join('\n'));
+  const read = readYaml(text, SOME_ALIASES);
+  if ('faults' in read) throw new Usage(faultLines(file, read.faults).join('\n'));
+  const parsed = Config.safeParse(read.value ?? {});
+  if (!parsed.success) throw new Usage(faultsOf(parsed.error.issues, Config, read, file).join('\n'));
   return { ...parsed.data, file, home: dirname(file) };
-}
-
-function plainOf(doc: Document.Parsed, file: string): unknown {
-  try {
-    return doc.toJS({ maxAliasCount: MAX_ALIASES });
-  } catch (error) {
-    // Aliases of aliases; the library says it with an error of the language.
-    throw new Usage(`${file}: ${(error as Error).message}`);
-  }
 }
 
 /** JSON Schema of readmit.yaml, for editors and for docs/config.md. */

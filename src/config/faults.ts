@@ -2,24 +2,17 @@
  * What is wrong with a readmit.yaml, in words for whoever wrote it: file, line, key and what would be right there; for a
  * key that is not known, the one that was probably meant.
  */
-import { type Document, isPair, isScalar, type LineCounter, visit, type YAMLParseError } from 'yaml';
+import type { Document, LineCounter } from 'yaml';
 import type { z } from 'zod';
+import type { YamlText } from '../yaml-text.ts';
 
 /** One line per fault: `file:line: key: what would be right`, in the order the schema found them. */
 export function faultsOf(
   issues: readonly z.core.$ZodIssue[],
   schema: z.ZodType,
-  doc: Document.Parsed,
-  lines: LineCounter,
+  { doc, lines, lineOf: at }: YamlText,
   file: string,
 ): string[] {
-  const at = (keys: PropertyKey[]): number => {
-    for (let n = keys.length; n > 0; n--) {
-      const node = doc.getIn(keys.slice(0, n), true) as { range?: [number, number, number] } | undefined;
-      if (node?.range) return lines.linePos(node.range[0]).line;
-    }
-    return 1;
-  };
   return issues.flatMap(issue =>
     issue.code === 'unrecognized_keys'
       ? issue.keys.map(key => {
@@ -28,26 +21,6 @@ export function faultsOf(
         })
       : [`${file}:${at(issue.path)}: ${issue.path.join('.') || '(top)'}: ${plain(issue)}`],
   );
-}
-
-/** What keeps the text from being read as YAML; a key that is there twice is named. */
-export function unreadable(error: YAMLParseError, doc: Document.Parsed, file: string): string {
-  const key = error.code === 'DUPLICATE_KEY' ? keyAt(doc, error.pos[0]) : null;
-  const why = key === null ? error.message.split('\n')[0] : `${key}: this key is there already; keep one of them`;
-  return `${file}:${error.linePos?.[0].line ?? 1}: ${why}`;
-}
-
-/** The key that begins at this place of the text, below those it stands under. */
-function keyAt(doc: Document.Parsed, at: number): string | null {
-  let found: string | null = null;
-  visit(doc, {
-    Pair: (_, pair, above) => {
-      if (!isScalar(pair.key) || pair.key.range?.[0] !== at) return undefined;
-      found = [...above.filter(isPair), pair].map(p => String(isScalar(p.key) ? p.key.value : p.key)).join('.');
-      return visit.BREAK;
-    },
-  });
-  return found;
 }
 
 /** `getIn` finds values; an unknown key has its own place. */

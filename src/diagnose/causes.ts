@@ -4,11 +4,11 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import type { FactValue } from '../diagnosis.ts';
 import { Usage } from '../incident.ts';
 import { kept } from '../kept.ts';
+import { faultLines, readYaml, SOME_ALIASES } from '../yaml-text.ts';
 import { ConditionSchema, type Conditions, testAll } from './conditions.ts';
 import { FactSet } from './fact-set.ts';
 import { FACTS } from './probes.ts';
@@ -133,16 +133,16 @@ const causeFiles = (dir: string): string[] => {
 
 function loadCause(file: string, pack: string, faults: string[]): Cause | null {
   const text = readFileSync(file, 'utf8');
-  const lines = new LineCounter();
-  const doc = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  const read = readYaml(text, SOME_ALIASES);
+  if ('faults' in read) {
+    faults.push(...faultLines(file, read.faults));
+    return null;
+  }
   const before = faults.length;
   const fault = (path: PropertyKey[], message: string): void => {
-    faults.push(`${file}:${lineAt(doc, lines, path)}: ${path.join('.') || '(top)'}: ${message}`);
+    faults.push(`${file}:${read.lineOf(path)}: ${path.join('.') || '(top)'}: ${message}`);
   };
-  for (const error of doc.errors)
-    faults.push(`${file}:${error.linePos?.[0].line ?? 1}: ${error.message.split('\n')[0]}`);
-  if (faults.length > before) return null;
-  const parsed = CauseSpec.safeParse(doc.toJS({ maxAliasCount: 0 }));
+  const parsed = CauseSpec.safeParse(read.value);
   if (!parsed.success) {
     for (const issue of parsed.error.issues) fault(issue.path, issue.message);
     return null;
@@ -194,14 +194,6 @@ function walkTexts(value: unknown, path: PropertyKey[], see: (text: string, path
 function near(name: string): string {
   const family = [...FACTS].filter(f => f.split('.')[0] === name.split('.')[0]);
   return family.length > 0 ? `; known there: ${family.sort().join(', ')}` : '';
-}
-
-function lineAt(doc: ReturnType<typeof parseDocument>, lines: LineCounter, path: PropertyKey[]): number {
-  for (let n = path.length; n > 0; n--) {
-    const node = doc.getIn(path.slice(0, n), true) as { range?: [number, number, number] | null } | undefined;
-    if (node?.range) return lines.linePos(node.range[0]).line;
-  }
-  return 1;
 }
 
 /** A set of facts as an example writes it; `null` stands for a fact that could not be asked. */

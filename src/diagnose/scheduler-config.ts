@@ -2,7 +2,8 @@
  * The scheduler's own configuration, read the way the scheduler reads it: is it valid, which mode, which groups.
  * Pure. Duplicate keys, aliases beyond reason and wrong types are faults with a line, never guessed around.
  */
-import { LineCounter, parseDocument } from 'yaml';
+import { type Document, isSeq } from 'yaml';
+import { hasUnknownTag, readYaml } from '../yaml-text.ts';
 import { type System, valueAt } from './system.ts';
 
 export type SchedulerConfig =
@@ -10,21 +11,15 @@ export type SchedulerConfig =
   | { valid: false; problem: string };
 
 export function readSchedulerConfig(text: string, system: System): SchedulerConfig {
-  const lines = new LineCounter();
-  const doc = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
-  const error = doc.errors[0];
-  if (error)
-    return {
-      valid: false,
-      problem: `line ${error.linePos?.[0].line ?? 1}: ${error.message.split('\n')[0]!.replace(/ at line .*$/, '')}`,
-    };
-  let data: unknown;
-  try {
-    data = doc.toJS({ maxAliasCount: 50 });
-  } catch (cause) {
-    return { valid: false, problem: cause instanceof Error ? cause.message : 'not readable as YAML' };
+  const read = readYaml(text, { aliases: 50, tags: 'of another program' });
+  if ('faults' in read) {
+    const { line, why } = read.faults[0]!;
+    return { valid: false, problem: `line ${line}: ${why.replace(/ at line .*$/, '')}` };
   }
+  const { value: data, doc } = read;
   const { mode: modeKey, authorized: groupsKey, modes, directoryLag } = system.config;
+  for (const key of [modeKey, groupsKey])
+    if (isTagged(doc, key)) return { valid: false, problem: `${key}: what its tag makes of it is not known here` };
   const mode = valueAt(data, modeKey);
   if (typeof mode !== 'string') return { valid: false, problem: `${modeKey}: missing or not a word` };
   if (!modes.includes(mode))
@@ -35,4 +30,12 @@ export function readSchedulerConfig(text: string, system: System): SchedulerConf
   if (odd !== undefined) return { valid: false, problem: `${groupsKey}: ${JSON.stringify(odd)} is no group name` };
   const lag = directoryLag ? valueAt(data, directoryLag) : undefined;
   return { valid: true, mode, authorized: groups as string[], directoryLag: typeof lag === 'number' ? lag : null };
+}
+
+/** The value, what is in it, or something above it bears a tag: it is not what it seems to say. */
+function isTagged(doc: Document.Parsed, dotted: string): boolean {
+  const keys = dotted.split('.');
+  const value = doc.getIn(keys, true);
+  const above = keys.map((_, n) => doc.getIn(keys.slice(0, n), true));
+  return [...above, value, ...(isSeq(value) ? value.items : [])].some(hasUnknownTag);
 }

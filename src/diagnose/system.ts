@@ -4,10 +4,10 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { network } from '../config/values.ts';
 import { Usage } from '../incident.ts';
+import { faultLines, readYaml, SOME_ALIASES } from '../yaml-text.ts';
 
 const path = z.string().regex(/^\/[!-~]*$/, 'a path that starts with /');
 const keys = z.string().regex(/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/, 'keys joined by dots, e.g. auth.mode');
@@ -62,12 +62,15 @@ export function loadSystem(packDir: string): System {
       `${file}: ${(error as NodeJS.ErrnoException).code ?? 'unreadable'}: a pack says here how its scheduler is asked`,
     );
   }
-  const doc = parseDocument(text, { uniqueKeys: true });
-  if (doc.errors.length)
-    throw new Usage(doc.errors.map(e => `${file}:${e.linePos?.[0].line ?? 1}: ${e.message.split('\n')[0]}`).join('\n'));
-  const parsed = SystemSchema.safeParse(doc.toJS({ maxAliasCount: 0 }));
+  const read = readYaml(text, SOME_ALIASES);
+  if ('faults' in read) throw new Usage(faultLines(file, read.faults).join('\n'));
+  const parsed = SystemSchema.safeParse(read.value);
   if (!parsed.success)
-    throw new Usage(parsed.error.issues.map(i => `${file}: ${i.path.join('.') || '(top)'}: ${i.message}`).join('\n'));
+    throw new Usage(
+      parsed.error.issues
+        .map(i => `${file}:${read.lineOf(i.path)}: ${i.path.join('.') || '(top)'}: ${i.message}`)
+        .join('\n'),
+    );
   return parsed.data;
 }
 

@@ -2,8 +2,8 @@
  * The claims of a cached token, read without being verified: what the token says about itself is all that is wanted.
  * The token's text never leaves this file; what is returned holds a user, group names and a time.
  */
-import { parseDocument } from 'yaml';
 import { isGroupName, type UserNames } from '../names.ts';
+import { readYaml } from '../yaml-text.ts';
 import { type System, valueAt } from './system.ts';
 
 export type Claims =
@@ -38,14 +38,9 @@ function intact([head, , signature]: string[]): boolean | null {
 
 /** @param text the file the client caches its token in. `expires` is epoch milliseconds. */
 export function claimsOf(text: string, system: System['token'], names: UserNames): Claims {
-  const doc = parseDocument(text, { uniqueKeys: true });
-  if (doc.errors.length) return { state: 'malformed', why: 'the file is not valid YAML' };
-  let token: unknown;
-  try {
-    token = valueAt(doc.toJS({ maxAliasCount: 0 }), system.key);
-  } catch {
-    return { state: 'malformed', why: 'the file is not valid YAML' };
-  }
+  const read = readYaml(text, { aliases: 0, tags: 'of another program' });
+  if ('faults' in read) return { state: 'malformed', why: 'the file is not valid YAML' };
+  const token = valueAt(read.value, system.key);
   if (token === undefined || token === null || token === '') return { state: 'none' };
   const parts = typeof token === 'string' ? token.split('.') : [];
   if (parts.length !== 3) return { state: 'malformed', why: 'what is cached is not a token' };

@@ -4,10 +4,10 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse } from 'yaml';
 import { z } from 'zod';
 import type { Config } from '../config/config.ts';
 import { Usage } from '../incident.ts';
+import { faultLines, readYaml, SOME_ALIASES } from '../yaml-text.ts';
 
 /** Of system.yaml only this is looked at; diagnose/ reads the rest. */
 const SystemSpec = z.looseObject({ config: z.looseObject({ authorized: z.string().regex(/^\w+(\.\w+)*$/) }) });
@@ -24,10 +24,16 @@ export const authorizedList = (config: Pick<Config, 'pack' | 'rulesDir'>, shippe
 
 /** @throws Usage naming file and key */
 export function readPackFile<T>(file: string, schema: z.ZodType<T>): T {
+  let text: string;
   try {
-    return schema.parse(parse(readFileSync(file, 'utf8')));
+    text = readFileSync(file, 'utf8');
   } catch (error) {
-    const [issue] = error instanceof z.ZodError ? error.issues : [];
-    throw new Usage(`${file}: ${issue ? `${issue.path.join('.')}: ${issue.message}` : (error as Error).message}`);
+    throw new Usage(`${file}: ${(error as Error).message}`);
   }
+  const read = readYaml(text, SOME_ALIASES);
+  if ('faults' in read) throw new Usage(faultLines(file, read.faults).join('\n'));
+  const parsed = schema.safeParse(read.value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new Usage(`${file}:${read.lineOf(issue!.path)}: ${issue!.path.join('.') || '(top)'}: ${issue!.message}`);
 }

@@ -15,7 +15,7 @@ export interface CompiledPacks {
 }
 
 // Changes when the shape of `CompiledPacks` or the checks of `pack.ts` change, so that no old copy is taken for a new one.
-const FORMAT = '2';
+const FORMAT = '3';
 
 /** The rules that come with Readmit: beside the sources, or beside what was compiled of them. */
 export function ownRules(): string {

@@ -5,10 +5,10 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Document, LineCounter, parseDocument, visit } from 'yaml';
 import { z } from 'zod';
 import { EVENTS, type EventName, MEANINGS, type Meaning, Usage } from '../incident.ts';
 import { USUAL_NAMES, type UserNames, userNames } from '../names.ts';
+import { faultLines, readYaml, SOME_ALIASES } from '../yaml-text.ts';
 import { type FieldTypes, fieldTypes } from './fields.ts';
 import { packDirs } from './files.ts';
 import type { Rule } from './rule.ts';
@@ -71,9 +71,9 @@ export function loadPacks(roots: readonly string[], names: UserNames = userNames
 }
 
 function loadPack(dir: string, types: FieldTypes, faults: string[]): Pack | null {
-  const logs = readYaml(join(dir, 'logs.yaml'), LogsSpec, faults);
+  const logs = readFile(join(dir, 'logs.yaml'), LogsSpec, faults);
   const detectFile = join(dir, 'detect.yaml');
-  const detect = existsSync(detectFile) ? readYaml(detectFile, DetectSpec, faults) : null;
+  const detect = existsSync(detectFile) ? readFile(detectFile, DetectSpec, faults) : null;
   if (!logs) return null;
   const { pack, patterns } = logs.value;
   if (detect && detect.value.pack !== pack)
@@ -128,41 +128,14 @@ interface Read<T> {
   lineOf: (path: PropertyKey[]) => number;
 }
 
-/** Where the first alias of a document stands. */
-function firstAlias(doc: Document.Parsed): number {
-  let at = 0;
-  visit(doc, {
-    Alias: (_, { range }) => {
-      at = range?.[0] ?? 0;
-      return visit.BREAK;
-    },
-  });
-  return at;
-}
-
-function readYaml<T>(file: string, schema: z.ZodType<T>, faults: string[]): Read<T> | null {
-  const lines = new LineCounter();
-  const doc = parseDocument(readFileSync(file, 'utf8'), { lineCounter: lines, uniqueKeys: true });
-  if (doc.errors.length) {
-    faults.push(...doc.errors.map(e => `${file}:${e.linePos?.[0].line ?? 1}: ${e.message.split('\n')[0]}`));
+function readFile<T>(file: string, schema: z.ZodType<T>, faults: string[]): Read<T> | null {
+  const read = readYaml(readFileSync(file, 'utf8'), SOME_ALIASES);
+  if ('faults' in read) {
+    faults.push(...faultLines(file, read.faults));
     return null;
   }
-  const lineOf = (path: PropertyKey[]): number => {
-    for (let n = path.length; n > 0; n--) {
-      const node = doc.getIn(path.slice(0, n), true) as { range?: [number, number, number] } | undefined;
-      if (node?.range) return lines.linePos(node.range[0]).line;
-    }
-    return 1;
-  };
-  let plain: unknown;
-  try {
-    plain = doc.toJS({ maxAliasCount: 20 });
-  } catch (error) {
-    // Aliases of aliases; the library says it with an error of the language.
-    faults.push(`${file}:${lines.linePos(firstAlias(doc)).line}: ${(error as Error).message}`);
-    return null;
-  }
-  const parsed = schema.safeParse(plain);
+  const { lineOf } = read;
+  const parsed = schema.safeParse(read.value);
   if (parsed.success) return { value: parsed.data, file, lineOf };
   for (const issue of parsed.error.issues) {
     const keys = issue.code === 'unrecognized_keys' ? issue.keys.map(key => [...issue.path, key]) : [issue.path];

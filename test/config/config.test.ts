@@ -71,7 +71,7 @@ describe('what is refused', () => {
     const lists = [...'bcdefgh'].map((l, n) => `${l}: &${l} [${Array(9).fill(`*${'abcdefg'[n]}`).join(', ')}]`);
     const bomb = ['a: &a [x, x, x]', ...lists].join('\n');
     expect(() => parseConfig(bomb, 'readmit.yaml')).toThrow(Usage);
-    expect(() => parseConfig(bomb, 'readmit.yaml')).toThrow('readmit.yaml: Excessive alias count');
+    expect(() => parseConfig(bomb, 'readmit.yaml')).toThrow('readmit.yaml:2: Excessive alias count');
   });
 
   it.each(['127.0.0.1:8420', '[::1]:8420', 'localhost:0', 'head-01.site.example:443'])('%s is an address', listen => {

@@ -343,7 +343,11 @@ type=AVC msg=audit(1700000001.500:2): avc:  denied  { read } for  pid=2 comm="cl
     ['a line that was not finished', '{', /entitled\.yaml: .+ at line 1, column 2$/],
     ['another form', 'claw-users: everybody\n', /entitled\.yaml: not of the form/],
     ['two documents', 'claw-users: [alice]\n---\nclaw-users: []\n', /entitled\.yaml: .*multiple documents/],
-    ['one group twice', 'claw-users: [alice]\nclaw-users: []\n', /entitled\.yaml: Map keys must be unique/],
+    [
+      'one group twice',
+      'claw-users: [alice]\nclaw-users: []\n',
+      /entitled\.yaml: claw-users: this key is there already; keep one of them \(line 2\)$/,
+    ],
     ['nothing in it, as while it is written', '# who\n', /entitled\.yaml: there is nothing in it/],
     ['no file', null, /entitled\.yaml: no such file/],
   ] as [string, string | null, RegExp][])(

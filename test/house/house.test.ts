@@ -94,6 +94,12 @@ describe('the house', () => {
     expect(spawners).toEqual(['cli/demo.ts', 'command.ts', 'queue/embedded-redis.ts', 'roles/up.ts']);
   });
 
+  it('reads YAML through one door, which knows what to say of tags and aliases', () => {
+    const readers = files.filter(f => /\b(parse|parseDocument|parseAllDocuments)\b[^;]*from 'yaml'/.test(text.get(f)!));
+    // These write in a file of somebody else's, or ask only whether it can be read at all.
+    expect(readers).toEqual(['cli/approvers.ts', 'execute/service.ts', 'splice.ts', 'yaml-text.ts']);
+  });
+
   it('reads the environment in one place only', () => {
     const readers = files.filter(f => /process\.env\b/.test(text.get(f)!));
     expect(readers).toEqual(['environment.ts']);

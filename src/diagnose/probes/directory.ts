@@ -3,11 +3,11 @@
  * has. Only the canary of the configuration, its client's unit or a lookup that fails shows that it is away: names on a
  * list get old.
  */
-import { parse } from 'yaml';
 import type { Fact } from '../../diagnosis.ts';
 import { type GroupEntry, parseGroup, parsePasswd } from '../accounts.ts';
 import { factMaker, failure, type Ground, messageOf, type Probe } from '../ground.ts';
 import { accountOf, isUserName, localGroups, localUsers } from '../lookup.ts';
+import { readEntitlements } from './entitlement.ts';
 
 /**
  * `there`: it answered. `away`: it does not answer. `none`: nothing here depends on one, so "not found" is a no.
@@ -39,9 +39,7 @@ async function people(ground: Ground): Promise<string[]> {
 
 function peopleIn(text: string): string[] {
   try {
-    return Object.values(parse(text, { maxAliasCount: 0 }) as Record<string, unknown>).flatMap(v =>
-      Array.isArray(v) ? v.map(String) : [],
-    );
+    return Object.values(readEntitlements(text)).flat();
   } catch {
     return [];
   }

@@ -2,8 +2,8 @@
  * Should this person have access at all? The site says so in a file of its own, `GROUP: [user, …]`; without one,
  * nothing shows it, which is not the same as no.
  */
-import { parse } from 'yaml';
 import { z } from 'zod';
+import { PLAIN, readYaml } from '../../yaml-text.ts';
 import { factMaker, messageOf, type Probe } from '../ground.ts';
 
 const Listed = z.record(z.string(), z.array(z.string()));
@@ -14,16 +14,15 @@ const Listed = z.record(z.string(), z.array(z.string()));
  * @throws Error in one line that says what is wrong with it
  */
 export function readEntitlements(text: string): Record<string, string[]> {
-  let data: unknown;
-  try {
-    data = parse(text, { maxAliasCount: 0 });
-  } catch (error) {
-    throw new Error(messageOf(error).split('\n')[0]!.replace(/:$/, ''));
+  const read = readYaml(text, PLAIN);
+  if ('faults' in read) {
+    const { line, why } = read.faults[0]!;
+    throw new Error(/ at line \d/.test(why) ? why : `${why} (line ${line})`);
   }
-  if (data === null) throw new Error('there is nothing in it');
-  const read = Listed.safeParse(data);
-  if (!read.success) throw new Error('not of the form GROUP: [user, …]');
-  return read.data;
+  if (read.value === null) throw new Error('there is nothing in it');
+  const listed = Listed.safeParse(read.value);
+  if (!listed.success) throw new Error('not of the form GROUP: [user, …]');
+  return listed.data;
 }
 
 export const entitlement: Probe = {
