@@ -4,9 +4,10 @@
  * not there, or can't be written only costs that time again.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { openRegular } from './regular-file.ts';
 import { VERSION } from './version.ts';
 
 /**
@@ -18,8 +19,9 @@ export function kept<T>(
   what: readonly string[],
   files: readonly string[],
   make: () => T,
-  directory: string = ownCache(),
+  directory: string | null = ownCache(),
 ): T {
+  if (directory === null) return make();
   const name = nameOf(what, files, directory);
   const known = readOwn(name);
   if (known !== null) return known as T;
@@ -33,8 +35,9 @@ export async function keptLater<T>(
   what: readonly string[],
   files: readonly string[],
   make: () => Promise<T>,
-  directory: string = ownCache(),
+  directory: string | null = ownCache(),
 ): Promise<T> {
+  if (directory === null) return await make();
   const name = nameOf(what, files, directory);
   const known = readOwn(name);
   if (known !== null) return known as T;
@@ -43,7 +46,15 @@ export async function keptLater<T>(
   return made;
 }
 
-const ownCache = (): string => join(homedir(), '.cache', 'readmit');
+/** In a home directory that is somebody else's (`sudo -E`), they decide what lies where: nothing is kept there. */
+function ownCache(): string | null {
+  try {
+    const home = homedir();
+    return statSync(home).uid === process.getuid?.() ? join(home, '.cache', 'readmit') : null;
+  } catch {
+    return null;
+  }
+}
 
 function nameOf(what: readonly string[], files: readonly string[], directory: string): string {
   const hash = createHash('sha256').update([VERSION, ...what].join('\0'));
@@ -55,13 +66,13 @@ function nameOf(what: readonly string[], files: readonly string[], directory: st
 function readOwn(name: string): unknown {
   let fd: number;
   try {
-    fd = openSync(name, 'r');
+    fd = openRegular(name, 'refused');
   } catch {
     return null;
   }
   try {
     const stat = fstatSync(fd);
-    if (!stat.isFile() || stat.uid !== process.getuid?.() || stat.mode & 0o022) return null;
+    if (stat.uid !== process.getuid?.() || stat.mode & 0o022) return null;
     return JSON.parse(readFileSync(fd, 'utf8'));
   } catch {
     return null;

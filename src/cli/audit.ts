@@ -1,9 +1,9 @@
 /** `readmit audit verify|show`: the journal in the database and the executor's own file, each a hash chain. */
-import { readFileSync } from 'node:fs';
 import { auditFile, inState, loadConfig } from '../config/config.ts';
 import { auditFiles, entryOf } from '../execute/audit.ts';
 import { Usage } from '../incident.ts';
 import type { AuditEntry } from '../plan.ts';
+import { readRegular } from '../regular-file.ts';
 import { type JournalEntry, journal, verifyJournal } from '../store/journal.ts';
 import { openStoreToRead, type Store } from '../store/open.ts';
 import { visible } from '../visible.ts';
@@ -66,5 +66,5 @@ function journalFrom(store: Store, from: number): JournalEntry[] {
 
 const executorEntries = (file: string): AuditEntry[] =>
   auditFiles(file)
-    .flatMap(part => readFileSync(part, 'utf8').split('\n').filter(Boolean).map(entryOf))
+    .flatMap(part => readRegular(part, 'followed').toString('utf8').split('\n').filter(Boolean).map(entryOf))
     .filter(e => e !== null);

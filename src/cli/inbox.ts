@@ -3,7 +3,6 @@
  * Reading opens the database beside a running `serve`; acting asks `serve` over the control socket.
  */
 
-import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { type Approvers, loadApprovers } from '../approve/approvers.ts';
@@ -13,6 +12,7 @@ import type { Grant, IncidentDetail, IncidentRow } from '../desk.ts';
 import { NotFound, Refused, type State, Usage } from '../incident.ts';
 import { ANY_SITE } from '../names.ts';
 import type { Decision, Plan } from '../plan.ts';
+import { readRegular } from '../regular-file.ts';
 import { exportPlan } from '../remedy/export.ts';
 import { lapsedVotes, votesMissing } from '../roles/conduct/polling.ts';
 import { askServe, controlSocket } from '../roles/control.ts';
@@ -85,8 +85,9 @@ function readKey(config: Config, name: string): string {
   if (!ANY_SITE.fits(name)) throw new Usage(`--as: ${JSON.stringify(name)} is no name`);
   const file = join(config.keys, `${name}.key`);
   try {
-    return readFileSync(file, 'utf8');
+    return readRegular(file, 'followed').toString('utf8');
   } catch (error) {
+    if (error instanceof Refused) throw error;
     const code = (error as NodeJS.ErrnoException).code;
     throw new Refused(
       code === 'ENOENT'

@@ -6,7 +6,7 @@ import { scan, writeAll } from '../roles/scan/scan.ts';
 const HELP = `Usage: readmit scan FILE… [--json] [--passwd FILE] [--config FILE]
 
 Counts denials in log files: users, addresses, pairs, and the incidents that would open.
-FILE may be - (standard input) or end in .gz.
+FILE may be - (standard input), a pipe, or packed by gzip. What stands behind -- is a FILE even with a dash before it.
 
   --json         one JSON document on standard output
   --passwd FILE  who has an account (default: every name counts as one)
@@ -20,6 +20,10 @@ export async function scanCommand(args: string[]): Promise<number> {
   let config: string | undefined;
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!;
+    if (arg === '--') {
+      files.push(...args.slice(i + 1));
+      break;
+    }
     if (arg === '--json') json = true;
     else if (arg === '--passwd' && args[i + 1]) passwd = args[++i];
     else if (arg === '--config' && args[i + 1]) config = args[++i];

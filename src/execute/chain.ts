@@ -2,10 +2,11 @@
  * The hash chain of the audit file, as anyone can check it: which files belong to it, what an entry is, and where the
  * first bad one stands.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { canonical, chainDigest, sha256 } from '../digest.ts';
 import type { AuditEntry } from '../plan.ts';
+import { readRegular } from '../regular-file.ts';
 import { ACTOR } from './record.ts';
 
 /** What `previous` is in the very first entry. */
@@ -56,7 +57,7 @@ export function newestWith(
   meant: (entry: AuditEntry) => boolean,
 ): AuditEntry | null {
   for (const file of [...files].reverse()) {
-    const bytes = readFileSync(file);
+    const bytes = readRegular(file, 'followed');
     for (let at = bytes.lastIndexOf(text); at >= 0; at = at > 0 ? bytes.lastIndexOf(text, at - 1) : -1) {
       const end = bytes.indexOf(10, at);
       const entry = entryOf(bytes.toString('utf8', bytes.lastIndexOf(10, at) + 1, end < 0 ? bytes.length : end));
@@ -87,7 +88,7 @@ export function verifyAudit(files: readonly string[]): AuditVerdict {
     why,
   });
   for (const file of files) {
-    const lines = splitLines(readFileSync(file));
+    const lines = splitLines(readRegular(file, 'followed'));
     for (const [n, raw] of lines.entries()) {
       const entry = entryOf(raw.toString('utf8'));
       if (!entry) {
@@ -126,7 +127,7 @@ export function verifyAgainst(file: string, known: readonly Known[]): AuditVerdi
     firstBad: verdict.entries,
     seq: verdict.seq + 1,
     file,
-    line: there ? splitLines(readFileSync(file)).length + 1 : 1,
+    line: there ? splitLines(readRegular(file, 'followed')).length + 1 : 1,
     why: there ? why : `the file is missing: ${why}`,
   };
 }

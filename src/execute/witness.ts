@@ -6,6 +6,7 @@ import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { checkRegular } from '../regular-file.ts';
 import type { Head, Known } from './chain.ts';
 
 /** Key of the newest entry of the audit file that was on the disk. */
@@ -17,6 +18,7 @@ export const AUDIT_HEAD = 'audit-head';
  */
 export function auditKnownBy(file: string): Known | null | 'held' {
   if (!existsSync(file)) return null;
+  checkRegular(file, 'followed');
   try {
     return knownOf(file);
   } catch (error) {

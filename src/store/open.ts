@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statfsSync } from 'no
 import { dirname, join } from 'node:path';
 import { DatabaseSync, type DatabaseSyncOptions, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { NotFound, Refused } from '../incident.ts';
+import { checkRegular } from '../regular-file.ts';
 
 export type Row = Record<string, string | number | null>;
 
@@ -135,6 +136,8 @@ export function openStore(file: string): Store {
  */
 export function openStoreToRead(file: string): Store {
   if (!existsSync(file)) throw new NotFound(`${file}: no database yet; has readmit serve been started?`);
+  // It lies in a directory of serve's, and whoever reads is root: what serve may have put there is not waited for.
+  checkRegular(file, 'followed');
   const db = opened(file, { readOnly: true, timeout: 10_000 }, db => {
     db.exec('PRAGMA busy_timeout = 5000');
     if (!db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'journal'").get())

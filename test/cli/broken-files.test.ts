@@ -1,9 +1,9 @@
 /** Files that are damaged, empty or something else, a full disk: a command says in a sentence which file, and shows no stack. */
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { publicKeyOf } from '../../src/approve/vote.ts';
 import { run } from '../../src/cli/run.ts';
@@ -74,6 +74,50 @@ describe('a database that is none', () => {
     }
     if (text)
       expect(() => openStore(file)).toThrow(`${file} can't be read as Readmit's database: file is not a database`);
+  });
+});
+
+/** What `serve` or the executor's own user may have put where root reads. */
+describe('a FIFO where a file should be: it is not waited for', () => {
+  const fifo = (name: string): string => {
+    mkdirSync(dirname(join(dir, name)), { recursive: true });
+    execFileSync('mkfifo', [join(dir, name)]);
+    return join(dir, name);
+  };
+
+  it.each([
+    ['the database', 'serve/readmit.db', ['incidents']],
+    ['the database', 'serve/readmit.db', ['report']],
+    ['the audit file', 'exec/audit.jsonl', ['audit', 'verify']],
+    ['the audit file', 'exec/audit.jsonl', ['audit', 'show']],
+    ['the ledger', 'exec/ledger.db', ['audit', 'verify']],
+    ['a key', 'keys/root-ann.key', ['approve', '1', '--as', 'root-ann', '--reason', 'joined']],
+  ])('%s, %s', async (_, name, argv) => {
+    const file = fifo(name);
+    if (!name.startsWith('serve/')) openStore(join(dir, 'serve/readmit.db')).close();
+    const { code, err } = await readmit(...argv);
+    expect([code, err]).toEqual([1, `readmit: ${file}: is a FIFO, not a regular file\n`]);
+  });
+
+  it("the page's key, the scheduler's log and its configuration: doctor says which it is", async () => {
+    const files = ['serve/session.key', 'claw.log', 'claw.yaml'].map(fifo);
+    writeFileSync(
+      config,
+      `state: ${dir}\napprovers: ${dir}/approvers.yaml\nwatch: { log: ${files[1]} }\nscheduler: { config: ${files[2]} }\npolicy: { proof: session }\n`,
+    );
+    const { out } = await readmit('doctor');
+    expect(out).toContain(`PROBLEM  session: ${files[0]}: is a FIFO, not a regular file`);
+    expect(out).toContain(`PROBLEM  files: scheduler log ${files[1]} is a FIFO: nothing is read of it`);
+    expect(out).toContain(`PROBLEM  files: scheduler config ${files[2]} is a FIFO: nothing is read of it`);
+  });
+
+  it("the page's key is no link either: of whose file it would be, nothing is said", async () => {
+    writeFileSync(join(dir, 'keys/root-ann.key'), ed25519, { mode: 0o600 });
+    symlinkSync(join(dir, 'keys/root-ann.key'), join(dir, 'serve/session.key'));
+    writeFileSync(config, `state: ${dir}\napprovers: ${dir}/approvers.yaml\npolicy: { proof: session }\n`);
+    const { out } = await readmit('doctor');
+    expect(out).toContain(`PROBLEM  session: ${dir}/serve/session.key: is a symbolic link, not a regular file`);
+    expect(out).not.toContain("the page's key is in");
   });
 });
 

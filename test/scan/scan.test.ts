@@ -21,6 +21,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PairRow, ScanResult } from '../../src/roles/scan/report.ts';
 import { type ScanOptions, scan } from '../../src/roles/scan/scan.ts';
 
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const generator = fileURLToPath(new URL('../bench/generate.mjs', import.meta.url));
 let dir: string;
 beforeAll(() => {
@@ -205,6 +206,45 @@ describe('where bytes come from', () => {
       expect(err).toContain(why);
     }
     expect((await run([])).code).toBe(2);
+  });
+  test('pipes are read as cat would read them, one after the other, though one hand fills both', () => {
+    // More than a pipe holds: who fills the first does not come to the second before the first is read.
+    const log = file('much.log', denial('alice').repeat(5000));
+    for (const name of ['one', 'two']) execFileSync('mkfifo', [join(dir, name)]);
+    const fill = `(cat ${log} > one; cat ${log} > two) & "$0" ${main} scan one two --json`;
+    const { status, stdout } = spawnSync('sh', ['-c', fill, process.execPath], { cwd: dir, timeout: 20_000 });
+    expect(status).toBe(0);
+    expect(JSON.parse(String(stdout)) as Answer).toMatchObject({ lines: 10_000, users: [{ user: 'alice' }] });
+  });
+  test('what stands behind -- is a file, whatever it begins with', () => {
+    file('-x.log', denial('alice'));
+    for (const argv of [
+      ['--json', '--', '-x.log'],
+      ['--json', '--', '-x.log', '-'],
+    ]) {
+      const { status, stdout } = spawnSync(process.execPath, [main, 'scan', ...argv], { cwd: dir, input: '' });
+      expect([status, (JSON.parse(String(stdout)) as Answer).lines]).toEqual([0, 1]);
+    }
+    expect(spawnSync(process.execPath, [main, 'scan', '--'], { cwd: dir }).status).toBe(2);
+    expect(spawnSync(process.execPath, [main, 'scan', '-x.log'], { cwd: dir }).status).toBe(2);
+  });
+  test('standard input by its other name, be it a pipe, a file or a socket', async () => {
+    const log = file('input.log', denial('alice'));
+    const scanned = (stdin: 'pipe' | number) =>
+      spawnSync(process.execPath, [main, 'scan', '/dev/stdin', '--json'], {
+        stdio: [stdin, 'pipe', 'pipe'],
+        ...(stdin === 'pipe' ? { input: readFileSync(log) } : {}),
+      });
+    const fd = openSync(log, 'r');
+    // Node's own pipes to a child are sockets; a shell's are pipes.
+    const said = [
+      scanned('pipe'),
+      scanned(fd),
+      spawnSync('sh', ['-c', `cat "$1" | "$0" "$2" scan /dev/stdin --json`, process.execPath, log, main]),
+    ];
+    closeSync(fd);
+    expect(said.map(({ status, stderr }) => [status, String(stderr)])).toEqual(said.map(() => [0, '']));
+    expect(said.map(({ stdout }) => (JSON.parse(String(stdout)) as Answer).lines)).toEqual([1, 1, 1]);
   });
   test('a file that grows while it is read is read as far as it was', async () => {
     const log = file('grows.log', denial('alice').repeat(1000));

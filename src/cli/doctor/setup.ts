@@ -2,7 +2,7 @@
  * The checks of `readmit doctor` that look at what lies on this machine: configuration, approvers, keys, files and
  * commands, the hash chains, and what the policy allows.
  */
-import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { loadApprovers } from '../../approve/approvers.ts';
 import { publicKeyOf } from '../../approve/vote.ts';
 import { findCommand } from '../../command.ts';
@@ -10,6 +10,7 @@ import { type Config, inState } from '../../config/config.ts';
 import { userUrlOf } from '../../config/scheduler.ts';
 import { readFileBounded } from '../../diagnose/effects.ts';
 import { readEntitlements } from '../../diagnose/probes/entitlement.ts';
+import { kindOf, readRegular } from '../../regular-file.ts';
 import { verifyJournal } from '../../store/journal.ts';
 import { openStoreToRead, type Store } from '../../store/open.ts';
 import { executorChain } from '../executor-chain.ts';
@@ -54,7 +55,7 @@ export function sessionKey(config: Config): Finding[] {
   const file = inState(config, 'serve', 'session.key');
   if (!existsSync(file))
     return [note('session', `${file} is not there yet`, 'readmit serve makes it at its first start')];
-  const mine = publicKeyOf(readFileSync(file, 'utf8'));
+  const mine = publicKeyOf(readRegular(file, 'refused').toString('utf8'));
   return loadApprovers(config.approvers).session.keys.includes(mine)
     ? [ok('session', "the page's key is in the approvers file")]
     : [
@@ -76,7 +77,16 @@ export async function readable(config: Config): Promise<Finding[]> {
   ] as [string, string][]) {
     try {
       accessSync(file, constants.R_OK);
-      out.push(ok('files', `${what} ${file} is readable`));
+      const kind = kindOf(statSync(file));
+      out.push(
+        kind === 'a regular file'
+          ? ok('files', `${what} ${file} is readable`)
+          : problem(
+              'files',
+              `${what} ${file} is ${kind}: nothing is read of it`,
+              'name the right file in the configuration',
+            ),
+      );
     } catch (error) {
       const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
       out.push(

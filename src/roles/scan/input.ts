@@ -2,7 +2,7 @@
  * The bytes of a scan: plain files in pieces that several threads can share, each line with the piece it starts in; and
  * streams (standard input, pipes, gzip) one after the other. Memory does not grow with the input.
  */
-import { fstatSync, openSync, readSync } from 'node:fs';
+import { accessSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { Usage } from '../../incident.ts';
 import { MAX_LINE } from '../../rules/parser.ts';
 import type { Counter } from './count.ts';
@@ -22,26 +22,46 @@ export interface PlainFile {
 
 export interface Input {
   name: string;
-  fd: number;
   kind: 'plain' | 'stream' | 'gzip';
+  /**
+   * Opens it, once. A pipe opens when somebody writes into it, who may have to write into another one before: so it is
+   * opened when it is its turn, as `cat` would.
+   */
+  open: () => number;
   size: number;
   /** When its untimed lines were written, as far as the file tells: epoch ms. */
   from: number;
   until: number;
 }
 
-/** Opens a file, or standard input for `-`. @throws Usage when there is nothing to read */
-export function openInput(name: string, now: number): Input {
-  let fd = 0;
-  try {
-    if (name !== '-') fd = openSync(name, 'r');
+/** Looks at a file, or at standard input for `-`, and opens what can be opened without waiting. @throws Usage when there is nothing to read */
+export function findInput(name: string, now: number): Input {
+  const stream = (open: () => number): Input => ({ name, kind: 'stream', open, size: 0, from: now, until: now });
+  if (name === '-') return stream(() => 0);
+  return told(name, () => {
+    const first = statSync(name);
+    if (first.isDirectory()) throw new Usage(`${name}: is a directory`);
+    // What stands for standard input can't be opened by its name where that is a socket.
+    if (first.isSocket() && OWN_INPUT.includes(name)) return stream(() => 0);
+    if (!first.isFile()) {
+      accessSync(name, constants.R_OK);
+      return stream(() => told(name, () => openSync(name, 'r')));
+    }
+    const fd = openSync(name, 'r');
     const stat = fstatSync(fd);
-    if (stat.isDirectory()) throw new Usage(`${name}: is a directory`);
-    if (!stat.isFile() || name === '-') return { name, fd, kind: 'stream', size: 0, from: now, until: now };
     const magic = new Uint8Array(2);
     const gzip = readSync(fd, magic, 0, 2, 0) === 2 && magic[0] === 0x1f && magic[1] === 0x8b;
     const from = stat.birthtimeMs > 0 && stat.birthtimeMs <= stat.mtimeMs ? stat.birthtimeMs : 0;
-    return { name, fd, kind: gzip ? 'gzip' : 'plain', size: stat.size, from, until: stat.mtimeMs };
+    return { name, kind: gzip ? 'gzip' : 'plain', open: () => fd, size: stat.size, from, until: stat.mtimeMs };
+  });
+}
+
+const OWN_INPUT = ['/dev/stdin', '/dev/fd/0', '/proc/self/fd/0'];
+
+/** What the system says against it, as wrong usage. */
+function told<T>(name: string, look: () => T): T {
+  try {
+    return look();
   } catch (error) {
     if (error instanceof Usage) throw error;
     const code = (error as NodeJS.ErrnoException).code;

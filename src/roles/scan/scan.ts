@@ -14,7 +14,7 @@ import { USUAL_NAMES, type UserNameSettings, userNames } from '../../names.ts';
 import { compiledPacks, ownRules } from '../../rules/cache.ts';
 import { compileRules, LineParser } from '../../rules/parser.ts';
 import { Counter, type Counts } from './count.ts';
-import { countShare, countStream, type Input, openInput, type PlainFile, piecesOf } from './input.ts';
+import { countShare, countStream, findInput, type Input, type PlainFile, piecesOf } from './input.ts';
 import { replay } from './replay.ts';
 import { scanJson, scanResult, scanText } from './report.ts';
 import type { Share } from './worker.ts';
@@ -63,7 +63,7 @@ export async function scan(files: readonly string[], options: ScanOptions = {}):
     const accounts = options.passwd === undefined ? null : readPasswd(options.passwd);
     const { names = USUAL_NAMES } = options;
     const { rules, events } = await compiledPacks([ownRules(), ...(options.rules ?? [])], names);
-    const inputs = files.map(file => openInput(file, now));
+    const inputs = files.map(file => findInput(file, now));
     const compiled = compileRules(rules, userNames(names));
     const counter = new Counter(new LineParser(rules, { names: userNames(names), compiled }), now + DAY);
     const progress = progressOn(stderr, inputs);
@@ -98,7 +98,7 @@ async function countAll(
   const plain: PlainFile[] = [];
   for (const input of inputs) {
     if (input.kind !== 'plain') continue;
-    plain.push({ fd: input.fd, size: input.size, offset });
+    plain.push({ fd: input.open(), size: input.size, offset });
     offset += input.size;
   }
   await countPlain(
@@ -124,7 +124,8 @@ async function countPlain(counter: Counter, share: Share, size: number, progress
 }
 
 async function stream(counter: Counter, input: Input, offset: number, progress: Progress): Promise<number> {
-  const raw = createReadStream('', { fd: input.fd, highWaterMark: 1 << 18, autoClose: input.fd !== 0 });
+  const fd = input.open();
+  const raw = createReadStream('', { fd, highWaterMark: 1 << 18, autoClose: fd !== 0 });
   try {
     return await countStream(counter, unpacked(raw), offset, progress);
   } catch (error) {
