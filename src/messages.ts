@@ -7,11 +7,14 @@
  */
 import { z } from 'zod';
 import { EVENTS } from './incident.ts';
-import { isPacked, LONGEST, MOST_ENDPOINTS, type PackedTallies } from './tally-pack.ts';
+import { isPacked, LATEST, LONGEST, MOST_COUNTED, MOST_ENDPOINTS, type PackedTallies } from './tally-pack.ts';
 
 const iso = z.string().max(40);
 const text = z.string().max(4096);
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
+/** Epoch milliseconds, of a time that has a date. */
+const time = z.number().min(0).max(LATEST);
+const lines = z.number().int().nonnegative().max(MOST_COUNTED);
 
 const FactSchema = z.strictObject({
   fact: z.string().max(80),
@@ -28,13 +31,13 @@ export const TallySchema = z.strictObject({
   ip: z.string().max(LONGEST.ip).nullable(),
   endpoint: EndpointSchema,
   endpoints: z
-    .array(z.tuple([EndpointSchema, z.number().int().positive()]))
+    .array(z.tuple([EndpointSchema, lines.positive()]))
     .max(MOST_ENDPOINTS)
     .optional(),
   account: z.enum(['user', 'system', 'unknown']),
-  count: z.number().int().positive(),
-  first: z.number(),
-  last: z.number(),
+  count: lines.positive(),
+  first: time,
+  last: time,
   approximate: z.boolean(),
   selfReported: z.boolean(),
   sample: z.string().max(LONGEST.sample),
@@ -68,14 +71,14 @@ export const Batch = z
     source: SourceRef,
     from: z.number().int().nonnegative(),
     to: z.number().int().nonnegative(),
-    lines: z.number().int().nonnegative(),
-    unparsed: z.number().int().nonnegative(),
+    lines,
+    unparsed: lines,
     /** Lines cut, lines with broken encoding, hostile names rejected. */
-    cut: z.number().int().nonnegative(),
-    bad: z.number().int().nonnegative(),
+    cut: lines,
+    bad: lines,
     /** The first of those that were not understood. */
     strange: StrangeLine.optional(),
-    readAt: z.number(),
+    readAt: time,
     /** Read while catching up: line times are not arrival times. */
     approximate: z.boolean(),
     tallies: z.array(TallySchema).max(MOST_TALLIES),

@@ -26,6 +26,10 @@ const HEAD = 9;
 /** The longest texts, in characters. What takes secrets out of a text can make it longer. */
 export const LONGEST = { user: 64, ip: 64, endpoint: 1024, sample: 600, strange: 1000 };
 export const MOST_ENDPOINTS = 100;
+/** Lines of one kind in a batch, which is of two gigabytes. What is added up of them is to stay a number that can be read. */
+export const MOST_COUNTED = 1e9;
+/** The end of the year 9999, epoch ms: what is later is no time that can be written down. */
+export const LATEST = Date.UTC(10_000, 0) - 1;
 
 /** Times are rounded to whole milliseconds. */
 export function pack(tallies: readonly Tally[]): PackedTallies {
@@ -122,7 +126,8 @@ const marksOf = (t: Tally): number =>
 export function isPacked(it: unknown, mostRows: number): it is PackedTallies {
   if (typeof it !== 'object' || it === null || Object.keys(it).length !== 3) return false;
   const { texts, since, numbers } = it as PackedTallies;
-  if (!Number.isSafeInteger(since) || !Array.isArray(texts) || !Array.isArray(numbers)) return false;
+  if (!Number.isSafeInteger(since) || since < 0 || since > LATEST || !Array.isArray(texts) || !Array.isArray(numbers))
+    return false;
   // A row has no more of either, so nothing comes along that no row speaks of.
   if (numbers.length > mostRows * (HEAD + 2) || texts.length > mostRows * 5) return false;
   if (!texts.every(text => typeof text === 'string' && text.length <= LONGEST.endpoint)) return false;
@@ -141,7 +146,10 @@ export function isPacked(it: unknown, mostRows: number): it is PackedTallies {
       return false;
     if (!events.has(numbers[at + 1]!)) return false;
     if (!fits(at + 2, LONGEST.user) || !fits(at + 3, LONGEST.ip) || !fits(at + 7, LONGEST.sample)) return false;
-    for (at += HEAD; at < end; at += 2) if (!fits(at, LONGEST.endpoint) || numbers[at + 1]! < 1) return false;
+    // First and last stand behind marks, event, user and address.
+    if (since + numbers[at + 4]! > LATEST || since + numbers[at + 5]! > LATEST) return false;
+    for (at += HEAD; at < end; at += 2)
+      if (!fits(at, LONGEST.endpoint) || numbers[at + 1]! < 1 || numbers[at + 1]! > MOST_COUNTED) return false;
     rows += endpoints;
   }
   return at === numbers.length && rows <= mostRows;

@@ -22,7 +22,7 @@ export interface JournalEntry {
 const GENESIS = '0'.repeat(64);
 
 /** Numbers an entry can have; SQLite knows others. */
-const NUMBERS = `seq BETWEEN 1 AND ${Number.MAX_SAFE_INTEGER}`;
+export const NUMBERS = `seq BETWEEN 1 AND ${Number.MAX_SAFE_INTEGER}`;
 const COLUMNS =
   'seq, time, actor, what, CAST(incident AS TEXT) AS incident, plan, before_json, after_json, previous, digest';
 
@@ -33,6 +33,10 @@ export const stateIn = (column: 'before_json' | 'after_json'): string =>
 /** The number of the newest entry that was ever written; 0 in a store that no one wrote to since this is kept. */
 const writtenSoFar = (store: Store): number =>
   Number(store.get<{ value: number }>("SELECT value FROM meta WHERE key = 'journal'")?.value ?? 0);
+
+/** The number of the newest entry that is there, however somebody numbered one behind our back; 0 where there is none. */
+export const newestEntry = (store: Store): number =>
+  Number(store.get<{ seq: number | null }>(`SELECT max(seq) AS seq FROM journal WHERE ${NUMBERS}`)?.seq ?? 0);
 
 export function record(
   store: Store,

@@ -1,6 +1,6 @@
 /** Since when incidents wait for a person, from the journal; and what was said in it since somebody last read it. */
 import type { State } from '../incident.ts';
-import { stateIn } from './journal.ts';
+import { NUMBERS, newestEntry, stateIn } from './journal.ts';
 import type { Store } from './open.ts';
 
 /** States in which nothing goes on before somebody acts. */
@@ -70,17 +70,17 @@ export const waiting = (store: Store, before: number, after: string, limit: numb
  */
 export function newlyIn(store: Store, state: State): string[] {
   const mark = `read-${state}`;
-  const head = Number(store.get<{ seq: number | null }>('SELECT max(seq) AS seq FROM journal')?.seq ?? 0);
+  const head = newestEntry(store);
   const known = store.get<{ value: number }>('SELECT value FROM meta WHERE key = ?', mark);
   if (known && Number(known.value) === head) return [];
   store.run('INSERT INTO meta (key, value) VALUES (?,?) ON CONFLICT DO UPDATE SET value = excluded.value', mark, head);
   if (!known) return [];
   return store
-    .all<{ incident: number }>(
-      `SELECT DISTINCT incident FROM journal
-       WHERE seq > ? AND incident IS NOT NULL AND ${stateIn('after_json')} = ? ORDER BY seq`,
+    .all<{ incident: string }>(
+      `SELECT DISTINCT CAST(incident AS TEXT) AS incident FROM journal
+       WHERE ${NUMBERS} AND seq > ? AND incident IS NOT NULL AND ${stateIn('after_json')} = ? ORDER BY seq`,
       Number(known.value),
       state,
     )
-    .map(r => String(r.incident));
+    .map(r => r.incident);
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readingOnly } from '../../src/roles/desk/acts.ts';
 import { StoreDesk } from '../../src/roles/desk/desk.ts';
+import { numbersOf } from '../../src/roles/desk/numbers.ts';
 import { move, openIncident } from '../../src/store/incidents.ts';
 import { record, verifyJournal } from '../../src/store/journal.ts';
 import { openStore, type Store } from '../../src/store/open.ts';
@@ -114,6 +115,25 @@ it('a damaged entry is listed with what can be read of it, and hides no other', 
   });
   expect(listed.filter(e => e.what.includes('damaged')).length).toBe(1);
   expect(desk().searchAudit('entry 1', null, 50).length).toBe(11);
+});
+
+it('an entry with a number that no program reads stops neither those who wait nor the metrics', () => {
+  const { id } = openIncident(store, NOON, {
+    kind: 'user',
+    key: 'alice',
+    host: 'head',
+    event: 'denied',
+    because: 'test',
+    held: false,
+  });
+  newlyIn(store, 'escalated');
+  const numbers = numbersOf(store, () => NOON);
+  another(9_007_199_254_740_993n);
+  store.run('UPDATE journal SET incident = 9223372036854775807 WHERE seq = 12');
+  expect(numbers()).toMatchObject({ access: [] });
+  move(store, NOON, id, 'open', 'escalated', { actor: 'readmit', what: 'a human has to look' });
+  expect(newlyIn(store, 'escalated')).toEqual([id]);
+  expect(newlyIn(store, 'escalated')).toEqual([]);
 });
 
 it('a damaged entry of an incident holds up nobody who waits', () => {

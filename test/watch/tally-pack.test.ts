@@ -1,7 +1,7 @@
 /** Tallies that travel as numbers: what comes out is what went in, and nothing else is taken for them. */
 import { describe, expect, test } from 'vitest';
 import { EVENTS, type Tally } from '../../src/incident.ts';
-import { Batch } from '../../src/messages.ts';
+import { Batch, TallySchema } from '../../src/messages.ts';
 import { isPacked, pack, packed, unpack } from '../../src/tally-pack.ts';
 import { sequence } from './sequence.ts';
 
@@ -104,5 +104,23 @@ describe('packed tallies', () => {
     // Where nobody would unpack them, they would be lost.
     expect(Batch.safeParse({ ...sent, part: undefined }).success).toBe(false);
     expect(Batch.safeParse({ ...sent, tallies: tallies.slice(0, 1) }).success).toBe(false);
+  });
+});
+
+describe('numbers that could not be added up, or are no time', () => {
+  const odd = (over: Partial<Tally>): Tally => {
+    const { endpoints: _, ...tally } = someTally(sequence(1));
+    return { ...tally, ...over };
+  };
+  test.each([
+    ['more lines than any batch has', odd({ count: 2 ** 53 - 1 }), 'count'],
+    ['a time after the last date', odd({ last: 1e15 }), 'last'],
+    ['a time that is none', odd({ first: 1e300, last: 1e300 }), 'first'],
+    ['a time before 1970', odd({ first: -1 }), 'first'],
+  ])('%s: refused at the door, with what it is; packed too', (_, tally, key) => {
+    const [issue] = TallySchema.safeParse(tally).error!.issues;
+    expect([issue!.path, issue!.message]).toEqual([[key], expect.stringMatching(/^Too (big|small)/)]);
+    expect(isPacked(pack([tally]), 2000)).toBe(false);
+    expect(TallySchema.safeParse(odd({})).success && isPacked(pack([odd({})]), 2000)).toBe(true);
   });
 });

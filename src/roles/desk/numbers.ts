@@ -4,6 +4,7 @@
  */
 import type { State } from '../../incident.ts';
 import { agentRows } from '../../store/desk-rows.ts';
+import { NUMBERS, newestEntry } from '../../store/journal.ts';
 import type { Store } from '../../store/open.ts';
 import type { Numbers } from '../../web/api/parts.ts';
 
@@ -79,11 +80,11 @@ function timesToAccess(store: Store): () => readonly number[] {
   return () => {
     const rows = store.all<{ seq: number; opened: number; at: string }>(
       `SELECT j.seq, i.opened, j.time AS at FROM journal j JOIN incident i ON i.id = j.incident
-       WHERE j.seq > ? AND j.after_json = '{"state":"resolved"}' AND i.kind <> 'address' ORDER BY j.seq`,
+       WHERE j.${NUMBERS} AND j.seq > ? AND j.after_json = '{"state":"resolved"}' AND i.kind <> 'address' ORDER BY j.seq`,
       read,
     );
     for (const row of rows) times.push(Math.max(0, Date.parse(row.at) - Number(row.opened)) / 1000);
-    read = Number(store.get<{ seq: number | null }>('SELECT max(seq) AS seq FROM journal')?.seq ?? 0);
+    read = newestEntry(store);
     return times;
   };
 }
