@@ -147,6 +147,10 @@ describe('who gets in', () => {
       'people?after=garbage',
       'people?account=other&after=17',
       'addresses?after=garbage',
+      'incidents?stat=open',
+      'access?limit=1',
+      'audit?from=3&q=opened',
+      'audit?from=3&before=9',
     ])
       expectProblem(await site.ask(`${API}/${query}`, { token }), 422, /does not fit/);
     const path = `${API}/incidents/${site.user}/approve`;
@@ -257,6 +261,21 @@ describe('a list in pages', () => {
     expect(paged).toEqual(whole);
     for (const limit of ['0', '1001', 'x'])
       expectProblem(await site.ask(`${API}/incidents?limit=${limit}`, { token }), 422, /limit/);
+  });
+
+  it('the journal too, from its end back, from wherever one begins', async () => {
+    const token = site.token('viewer');
+    const seqsOf = async (query: string): Promise<number[]> =>
+      (await site.ask(`${API}/audit${query}`, { token })).json.map((entry: { seq: number }) => entry.seq);
+    const whole = await seqsOf('?limit=1000');
+    expect(whole.length).toBeGreaterThan(3);
+    const paged: number[] = [];
+    for (let page = await seqsOf('?limit=2'); page.length > 0; page = await seqsOf(`?limit=2&before=${page.at(-1)}`))
+      paged.push(...page);
+    expect(paged).toEqual(whole);
+    expect(await seqsOf('?limit=2&before=999999999999')).toEqual(whole.slice(0, 2));
+    expect(await seqsOf('?before=0')).toEqual([]);
+    expect(await seqsOf('?from=2&limit=2')).toEqual([2, 3]);
   });
 });
 

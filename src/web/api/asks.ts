@@ -23,6 +23,9 @@ export const GrantId = z.object({
     .openapi({ param: { name: 'id', in: 'path' }, example: '41.1.1b2c.claw-users' }),
 });
 
+/** What takes no parameter. One that would be passed over in silence is a mistake of whoever asks: a narrower answer was meant. */
+export const NoQuery = z.strictObject({});
+
 const flag = z.enum(['true', 'false', '1', '0']).transform(text => text === 'true' || text === '1');
 const whole = (text: string) =>
   z
@@ -30,7 +33,7 @@ const whole = (text: string) =>
     .regex(/^-?\d{1,12}$/, 'a whole number')
     .transform(Number)
     .describe(text);
-export const IncidentQuery = z.object({
+export const IncidentQuery = z.strictObject({
   state: z.enum(STATES).optional(),
   all: flag.optional().describe('false: only those where somebody still waits'),
   kind: z.enum(['user', 'address', 'service']).optional(),
@@ -43,14 +46,19 @@ export const IncidentQuery = z.object({
   ).optional(),
 });
 
-export const AuditQuery = z.object({
-  from: whole('the first entry; left out: the newest ones, newest first').optional(),
-  limit: whole('how many, at most 1000')
-    .refine(n => n >= 1 && n <= 1000, 'from 1 to 1000')
-    .optional(),
-  q: z.string().max(100).optional().describe('only entries that hold this text, the newest first'),
-  before: whole('with q: only entries below this one').optional(),
-});
+export const AuditQuery = z
+  .strictObject({
+    from: whole('the first entry, and on from there; left out: the newest ones, newest first').optional(),
+    limit: whole('how many, at most 1000')
+      .refine(n => n >= 1 && n <= 1000, 'from 1 to 1000')
+      .optional(),
+    q: z.string().max(100).optional().describe('only entries that hold this text, the newest first'),
+    before: whole('only entries below this one, the newest first').optional(),
+  })
+  .refine(({ from, q, before }) => from === undefined || from < 0 || (!q && before === undefined), {
+    path: ['from'],
+    message: '`from` reads forward, `q` and `before` read back: one or the other',
+  });
 
 const limit = whole('how many, at most 500')
   .refine(n => n >= 1 && n <= 500, 'from 1 to 500')
@@ -61,22 +69,22 @@ const afterPage = z
   .regex(PAGE_MARK, 'no `next` of a page looks like that')
   .optional()
   .describe('`next` of the page before');
-export const PeopleQuery = z.object({
+export const PeopleQuery = z.strictObject({
   account: z.enum(['user', 'other']).default('user').describe('other: names nobody has, and system accounts'),
   q: z.string().max(64).optional().describe('names that begin so'),
   after: afterPage,
   limit,
 });
 export const PersonName = z.object({ name: z.string().max(200) });
-export const AddressesQuery = z.object({ after: afterPage, limit });
+export const AddressesQuery = z.strictObject({ after: afterPage, limit });
 export const AddressIp = z.object({ ip: z.string().max(64) });
 
-export const SinceQuery = z.object({
+export const SinceQuery = z.strictObject({
   from: z.iso.datetime({ offset: true }).optional().describe('since when; left out: 24 hours'),
 });
 
 const week = z.string().refine(isWeek, NO_WEEK).openapi({ example: '2026-W47' });
-export const ReportQuery = z.object({
+export const ReportQuery = z.strictObject({
   week: week.optional().describe('left out: this week so far'),
   format: z.enum(['json', 'csv', 'text']).default('json'),
 });

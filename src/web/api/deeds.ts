@@ -22,7 +22,15 @@ const deed = <P extends string, R extends RouteConfig['request'], A extends Rout
   summary: string,
   request: R,
   responses: A,
-) => createRoute({ method: 'post', path, summary, security: deedSecurity, request, responses });
+) =>
+  createRoute({
+    method: 'post',
+    path,
+    summary,
+    security: deedSecurity,
+    request: { query: ask.NoQuery, ...request } as R,
+    responses,
+  });
 
 const params = ask.IncidentId;
 const ballot = { params, body: body(ask.VoteBody) };

@@ -1,6 +1,7 @@
 /** What the API shows: the same answers as the page and the command line, as JSON. None of these changes anything. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { type Ask, incidentOf, type Web } from '../ask.ts';
+import { newest } from '../pages/audit.ts';
 import { waitsFor } from '../rights.ts';
 import { maskedToken } from '../security.ts';
 import * as ask from './asks.ts';
@@ -46,7 +47,7 @@ const explain = createRoute({
   path: '/rules/explain',
   summary: 'Which pattern takes a line, or where the nearest one stopped',
   security: deedSecurity,
-  request: { body: body(ask.LineBody) },
+  request: { query: ask.NoQuery, body: body(ask.LineBody) },
   responses: { 200: answer(s.Explained, 'as `readmit rules explain`'), ...deedRefusals },
 });
 const audit = shows('/audit', 'The journal: every transition and every act of a person', z.array(s.AuditEntry), {
@@ -115,8 +116,9 @@ function records(api: OpenAPIHono<ApiEnv>, web: Web): void {
     return c.json(web.extra.rules.explain(c.req.valid('json').line), 200);
   });
   api.openapi(audit, c => {
-    const { from = -1, limit = 200, q, before = null } = c.req.valid('query');
-    return c.json(q ? desk.searchAudit(q, before, limit) : desk.audit(from, limit), 200);
+    const { from, limit = 200, q, before = null } = c.req.valid('query');
+    if (from !== undefined && from >= 0) return c.json(desk.audit(from, limit), 200);
+    return c.json(q ? desk.searchAudit(q, before, limit) : newest(desk, before, limit), 200);
   });
   api.openapi(chain, c => c.json(desk.chain(), 200));
   api.openapi(health, c => c.json(desk.health(), 200));

@@ -1,5 +1,6 @@
 /** What the descriptions of all routes share: how an answer is described, what may be refused, and who may ask. */
 import { createRoute, type RouteConfig, type z } from '@hono/zod-openapi';
+import { NoQuery } from './asks.ts';
 import { Problem } from './schemas.ts';
 
 export const answer = <S extends z.ZodType>(schema: S, description: string) => ({
@@ -47,6 +48,6 @@ export const shows = <P extends string, S extends z.ZodType, R extends NonNullab
     path,
     summary,
     security,
-    request,
+    request: { query: NoQuery, ...request } as R,
     responses: { 200: answer(schema, summary), ...refusals },
   });

@@ -2,7 +2,7 @@
  * Audit: who did what, newest first, each entry with the digest that chains it to the one before, and how far the chain
  * was walked. The proof for others is `readmit audit verify`, which walks the executor's own chain too.
  */
-import type { AuditRow, ChainState } from '../../desk.ts';
+import type { AuditRow, ChainState, Desk } from '../../desk.ts';
 import { counted, type Html, html } from '../html.ts';
 import { type Frame, page } from './frame.ts';
 import { incidentLink, moment, nothing, sentence } from './marks.ts';
@@ -13,9 +13,11 @@ const SHOWN = 100;
 /** `before` pages back: entries with a smaller number; `query` is looked for in all of them. */
 export function auditPage(frame: Frame, query: string, before: number | null): Html {
   const chain = frame.desk.chain();
-  const entries = query ? frame.desk.searchAudit(query, before, SHOWN) : newest(frame, before);
+  // One more than is shown tells whether there are older ones.
+  const found = query ? frame.desk.searchAudit(query, before, SHOWN + 1) : newest(frame.desk, before, SHOWN + 1);
+  const entries = found.slice(0, SHOWN);
   const last = entries.at(-1);
-  const more = last && last.seq > 1 && entries.length === SHOWN;
+  const more = found.length > SHOWN && last;
   return page(
     frame,
     'Audit',
@@ -37,16 +39,19 @@ ${
           html`<span title="${e.digest}">${e.digest.slice(0, 12)}</span>`,
         ]),
       )}</section>`
-    : nothing(query ? 'No entry holds that.' : 'No entry yet.')
+    : nothing(before !== null ? 'That was all.' : query ? 'No entry holds that.' : 'No entry yet.')
 }
 ${more && html`<p><a href="/audit?${new URLSearchParams({ ...(query ? { q: query } : {}), before: String(last.seq) }).toString()}" rel="next">Older entries</a></p>`}`,
   );
 }
 
-function newest(frame: Frame, before: number | null): AuditRow[] {
-  if (before === null) return frame.desk.audit(-1, SHOWN);
-  const from = Math.max(1, before - SHOWN);
-  return frame.desk.audit(from, before - from).sort((a, b) => b.seq - a.seq);
+/** The newest entries below `before`, wherever that lies; the newest first. */
+export function newest(desk: Pick<Desk, 'audit'>, before: number | null, limit: number): AuditRow[] {
+  const last = desk.audit(-1, before === null ? limit : 1);
+  if (before === null) return last;
+  const end = Math.min(before, (last[0]?.seq ?? 0) + 1);
+  const from = Math.max(1, end - limit);
+  return end > from ? desk.audit(from, end - from).sort((a, b) => b.seq - a.seq) : [];
 }
 
 function headline({ entries, bad }: ChainState): Html | string {
