@@ -1,7 +1,8 @@
 /** Evidence is read once: what is so is said, never a question with a no behind it. */
 import { describe, expect, it } from 'vitest';
+import { FACTS } from '../../src/diagnose/probes.ts';
 import type { FactValue } from '../../src/diagnosis.ts';
-import { factSaid } from '../../src/fact-words.ts';
+import { factSaid, factWords } from '../../src/fact-words.ts';
 import { consoleWith } from './console.ts';
 
 describe('a fact that was found', () => {
@@ -19,6 +20,10 @@ describe('a fact that was found', () => {
     ['constructor', null, 'constructor', 'none'],
   ] as [string, FactValue, string, string | null][])('%s: %j', (fact, value, words, shown) => {
     expect(factSaid(fact, value)).toEqual({ words, value: shown });
+  });
+
+  it('has words of its own, whichever of ours it is', () => {
+    expect([...FACTS].filter(fact => factWords(fact) === fact)).toEqual([]);
   });
 
   it('stands so on the page, also beside another cause', async () => {
