@@ -313,13 +313,35 @@ export interface Desk {
 export const wasDone = ({ plan, begun }: Pick<IncidentDetail, 'plan' | 'begun'>): boolean =>
   plan !== null && begun?.serial === plan.serial && (begun.result === 'done' || begun.result === 'already');
 
+/** Who can work again, once an incident is resolved. */
+export function workAgain({ kind, key, users, host }: Pick<IncidentRow, 'kind' | 'key' | 'users' | 'host'>): string {
+  if (kind === 'user') return `${key} can work again`;
+  if (kind === 'address') return `${key} is quiet again`;
+  return `${users === 1 ? '1 person' : `${users} people`} can work again on ${host}`;
+}
+
+/**
+ * The sentence on top of an incident: what is so now. Of one that is resolved the headline says what was the matter, or,
+ * where no cause was found, nothing that is worth a sentence.
+ */
+export function saidNow(incident: IncidentRow): { now: string; was: string | null } {
+  const { state, cause, headline } = incident;
+  if (state !== 'resolved') return { now: headline, was: null };
+  return { now: workAgain(incident), was: cause === null ? null : headline.replace(/\.$/, '') };
+}
+
+/** In these a plan is offered or under way, or its effect is awaited. */
+const AHEAD: readonly State[] = ['proposed', 'approved', 'running', 'propagating', 'verifying'];
+
 /** What stands above the advice of a diagnosis, on the page and on the command line. */
 export function adviceHeading(incident: IncidentDetail): string {
-  const { diagnosis, plan } = incident;
+  const { diagnosis, plan, state } = incident;
   if (diagnosis?.advice?.to !== 'user') return 'What an administrator has to do';
   if (!plan) return `What ${diagnosis.user} has to do`;
-  const tense = wasDone(incident) ? 'was' : 'is';
-  return `What ${diagnosis.user} ${tense} told when it ${tense} done`;
+  if (wasDone(incident)) return `What ${diagnosis.user} was told when it was done`;
+  return AHEAD.includes(state)
+    ? `What ${diagnosis.user} is told when it is done`
+    : `What ${diagnosis.user} would be told if it were done`;
 }
 
 /** What a plan does and to whom, as commands and diffs. */

@@ -1,8 +1,9 @@
 /** How incidents and grants look in a terminal: a sentence first, then the proof. Text from logs is made visible. */
-import { adviceHeading, type Grant, type IncidentDetail, type IncidentRow } from '../desk.ts';
+import { adviceHeading, type Grant, type IncidentDetail, type IncidentRow, saidNow } from '../desk.ts';
 import { alsoSaid } from '../diagnosis.ts';
 import { factSaid, factWords } from '../fact-words.ts';
 import { lacksEntitlement } from '../plan.ts';
+import { shellWords } from '../shell-word.ts';
 import { visible } from '../visible.ts';
 
 const pad = (rows: string[][]): string => {
@@ -34,11 +35,13 @@ export const incidentTable = (rows: IncidentRow[]): string =>
   ]);
 
 export function incidentPage(d: IncidentDetail): string {
+  const { now, was } = saidNow(d);
   const out: string[] = [
-    visible(d.headline),
+    visible(now),
+    ...(was === null ? [] : [`It was: ${visible(was)}`]),
     '',
     `Incident ${d.id} on ${d.host}: ${d.state}, ${d.count} ${d.count === 1 ? 'denial' : 'denials'}, ${d.users} ${d.users === 1 ? 'user' : 'users'}, since ${when(d.opened)} UTC`,
-    d.next,
+    visible(d.next),
   ];
   if (d.diagnosis) {
     out.push('', `Cause: ${d.diagnosis.cause ?? 'none known'}`);
@@ -49,9 +52,11 @@ export function incidentPage(d: IncidentDetail): string {
     for (const a of d.diagnosis.also) out.push(`  also: ${visible(alsoSaid(a))}`);
   }
   if (d.plan) {
-    out.push('', `Plan ${d.plan.serial}: ${d.plan.summary}`, `  digest: ${d.plan.digest}`);
+    out.push('', `Plan ${d.plan.serial}: ${visible(d.plan.summary)}`, `  digest: ${d.plan.digest}`);
     for (const s of d.plan.steps)
-      out.push(...('argv' in s ? [`  $ ${s.argv.join(' ')}`] : s.diff.split('\n').map(l => `  ${visible(l)}`)));
+      out.push(
+        ...('argv' in s ? [`  $ ${visible(shellWords(s.argv))}`] : s.diff.split('\n').map(l => `  ${visible(l)}`)),
+      );
     out.push(
       `  gains access: ${d.plan.gains.join(', ') || 'nobody'}; loses it: ${d.plan.loses.join(', ') || 'nobody'}`,
     );

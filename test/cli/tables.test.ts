@@ -28,7 +28,22 @@ it.each([
 });
 
 it('what nobody carried out was told to nobody, whatever became of the incident', () => {
-  expect(advised({ state: 'resolved' })).toContain('What alice is told when it is done');
+  for (const state of ['resolved', 'denied', 'expired'] as const)
+    expect(advised({ state }), state).toContain('What alice would be told if it were done');
+});
+
+it('of what is over the first sentence says what is so now, and the next what it was', () => {
+  expect(advised({ state: 'resolved' })).toMatch(/^alice can work again\nIt was: alice can't submit jobs: /);
+  expect(advised({ state: 'resolved', cause: null })).toMatch(/^alice can work again\n\n/);
+  expect(advised({ state: 'denied' })).toMatch(/^alice can't submit jobs/);
+});
+
+it('a command is shown as a shell takes it', () => {
+  const plan = {
+    ...ALICE.plan!,
+    steps: [{ action: 'group.add', argv: ['usermod', '-aG', 'claw-users', 'DOM\\alice'] }],
+  };
+  expect(advised({ plan })).toContain("$ usermod -aG claw-users 'DOM\\alice'");
 });
 
 it('without a plan it is what the person has to do', () => {

@@ -37,6 +37,26 @@ it('the footer and the page of health call the executor the same, and users’ o
   expect(page).toContain('Beside these 11 users’ own logs are read.');
 });
 
+it('what is resolved says so in its first sentence, and then what it was', async () => {
+  const c = consoleWith();
+  const incident = c.desk.all.find(i => i.id === '41')!;
+  const was = incident.headline.replaceAll("'", '&#39;');
+  incident.state = 'resolved';
+  const ann = await c.signIn('root-ann');
+  const page = await ann.page('/incidents/41');
+  expect(page).toContain('<h1 data-live="headline">alice can work again</h1>');
+  expect(page).toContain('<title>alice can work again · Readmit</title>');
+  expect(page).toContain(`It was: ${was}. `);
+  // Of one whose cause was never found there is no cause that is not known *yet*, and no share of its facts.
+  incident.cause = null;
+  incident.diagnosis = { ...incident.diagnosis!, cause: null, title: incident.headline, confidence: 0 };
+  const unexplained = await ann.page('/incidents/41');
+  expect(unexplained).toContain('<h1 data-live="headline">alice can work again</h1>');
+  expect(unexplained).not.toContain('It was:');
+  expect(unexplained).toContain('<strong>No cause found</strong>');
+  expect(unexplained).not.toContain('% of the facts');
+});
+
 it('a name without an account is no account, not somebody called nobody', async () => {
   const page = await (await consoleWith().signIn('root-ann')).page('/addresses/203.0.113.77');
   expect(page).toContain('no account');

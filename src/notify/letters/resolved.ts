@@ -1,15 +1,7 @@
 /** The incident is over, and this is what showed it: the last letter of its thread. */
-import type { IncidentDetail } from '../../desk.ts';
+import { type IncidentDetail, saidNow } from '../../desk.ts';
 import { compose, incidentLink, type Letter, type Paper } from '../letter.ts';
-import { among, historyBlock, plural, whole } from './words.ts';
-
-/** Who can work again, as a sentence for the subject. */
-function sentence(detail: IncidentDetail): string {
-  if (detail.kind === 'user') return `${detail.key} can work again`;
-  if (detail.kind === 'service')
-    return `${detail.users === 1 ? '1 person' : plural(detail.users, 'person', 'people')} can work again on ${detail.host}`;
-  return `${detail.key} is quiet again`;
-}
+import { among, historyBlock, whatHappened, whole } from './words.ts';
 
 /** What Readmit did for it that stands; `not-known` where its run ended so that nobody can say. */
 export type Did = { summary: string; by: readonly string[] } | 'nothing' | 'not-known';
@@ -21,15 +13,16 @@ function didSentence(did: Did): string {
 }
 
 export function resolved(detail: IncidentDetail, paper: Paper, did: Did): Letter {
+  const { now, was } = saidNow({ ...detail, state: 'resolved' });
   return compose(paper, {
-    subject: `resolved: ${sentence(detail)}`,
+    subject: `resolved: ${now}`,
     otherwise: `resolved: incident ${detail.id}`,
     incident: detail.id,
     place: 'reply',
     footer: 'Sent by Readmit.',
     blocks: [
-      { kind: 'headline', text: `${sentence(detail)}.` },
-      { kind: 'sentence', text: `It was: ${detail.headline}` },
+      { kind: 'headline', text: `${now}.` },
+      { kind: 'sentence', text: was === null ? whatHappened(detail, paper) : `It was: ${was}` },
       { kind: 'sentence', text: didSentence(did) },
       { kind: 'heading', text: 'How it went' },
       historyBlock(detail, paper),

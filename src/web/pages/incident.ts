@@ -2,7 +2,7 @@
  * One incident: a sentence, why, what would be done, and the decision. The evidence is the page; the plan is shown
  * exactly as it would run, because that is what the vote is for.
  */
-import { adviceHeading, type IncidentDetail } from '../../desk.ts';
+import { adviceHeading, type IncidentDetail, saidNow } from '../../desk.ts';
 import type { FactValue } from '../../diagnosis.ts';
 import { factSaid, factWords } from '../../fact-words.ts';
 import { isEnded } from '../../incident.ts';
@@ -43,14 +43,15 @@ export function incidentPage(
   typed: Typed | null = null,
 ): Html {
   const held = heldBy(frame, incident);
+  const { now, was } = saidNow(incident);
   return page(
     frame,
-    plainly(incident.headline),
+    plainly(now),
     html`<nav class="crumbs" aria-label="Where you are"><a href="/">Now</a> <span aria-hidden="true">›</span> <a href="/incidents">Incidents</a> <span aria-hidden="true">›</span> <span>${incident.id}</span></nav>
 ${notice && html`<div class="notice ${notice.tone}" role="${notice.tone === 'act' ? 'alert' : 'status'}"><strong>${notice.title}</strong> ${notice.text}</div>`}
 <div class="lead"><div class="marks" data-live="state">${stateMark(incident.state)} ${otherMarks(incident.marks)}</div>
-<h1 data-live="headline">${whole(incident.headline)}</h1>
-<p data-live="counts">${summary(incident, frame.now)}</p></div>
+<h1 data-live="headline">${whole(now)}</h1>
+<p data-live="counts">${was !== null && html`It was: ${sentence(was)}. `}${summary(incident, frame.now)}</p></div>
 <div class="incident">
 <div class="main">
 ${diagnosisCard(incident)}
@@ -97,8 +98,8 @@ function diagnosisCard({ diagnosis, state, kind, headline, cause }: IncidentDeta
   const { evidence, ruledOut, unknown, also } = diagnosis;
   return html`<section class="card" aria-labelledby="why"><h2 id="why">Why</h2>
 <div data-live="diagnosis">
-<p class="cause"><strong>${diagnosis.title === headline ? capital(causeWords(diagnosis.cause)) : whole(diagnosis.title)}</strong> ${diagnosis.cause && html`<code>${diagnosis.cause}</code>`}</p>
-<p class="faint">${sureness(diagnosis.confidence, unknown.length)}</p>
+<p class="cause"><strong>${diagnosis.title === headline ? capital(causeWords(diagnosis.cause, state)) : whole(diagnosis.title)}</strong> ${diagnosis.cause && html`<code>${diagnosis.cause}</code>`}</p>
+<p class="faint">${sureness(diagnosis, unknown.length)}</p>
 <ul class="facts">${evidence.map(e => html`<li class="holds"><span class="verdict">holds</span><div>${factFound(e)}${where(e)}</div></li>`)}
 ${also.map(other => html`<li class="holds"><span class="verdict">also</span><div><span class="fact">${other.title ? whole(other.title) : causeWords(other.cause)}</span> <code>${other.cause}</code>${other.evidence.map(e => html`<span class="source">${factFound(e)} <span class="mono">${sentence(e.source)}</span> ${moment(e.at, 'second')}</span>`)}</div></li>`)}
 ${diagnosis.cause === null && unknowns(unknown)}</ul>
@@ -127,7 +128,11 @@ function undiagnosed(state: IncidentDetail['state'], kind: IncidentDetail['kind'
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
-function sureness(confidence: number, unknown: number): string {
+function sureness({ cause, confidence }: { cause: string | null; confidence: number }, unknown: number): string {
+  if (cause === null)
+    return unknown
+      ? `No cause that is known here fits; ${counted(unknown, 'question')} stayed open.`
+      : 'No cause that is known here fits, and every question was answered.';
   const share =
     confidence === 1
       ? 'Every fact this cause asks for was known'
@@ -189,7 +194,7 @@ function told(pairs: IncidentDetail['pairs']): Pair[] {
 const pairTable = (about: string, pairs: Pair[], now: number): Html =>
   table(
     about,
-    ['Person', 'Address', ['Endpoint', 'mono'], ['Denials', 'number'], 'Last', 'Said by'],
+    ['Person', 'Address', ['Endpoint', 'mono', 'breaks'], ['Denials', 'number'], 'Last', 'Said by'],
     pairs.map(p => [
       p.user ? personLink(p.user) : '–',
       p.ip ? addressLink(p.ip) : '–',

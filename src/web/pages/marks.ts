@@ -3,7 +3,7 @@
  * 24 hours. The words for a state stand here and nowhere else.
  */
 import type { IncidentRow } from '../../desk.ts';
-import type { State } from '../../incident.ts';
+import { isEnded, type State } from '../../incident.ts';
 import { counted, type Html, html, ownMarkup } from '../html.ts';
 
 /** `act`: someone must do something; `wait`: something is under way; `good`, `over`: nobody waits. */
@@ -104,9 +104,13 @@ function nearWords(ahead: number): string {
   return ahead > 0 ? `in ${n} ${unit}` : `${n} ${unit} ago`;
 }
 
-/** `openclaw/missing-group` → `missing group`. */
-export const causeWords = (cause: string | null): string =>
-  cause ? cause.replace(/^[^/]*\//, '').replaceAll('-', ' ') : 'cause not known yet';
+/** `openclaw/missing-group` → `missing group`; of what has ended without one nobody will find it any more. */
+export const causeWords = (cause: string | null, state: State = 'open'): string =>
+  cause
+    ? cause.replace(/^[^/]*\//, '').replaceAll('-', ' ')
+    : isEnded(state)
+      ? 'no cause found'
+      : 'cause not known yet';
 
 export const personLink = (name: string): Html => html`<a href="/people/${encodeURIComponent(name)}">${name}</a>`;
 export const addressLink = (ip: string): Html =>
