@@ -293,6 +293,8 @@ describe('in a browser', () => {
     expect(await page.getByText('Hand over').count()).toBe(0);
     await page.mouse.move(0, 0);
     await page.getByRole('heading', { name: 'What was done' }).waitFor({ timeout: 10_000 });
+    // Whoever does not see it hears it.
+    await page.getByRole('status').filter({ hasText: 'can work again' }).waitFor();
     await page.getByRole('heading', { name: 'What happens next' }).waitFor();
     await page.getByText('This has moved on.').waitFor({ state: 'hidden' });
     Object.assign(incident, { state, votes, begun });

@@ -95,6 +95,7 @@ ${menu(frame)}
 ${body}
 </main>
 ${footer(health)}
+<p class="aloud" role="status" data-says></p>
 ${keys()}`,
     frame,
   );

@@ -115,10 +115,13 @@
     copy.classList.remove('fresh');
     return copy.outerHTML;
   };
+  // What is read out to those who don't see it change: how an incident stands, and the first sentence of a page.
+  const SAID = ['state', 'headline'];
   // What a vote is for stands in pieces that are held: they neither come nor go under the reader. What is out of date is said.
   const exchange = fresh => {
     let left = false;
     let past = false;
+    const said = [];
     const pieces = [...document.querySelectorAll('[data-live]')];
     for (const old of pieces) {
       if (!old.isConnected) continue;
@@ -139,7 +142,11 @@
       tell(piece);
       equip(piece);
       if (news && !piece.hidden) piece.classList.add('fresh');
+      if (news && SAID.includes(old.dataset.live)) said.push((piece.querySelector('h1') ?? piece).textContent.trim());
     }
+    // A piece that is exchanged is not read out, whatever its role: it is a new one. This place stays.
+    const says = document.querySelector('[data-says]');
+    if (says && said.length) says.textContent = said.join('. ');
     const changed = document.querySelector('[data-changed]');
     if (changed) changed.hidden = !past && !left;
     if (fresh.title) document.title = fresh.title;
