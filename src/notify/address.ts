@@ -13,7 +13,8 @@ const ADDRESS = new RegExp(`^${LOCAL}@${DOMAIN}$`);
 const NAMED = new RegExp(`^([^\\x00-\\x1f\\x7f"<>@,;:\\\\()\\[\\]]+) <(${LOCAL}@${DOMAIN})>$`);
 const MAILED = /^[A-Za-z0-9_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*$/;
 const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-const PLAIN = /^[A-Za-z0-9 .,:;'’()/_%+=!?…-]+$/;
+/** Our own words and checked names, with the marks a site's names may have (`DOM\alice`, `alice@site.example`, `node7$`). */
+const PLAIN = /^[A-Za-z0-9 .,:;'’()/_%+=!?…@\\$-]+$/;
 const HEADER = /^[\x20-\x7e]{1,900}$/;
 
 export interface Mailbox {
@@ -57,7 +58,7 @@ export function userAddress(user: string, { mail, userNames: settings }: MailSit
  */
 export function subjectLine(text: string, otherwise: string): string {
   const short = text.replace(/\.$/, '').replace(/: (?:she|he|they) (?:is|are) /, ': ');
-  const fits = PLAIN.test(short) && !short.includes('//') && !/www\./i.test(short);
+  const fits = PLAIN.test(short) && !short.includes('//') && !/www\.|mailto:/i.test(short);
   const line = fits ? short : otherwise;
   return `[readmit] ${line.length > 120 ? `${line.slice(0, 119)}…` : line}`;
 }

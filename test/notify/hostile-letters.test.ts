@@ -123,6 +123,8 @@ describe('hostile text', () => {
 
   it('a headline that is more than checked words gives way to the incident number', () => {
     expect(alert({ ...ALICE, headline: 'alice\r\nBcc: x@y' }, PAPER).subject).toBe('[readmit] user incident 7');
+    for (const name of ['DOM\\alice', 'alice@site.example', 'node7$'])
+      expect(subjectLine(`${name} can't submit jobs`, 'y')).toBe(`[readmit] ${name} can't submit jobs`);
     expect(subjectLine('x'.repeat(500), 'y').length).toBeLessThanOrEqual(130);
   });
 
