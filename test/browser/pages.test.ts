@@ -184,6 +184,26 @@ describe('in a browser', () => {
     await page.close();
   });
 
+  it('keeps a number of many people on one line, and every column beside an endpoint without an end', async () => {
+    const incident = c.desk.all.find(i => i.id === '42')!;
+    const { users, pairs } = incident;
+    Object.assign(incident, {
+      users: 12_345,
+      pairs: [{ ...pairs[0]!, endpoint: `/${'x'.repeat(900)}` }, ...pairs.slice(1)],
+    });
+    const page = await browser.newPage();
+    await page.setViewportSize(SIZES.phone);
+    await page.goto(`${web.address}/`);
+    const number = page.locator('.blocked b', { hasText: '12,345' });
+    expect((await number.boundingBox())!.height).toBeLessThan(30);
+    await page.setViewportSize(SIZES.desk);
+    await page.goto(`${web.address}/incidents/42`);
+    const hidden = `(() => { const box = document.querySelector('#seen + div .scroll'); return box.scrollWidth - box.clientWidth })()`;
+    expect(await page.evaluate(hidden)).toBeLessThanOrEqual(0);
+    Object.assign(incident, { users, pairs });
+    await page.close();
+  });
+
   it('has room for the whole picture of who was denied from where beside the incidents', async () => {
     const page = await browser.newPage();
     await page.setViewportSize(SIZES.desk);

@@ -38,6 +38,7 @@ describe('all incidents', () => {
     for (let id = 1000; id < 1060; id++) c.desk.all.unshift({ ...one!, id: String(id), state: 'resolved', key: 'zoe' });
     const ann = await c.signIn('root-ann');
     const first = await ann.page('/incidents?key=zoe&state=resolved');
+    expect(first).toContain('<h1>Incidents of zoe: can work again, the newest first.</h1>');
     expect(numbers(first)).toHaveLength(50);
     const next = /<a href="([^"]+)" rel="next">/.exec(first)![1]!.replaceAll('&amp;', '&');
     expect(next).toBe('/incidents?state=resolved&key=zoe&before=1010');

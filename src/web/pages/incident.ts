@@ -198,12 +198,17 @@ const pairTable = (about: string, pairs: Pair[], now: number): Html =>
     pairs.map(p => [
       p.user ? personLink(p.user) : '–',
       p.ip ? addressLink(p.ip) : '–',
-      p.endpoint ?? '–',
+      p.endpoint === null ? '–' : shortened(p.endpoint),
       p.count.toLocaleString('en'),
       near(p.last, now),
       p.both ? html`${trust('server')} ${trust('user-written')}` : trust(p.selfReported ? 'user-written' : 'server'),
     ]),
   );
+
+/** Enough of an endpoint to know it by. All of it stands in the line, as found in the log. */
+const ENDPOINT_SHOWN = 160;
+const shortened = (text: string): string =>
+  text.length > ENDPOINT_SHOWN ? `${text.slice(0, ENDPOINT_SHOWN)}… (${counted(text.length, 'character')})` : text;
 
 const trust = (label: 'server' | 'user-written'): Html => html`<span class="trust ${label}">${label}</span>`;
 

@@ -24,6 +24,14 @@ export interface IncidentsQuery {
   before: number | null;
 }
 
+/** What is listed, in the words of the form above the list. */
+function which({ state, kind, key }: IncidentsQuery): string {
+  const of = key ? ` of ${key}` : '';
+  const about = kind && ` about ${KINDS[kind]}`;
+  const stands = state && `: ${STATE_WORDS[state][0]}`;
+  return of || about || stands ? `Incidents${of}${about ?? ''}${stands ?? ''}` : 'All incidents';
+}
+
 export function incidentsPage(frame: Frame, query: IncidentsQuery): Html {
   const { state, kind, key, before } = query;
   const found = frame.desk.incidents({
@@ -44,7 +52,7 @@ export function incidentsPage(frame: Frame, query: IncidentsQuery): Html {
     frame,
     'Incidents',
     html`<nav class="crumbs" aria-label="Where you are"><a href="/">Now</a> <span aria-hidden="true">›</span> <span>Incidents</span></nav>
-<div class="lead"><h1>${key ? html`Incidents of ${key}` : 'All incidents'}, the newest first.</h1></div>
+<div class="lead"><h1>${which(query)}, the newest first.</h1></div>
 <form class="search" method="get" action="/incidents" role="search">
 <label>State <select name="state"><option value="">any</option>${Object.entries(STATE_WORDS).map(([name, [words]]) => html`<option value="${name}"${name === state && html` selected`}>${words}</option>`)}</select></label>
 <label>About <select name="kind"><option value="">anything</option>${Object.entries(KINDS).map(([name, words]) => html`<option value="${name}"${name === kind && html` selected`}>${words}</option>`)}</select></label>

@@ -103,8 +103,9 @@ ${rows.length > LISTED && html`<p class="faint">${counted(rows.length - LISTED, 
 
 function incidentItem(row: IncidentRow, now: number): Html {
   const blocked = blockedBy(row);
+  const size = blocked > 999 ? 'thousands' : blocked > 99 ? 'hundreds' : '';
   return html`<li data-row data-live="row-${row.id}">
-<div class="blocked">${blocked ? html`<b>${blocked}</b><span>${blocked === 1 ? 'person' : 'people'}</span>` : html`<b class="faint">–</b><span>${isEnded(row.state) ? 'over' : 'nobody'}</span>`}</div>
+<div class="blocked">${blocked ? html`<b${size && html` class="${size}"`}>${blocked.toLocaleString('en')}</b><span>${blocked === 1 ? 'person' : 'people'}</span>` : html`<b class="faint">–</b><span>${isEnded(row.state) ? 'over' : 'nobody'}</span>`}</div>
 <div class="what"><a class="cover" href="/incidents/${encodeURIComponent(row.id)}">${whole(row.headline)}</a>
 <p>${stateMark(row.state)} ${row.takenBy && html`<span>with <b>${row.takenBy}</b></span>`} ${otherMarks(row.marks)} <span>${causeWords(row.cause, row.state)}</span> <span>${timesSeen(row)}</span> <span>first ${near(row.opened, now)}</span>${row.state === 'proposed' && row.needs > 0 && html` <span>${counted(row.needs, 'vote')} missing</span>`}</p></div>
 ${spark(row.spark)}</li>`;
