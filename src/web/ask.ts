@@ -10,11 +10,11 @@ import type { Desk, IncidentDetail, Person } from '../desk.ts';
 import { NotFound } from '../incident.ts';
 import type { ApiParts } from './api/parts.ts';
 import type { Assets } from './assets.ts';
+import { maskedToken } from './csrf.ts';
 import type { Live } from './live.ts';
 import type { Bare, Frame } from './pages/frame.ts';
 import type { WeekReport } from './pages/report.ts';
 import type { RulesParts } from './pages/rules.ts';
-import { maskedToken } from './security.ts';
 import type { Sessions, SignedIn } from './session.ts';
 import type { Ways } from './ways.ts';
 

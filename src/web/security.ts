@@ -1,8 +1,8 @@
 /**
- * What stands before every page: headers, the host that was asked for, where a POST came from, and its token.
+ * What stands before every page: headers, the host that was asked for, and where a POST came from.
  * Deny by default: what is not let through here by name needs a signed-in person.
  */
-import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
 import { type Config, originOf } from '../config/config.ts';
 import type { Env } from './ask.ts';
@@ -81,23 +81,3 @@ function isOurs(origin: string, host: string, config: Config): boolean {
 }
 
 export const isForm = (c: Context): boolean => FORM.test(c.req.header('content-type') ?? '');
-
-/**
- * The token as a form carries it: under a pad of its own each time, since pages are compressed and what is the same on
- * two of them could be guessed from their sizes (BREACH).
- */
-export function maskedToken(token: string): string {
-  const plain = Buffer.from(token);
-  const pad = randomBytes(plain.length);
-  return Buffer.concat([pad, plain.map((byte, i) => byte ^ pad[i]!)]).toString('base64url');
-}
-
-/** Compares in constant time what a form sent with the token of the session; a missing one is a wrong one. */
-export function sameToken(given: unknown, expected: string): boolean {
-  if (typeof given !== 'string' || given.length > 1000) return false;
-  const masked = Buffer.from(given, 'base64url');
-  const half = masked.length / 2;
-  const plain = Buffer.from(masked.subarray(half).map((byte, i) => byte ^ masked[i]!));
-  const wanted = Buffer.from(expected);
-  return masked.length % 2 === 0 && plain.length === wanted.length && timingSafeEqual(plain, wanted);
-}

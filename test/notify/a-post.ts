@@ -21,7 +21,7 @@ import { StoreDesk } from '../../src/roles/desk/desk.ts';
 import { Doorbell } from '../../src/roles/doorbell.ts';
 import { renderedWeek } from '../../src/roles/reporting.ts';
 import { retellDropped } from '../../src/roles/tell/dropped.ts';
-import type { LetterParts } from '../../src/roles/tell/letters.ts';
+import type { LetterParts } from '../../src/roles/tell/letter-parts.ts';
 import { carriersOf } from '../../src/roles/tell/post.ts';
 import { LookOut } from '../../src/roles/tell/reminders.ts';
 import { tellRouted } from '../../src/roles/tell/telling.ts';

@@ -4,7 +4,7 @@
  */
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { maskedToken, sameToken } from '../../src/web/security.ts';
+import { maskedToken, sameToken } from '../../src/web/csrf.ts';
 import { HOSTILE } from './a-week/incident.ts';
 import { consoleWith, digestOf } from './console.ts';
 

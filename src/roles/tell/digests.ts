@@ -12,9 +12,9 @@ import { DIGEST_EVERY, judgeDigest } from '../../notify/limits.ts';
 import { incident } from '../../store/incidents.ts';
 import { journal } from '../../store/journal.ts';
 import { enqueue, intoDigest, type OutboxRow, openDigest, reopen, rowsIn, sentSince } from '../../store/outbox.ts';
-import type { LetterParts, LetterPayload, Written } from './letters.ts';
+import type { LetterParts, Written } from './letter-parts.ts';
 import { mutedFor, whyNot } from './quiet.ts';
-import { channelOf, keyOn } from './telling.ts';
+import { channelOf, keyOn, type LetterPayload } from './telling.ts';
 
 /** What a row says that was not sent in a quiet time. */
 export const mutedResult = (until: number): string => `${MUTED}${new Date(until).toISOString()}`;

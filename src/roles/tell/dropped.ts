@@ -9,8 +9,7 @@ import { incident } from '../../store/incidents.ts';
 import type { Store } from '../../store/open.ts';
 import { dropChannels, type OutboxRow, rowsIn } from '../../store/outbox.ts';
 import { mutedResult } from './digests.ts';
-import type { LetterPayload } from './letters.ts';
-import { channelOf, keyFor, type LetterName, tellRouted } from './telling.ts';
+import { channelOf, keyFor, type LetterName, type LetterPayload, tellRouted } from './telling.ts';
 
 /** Letters that come once. Reminders and escalations come by themselves, by the routes as they are. */
 const AGAIN: readonly LetterPayload['letter'][] = ['alert', 'failed', 'second-vote'];

@@ -9,7 +9,8 @@ import { ended, firing, type PostableAlert, postAlerts, sameLabels } from '../..
 import { incident } from '../../store/incidents.ts';
 import type { Carrier } from '../doorbell.ts';
 import { mutedResult } from './digests.ts';
-import { type LetterParts, paperOf } from './letters.ts';
+import type { LetterParts } from './letter-parts.ts';
+import { paperOf } from './letters.ts';
 import { mutedFor, whyNot, whyNotAgain } from './quiet.ts';
 import { givesUp } from './second.ts';
 

@@ -15,7 +15,7 @@ import { reminder } from '../../notify/letters/reminder.ts';
 import { type Did, resolved } from '../../notify/letters/resolved.ts';
 import { needsSecondVote } from '../../notify/letters/second-vote.ts';
 import { userTell } from '../../notify/letters/user-tell.ts';
-import { type Rendered, weekly } from '../../notify/letters/weekly.ts';
+import { weekly } from '../../notify/letters/weekly.ts';
 import { begunPlan, grantById, grantRows, isTakenBack, lastRun, standingPlan } from '../../store/approvals.ts';
 import { untell } from '../../store/desk-rows.ts';
 import { type IncidentRecord, incident } from '../../store/incidents.ts';
@@ -23,33 +23,10 @@ import type { Store } from '../../store/open.ts';
 import { type OutboxRow, rowsOf } from '../../store/outbox.ts';
 import { waitingSince } from '../../store/waiting.ts';
 import { countingVotes } from '../conduct/polling.ts';
-import type { StoreDesk } from '../desk/desk.ts';
 import { approverMail } from './approver-mail.ts';
 import { toldAt, writeDigest, writeMuted } from './digests.ts';
-import { channelOf, type LetterName } from './telling.ts';
-
-export interface LetterPayload {
-  letter: LetterName | 'user-tell' | 'access-restored' | 'access-ends' | 'digest' | 'muted' | 'report';
-  incident?: string;
-  grant?: string;
-  week?: string;
-  to?: string[];
-  /** The key of the letter that was taken for others and not for whom this row is. */
-  of?: string;
-  /** Of a digest after a quiet time: when it ended, epoch ms. */
-  until?: number;
-  /** Of an alert that could not be told at its time: it is told only while it still waits for somebody. */
-  heldBack?: boolean;
-}
-
-export interface LetterParts {
-  store: Store;
-  config: Config;
-  now: () => number;
-  desk: StoreDesk;
-  approvers(): Approvers;
-  report(week: string): Promise<Rendered>;
-}
+import type { LetterParts, Written } from './letter-parts.ts';
+import { channelOf, type LetterPayload } from './telling.ts';
 
 /** What a row that goes to `receiver` is written on. Chats have no addresses. */
 export const paperOf = (config: Config, key: string, receiver: Receiver): Paper => ({
@@ -60,9 +37,6 @@ export const paperOf = (config: Config, key: string, receiver: Receiver): Paper 
   timezone: config.report.timezone,
   tiers: config.policy.tiers,
 });
-
-/** What is there to say instead of a letter: `later` asks again, any other text is why it is not written. */
-export type Written = { letter: Letter } | { not: string };
 
 export async function writeLetter(p: LetterParts, row: OutboxRow, to: Receiver, paper: Paper): Promise<Written> {
   const payload = row.payload as LetterPayload;

@@ -14,10 +14,11 @@ import { enqueue, type OutboxRow, sentSince } from '../../store/outbox.ts';
 import type { Again, Carrier, Carriers } from '../doorbell.ts';
 import { foldIntoDigest, foldUntil } from './digests.ts';
 import { alertmanagerCarrier } from './handover.ts';
-import { type LetterParts, type LetterPayload, paperOf, writeLetter } from './letters.ts';
+import type { LetterParts } from './letter-parts.ts';
+import { paperOf, writeLetter } from './letters.ts';
 import { mutedFor, whyNot, whyNotAgain } from './quiet.ts';
 import { givesUp, tellSecond, webhookCarrier } from './second.ts';
-import { channelOf } from './telling.ts';
+import { channelOf, type LetterPayload } from './telling.ts';
 
 export interface PostParts extends LetterParts {
   mailer: Mailer | null;

@@ -10,7 +10,8 @@ import { alarmCall, type Call, callWebhook, incidentCall } from '../../notify/we
 import { enqueue, lettersWaiting, type OutboxRow, resultOf, rowsIn, sentSince } from '../../store/outbox.ts';
 import type { Carrier } from '../doorbell.ts';
 import { foldInto } from './digests.ts';
-import type { LetterParts, LetterPayload } from './letters.ts';
+import type { LetterParts } from './letter-parts.ts';
+import type { LetterPayload } from './telling.ts';
 import { TO_PERSONS } from './told.ts';
 
 const HOUR = 3_600_000;

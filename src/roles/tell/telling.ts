@@ -12,6 +12,21 @@ import { type Channel, enqueue } from '../../store/outbox.ts';
 /** Letters to administrators, as they are called in the outbox and in `told`. */
 export type LetterName = 'alert' | 'failed' | 'reminder' | 'escalation' | 'resolved' | 'second-vote';
 
+/** What a row of the outbox asks for. */
+export interface LetterPayload {
+  letter: LetterName | 'user-tell' | 'access-restored' | 'access-ends' | 'digest' | 'muted' | 'report';
+  incident?: string;
+  grant?: string;
+  week?: string;
+  to?: string[];
+  /** The key of the letter that was taken for others and not for whom this row is. */
+  of?: string;
+  /** Of a digest after a quiet time: when it ended, epoch ms. */
+  until?: number;
+  /** Of an alert that could not be told at its time: it is told only while it still waits for somebody. */
+  heldBack?: boolean;
+}
+
 export const channelOf = (receiver: string): Channel => (receiver === ADMINISTRATORS ? 'mail' : `to:${receiver}`);
 
 /** The administrators' row has the plain key, so that a site without routes has the rows it always had. */

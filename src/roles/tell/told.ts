@@ -5,8 +5,7 @@ import type { Health, IncidentDetail } from '../../desk.ts';
 import { receivers } from '../../notify/routes.ts';
 import type { Store } from '../../store/open.ts';
 import { type Channel, refusedLast, standing, toldOfIncident } from '../../store/outbox.ts';
-import type { LetterPayload } from './letters.ts';
-import { channelOf } from './telling.ts';
+import { channelOf, type LetterPayload } from './telling.ts';
 
 const WORDS: Record<LetterPayload['letter'], string> = {
   alert: 'alert',

@@ -1,9 +1,9 @@
 /** What the API shows: the same answers as the page and the command line, as JSON. None of these changes anything. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { type Ask, incidentOf, type Web } from '../ask.ts';
+import { maskedToken } from '../csrf.ts';
 import { newest } from '../pages/audit.ts';
 import { waitsFor } from '../rights.ts';
-import { maskedToken } from '../security.ts';
 import * as ask from './asks.ts';
 import type { ApiEnv } from './caller.ts';
 import { Problem } from './problem.ts';
