@@ -371,6 +371,7 @@ export class Lives {
     if (source.packed) source.packed.allowance = null;
     source.size = file.size;
     source.mtime = file.mtime;
+    source.surveyed = 'yes';
     this.#shared.descriptors.use(source, source.pin);
   }
 
@@ -411,6 +412,7 @@ export class Lives {
     source.birth = file.birth;
     source.since = file.birth;
     source.inside = 'start';
+    if (!file.sibling) source.firstLine = file.fp;
     source.changedAt = this.#shared.steady();
     const waited = age === 'old' || source.standing === 'rotated' || this.#shared.now() - file.mtime > OLD_MS;
     source.caughtUp = waited ? file.size : 0;
@@ -424,9 +426,8 @@ export class Lives {
 
   /** Gives the source its name, once its first line is complete. */
   async identify(source: Source, how: 'growing' | 'ended'): Promise<boolean> {
-    const head = Buffer.allocUnsafe(HEAD);
-    const length = await source.bytes(this.#place.disk, head, HEAD, 0);
-    const fp = fingerprint(head.subarray(0, length), how);
+    const fp = source.firstLine ?? (await this.#firstLineOf(source, how));
+    source.firstLine = null;
     source.more = fp ? 'yes' : 'no';
     if (!fp) return false;
     const key = source.keys[0]!;
@@ -435,6 +436,12 @@ export class Lives {
     this.#named(source);
     this.changed();
     return true;
+  }
+
+  async #firstLineOf(source: Source, how: 'growing' | 'ended'): Promise<string | null> {
+    const head = Buffer.allocUnsafe(HEAD);
+    const length = await source.bytes(this.#place.disk, head, HEAD, 0);
+    return fingerprint(head.subarray(0, length), how);
   }
 
   /** There is nothing left to read of it; what is held is still delivered. */

@@ -183,7 +183,7 @@ export function homePlace(
   async function inside<T>(use: (dir: string, homeOwner: number) => Promise<T>): Promise<T> {
     let fd = await disk.open(home, PASS_THROUGH);
     try {
-      const homeOwner = Number((await disk.fstat(fd)).uid);
+      const homeOwner = await disk.ownerOf(fd);
       if (uid !== null && homeOwner !== uid) throw new NotTheirs(homeOwner, owner, uid);
       for (const part of parts) {
         const next = await disk.open(`/proc/self/fd/${fd}/${part}`, PASS_THROUGH | constants.O_NOFOLLOW);

@@ -37,6 +37,10 @@ export class Source {
   /** The next byte to read; what lies before it is in the outbox or acknowledged. */
   read = 0;
   inside: 'start' | 'line' | 'unknown' = 'unknown';
+  /** Its first line, as a look found it that began this life; not kept. */
+  firstLine: string | null = null;
+  /** Its file was looked at in this very turn. */
+  surveyed: 'yes' | 'no' = 'no';
   marks: Mark[] = [];
   size = -1;
   mtime = 0;

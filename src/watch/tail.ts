@@ -127,6 +127,11 @@ export class Tail {
       // The next life of the file has to wait for the end of this one.
       if (step === 'more' || step === 'paused') break;
     }
+    // What a survey saw is good for the look that it was made in.
+    for (const source of this.sources) {
+      source.surveyed = 'no';
+      source.firstLine = null;
+    }
     this.#lives.retire();
     return turn;
   }
@@ -209,7 +214,9 @@ export class Tail {
     }
     if (source.fd === null) return 'no';
     this.#shared.descriptors.use(source, source.pin);
-    if (source.packed) return 'yes';
+    const { surveyed } = source;
+    source.surveyed = 'no';
+    if (source.packed || surveyed === 'yes') return 'yes';
     const stat = await this.place.disk.fstat(source.fd);
     if (stat.nlink === 0n && source.fdKey === source.keys.at(-1)) source.name = null;
     if (source.birth === 0 && source.keys.length === 1) source.birth = birthOf(stat);
